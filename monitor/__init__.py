@@ -1,0 +1,4 @@
+"""Regulatory Monitor: tells people when a company on their watch-list meets a regulator.
+
+Start reading at `monitor/model.py` (the words), then `monitor/pipeline/` (the line).
+"""

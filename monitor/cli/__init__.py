@@ -1,0 +1,96 @@
+"""The `monitor` command: one small file per verb, no decisions.
+
+A verb's file has `add(commands)`, which declares its options, and a function that does the work
+and returns the exit code: 0 done, 1 the work failed, 2 wrong usage or configuration. Results go
+to stdout, logs and progress to stderr. Modules that are slow to import are imported by the verb
+that needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from monitor.errors import ConfigError, MonitorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS = (
+    "run",
+    "poll",
+    "digest",
+    "hits",
+    "stories",
+    "articles",
+    "feeds",
+    "match",
+    "group",
+    "eval",
+    "config",
+    "db",
+    "health",
+    "demo",
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; the docs are held against it."""
+    root = argparse.ArgumentParser(
+        prog="monitor",
+        description="Tells people when a company on their watch-list meets a regulator.",
+        parents=[config_option()],
+    )
+    root.add_argument("--version", action="version", version=f"%(prog)s {version()}")
+    commands = root.add_subparsers(metavar="COMMAND", required=True)
+    for verb in VERBS:
+        import_module(f"monitor.cli.{verb}").add(commands)
+    return root
+
+
+def config_option() -> argparse.ArgumentParser:
+    """Return a parent parser with `--config`, which stands before or after the verb."""
+    parent = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parent.add_argument(
+        "--config",
+        metavar="PATH",
+        help="configuration file (default: $MONITOR_CONFIG or config.yaml)",
+    )
+    return parent
+
+
+def config_path(args: argparse.Namespace) -> str:
+    """Return the configuration file that *args* or the environment names."""
+    given: str | None = getattr(args, "config", None)
+    return given or os.environ.get("MONITOR_CONFIG") or "config.yaml"
+
+
+def version() -> str:
+    """Return the version in pyproject.toml, installed or in a checkout."""
+    from importlib import metadata
+
+    return metadata.version("regulatory-monitor")
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and end the process with its exit code."""
+    args = parser().parse_args(argv)
+    try:
+        code = args.work(args)
+        sys.stdout.flush()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        code = 2
+    except MonitorError as error:
+        print(f"monitor: {error}", file=sys.stderr)
+        code = 1
+    except BrokenPipeError:
+        # The reader of our output has left, as `head` does: that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""Delivery: one digest to one recipient, by SMTP or into a folder."""

@@ -1,0 +1,1 @@
+"""The demonstration: sample feeds on loopback, through the whole line to a digest."""

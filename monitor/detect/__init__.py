@@ -1,0 +1,1 @@
+"""Detection: a text and a lexicon in, matches with evidence out. Pure."""

@@ -1,0 +1,100 @@
+"""Every error the project raises on purpose, as one tree.
+
+    MonitorError
+    ├── ConfigError        an operator's mistake: stops the start, exit code 2
+    ├── InputError         a line, file or option a command cannot use
+    ├── StoreError         the database cannot be used as it is
+    ├── FetchError         a feed's address gave no usable answer
+    │   ├── AddressRefused     it leads to an address we do not go to
+    │   ├── FetchTimeout       the whole exchange took longer than its deadline
+    │   └── AnswerTooLarge     more decoded bytes than the cap
+    ├── ParseError         bytes that are no feed we can read
+    ├── RenderError        a template that cannot be read or filled
+    └── MailError          a hand-over that did not end in "taken"
+        ├── MailRefused        5xx for this recipient or message: final
+        ├── MailDeferred       4xx, or no connection: try again
+        └── MailUnsure         the line broke after the last byte: nobody can know (RFC 1047)
+
+An error is raised where it is known and caught where something different is done about it. Each
+pipeline step has one broad catch per work item, at its top, with the item's id in the log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class MonitorError(Exception):
+    """The root: whatever is caught by this name was foreseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake of an operator: *place* is `file:line` (or the file), *path* the key path."""
+
+    place: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.place, self.path, self.message) if part)
+
+
+class ConfigError(MonitorError):
+    """The configuration cannot be used; *mistakes* lists all of them, in file order."""
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = mistakes
+
+
+class InputError(MonitorError):
+    """What a command was given cannot be used; the message names the file and line."""
+
+
+class StoreError(MonitorError):
+    """The database is missing, too old, too new or not ours; the message says what to do."""
+
+
+class FetchError(MonitorError):
+    """No usable answer; *status* is the HTTP status if there was one."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AddressRefused(FetchError):
+    """The address is not http or https, or leads to a network we do not enter."""
+
+
+class FetchTimeout(FetchError):
+    """The exchange, from the first look-up to the last byte, outlasted its deadline."""
+
+
+class AnswerTooLarge(FetchError):
+    """The answer had more decoded bytes than the cap allows."""
+
+
+class ParseError(MonitorError):
+    """The bytes are no feed we can read, or reading them took too long."""
+
+
+class RenderError(MonitorError):
+    """A template cannot be read or filled; the message names template and line."""
+
+
+class MailError(MonitorError):
+    """A hand-over that did not end in "taken"; the message is the server's answer, one line."""
+
+
+class MailRefused(MailError):
+    """The server said no for good (5xx)."""
+
+
+class MailDeferred(MailError):
+    """The server said not now (4xx), or could not be reached: nothing was handed over."""
+
+
+class MailUnsure(MailError):
+    """The line broke after the last byte: taken or not, nobody can know (RFC 1047)."""

@@ -1,0 +1,386 @@
+"""The vocabulary: one word, one frozen value, used in code, tables, commands and mails alike.
+
+* Instants are aware UTC `datetime`; spans of time are `timedelta`; bare numbers carry a unit.
+* A `Span` counts code points of the named field as it is stored: `text[start:end]` is the quote.
+* Nothing here reads a clock, a file, a setting or a database.
+
+The meaning of each word is in docs/glossary.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime, time, timedelta
+    from decimal import Decimal
+    from zoneinfo import ZoneInfo
+
+Field = Literal["title", "summary"]
+
+
+# --- feeds -------------------------------------------------------------------------------------
+
+
+class FeedState(StrEnum):
+    """Health of a feed; the rules are in `monitor.feeds.health`."""
+
+    PROBATION = "probation"  # never answered with a feed yet
+    OK = "ok"
+    FAILING = "failing"  # the last poll failed
+    DEAD = "dead"  # failed for long, or the server said 410 Gone
+    OFF = "off"  # switched off, or no longer in the configuration
+
+
+class PollOutcome(StrEnum):
+    """How one poll ended."""
+
+    STORED = "stored"  # an answer that was read and stored
+    UNCHANGED = "unchanged"  # 304, or the same bytes as last time
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed as configured. *key* is its id; *company* binds every article to one company."""
+
+    key: str
+    url: str
+    name: str
+    language: str | None = None
+    interval: timedelta | None = None
+    terms: str | None = None
+    company: str | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FeedToPoll:
+    """A claimed feed: what is needed to ask for it again, and how it fared so far."""
+
+    id: int
+    key: str
+    url: str
+    name: str
+    language: str | None
+    company: str | None
+    interval: timedelta | None
+    etag: str | None
+    last_modified: str | None
+    body_hash: str | None
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered: 200 with a body, or 304 without one; else a FetchError is raised.
+
+    *body* is decoded from its content encoding (gzip, deflate) but not from its charset.
+    *url* is the address after redirects.
+    """
+
+    status: int
+    url: str
+    body: bytes
+    content_type: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a feed, cleaned: plain text, an http(s) link or none, an aware UTC instant.
+
+    *guid* is the feed's own id for it, verbatim. *title* is one line, never empty. *summary* may
+    hold line breaks between blocks.
+    """
+
+    guid: str | None
+    link: str | None
+    title: str
+    summary: str
+    published_at: datetime | None
+    publisher: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A parsed feed: its entries in the feed's order, and each rejected entry's reason."""
+
+    title: str | None
+    language: str | None
+    entries: tuple[Entry, ...]
+    rejected: tuple[str, ...] = ()
+    charset: str = "utf-8"
+    flaws: tuple[str, ...] = ()  # what was wrong but could be read: "not well-formed", ...
+
+
+# --- detection ---------------------------------------------------------------------------------
+
+
+class Role(StrEnum):
+    """What a term found in a text stands for."""
+
+    COMPANY = "company"
+    TOPIC = "topic"
+    STAGE = "stage"
+    REGULATOR = "regulator"
+    AMOUNT = "amount"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A quote that made a hit: `getattr(article, field)[start:end] == text`."""
+
+    role: Role
+    field: Field
+    start: int
+    end: int
+    text: str
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money as printed: *value* in units of *currency* (ISO 4217), *text* the very words."""
+
+    value: Decimal
+    currency: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A company and a topic met in one text; becomes a hit once stored.
+
+    *rejected* is None for a match that is reported, else the reason why not.
+    """
+
+    company: str
+    topic: str
+    score: float
+    sentence: str
+    evidence: tuple[Evidence, ...]
+    stage: str | None = None
+    regulator: str | None = None
+    amounts: tuple[Amount, ...] = ()
+    rejected: str | None = None
+
+
+# --- stories -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HitToGroup:
+    """A hit that has no story yet. *at* is when it was published, else first seen."""
+
+    id: int
+    company: str
+    topic: str
+    stage: str | None
+    title: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStory:
+    """A story that may still take hits: its facts and the headlines it holds."""
+
+    id: int
+    company: str
+    topic: str
+    stage: str | None
+    titles: tuple[str, ...]
+    first_at: datetime
+    last_at: datetime
+
+
+# --- subscriptions, digests, deliveries --------------------------------------------------------
+
+
+class EmptyDay(StrEnum):
+    """What a slot without hits gives."""
+
+    SEND = "send"  # a "nothing new" mail: proof of life
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a subscription's slots are: at local times of day, or at every multiple of *every*.
+
+    Exactly one of *at* and *every* is set. *every* counts from midnight UTC, 1 January 1970.
+    """
+
+    zone: ZoneInfo
+    at: tuple[time, ...] = ()
+    every: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Who gets what, when. Empty *companies*, *topics* or *languages* mean all of them."""
+
+    name: str
+    recipients: tuple[str, ...]
+    schedule: Schedule
+    companies: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    min_score: float = 0.0
+    empty: EmptyDay = EmptyDay.SEND
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedHit:
+    """A stored hit with its article: all a digest entry needs."""
+
+    id: int
+    company: str
+    topic: str
+    stage: str | None
+    regulator: str | None
+    amount_text: str | None
+    score: float
+    sentence: str
+    evidence: tuple[Evidence, ...]
+    found_at: datetime
+    story_id: int
+    headline: str  # of the story
+    title: str
+    summary: str
+    url: str | None
+    publisher: str | None
+    language: str | None
+    published_at: datetime | None
+    feed: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTrouble:
+    """A feed that is not well, for the coverage line."""
+
+    name: str
+    state: FeedState
+    last_ok_at: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was polled in the time a digest stands for; *since* is None for a first digest."""
+
+    since: datetime | None
+    until: datetime
+    feeds: int
+    feeds_ok: int
+    polls: int
+    entries: int
+    new_articles: int
+    troubled: tuple[FeedTrouble, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A digest as it will be sent: frozen, so that every attempt sends the same bytes."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class DeliveryStatus(StrEnum):
+    """Where one digest to one recipient stands."""
+
+    WAITING = "waiting"
+    HANDING_OVER = "handing_over"
+    SENT = "sent"
+    REFUSED = "refused"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryToMake:
+    """A claimed delivery; *attempt* is the fence against a worker whose lease ran out."""
+
+    id: int
+    attempt: int
+    recipient: str
+    message_id: str
+    subscription: str
+    composed_at: datetime
+    rendered: Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message to one recipient. The same values always give the same bytes."""
+
+    message_id: str
+    recipient: str
+    list_name: str
+    date: datetime
+    subject: str
+    text: str
+    html: str
+
+
+# --- companies, topics and the lexicon ---------------------------------------------------------
+
+
+class Strength(StrEnum):
+    """How much a term says by itself."""
+
+    STRONG = "strong"
+    CONTEXT = "context"  # counts only with one of its `needs` in the same sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One spelling of a company, topic, stage or regulator. *id* is what evidence names.
+
+    Matching rules are in `monitor.detect.terms`. *unless* lists longer phrases that hold the
+    spelling but mean something else; *needs* lists words of which a `context` term wants one.
+    """
+
+    id: str
+    text: str
+    strength: Strength = Strength.STRONG
+    case: bool = False
+    unless: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Who is watched. *units* and people report under the company: their terms are its terms."""
+
+    key: str
+    name: str
+    names: dict[str, str] = field(default_factory=dict)  # language -> name, for pages and mails
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What about. *companies* limits it, if not empty."""
+
+    key: str
+    name: str
+    names: dict[str, str] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A stage or a regulator: a key, names and terms. *rank* orders stages, gravest highest."""
+
+    key: str
+    name: str
+    names: dict[str, str] = field(default_factory=dict)
+    terms: tuple[Term, ...] = ()
+    rank: int = 0

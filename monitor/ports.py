@@ -1,0 +1,53 @@
+"""What the line needs from the world, as Protocols: the only things tests stand in for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from monitor.errors import FetchError, ParseError
+    from monitor.model import Answer, Document, FeedToPoll, Mail
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware and in UTC."""
+
+
+class Fetcher(Protocol):
+    """Asks servers for feeds."""
+
+    def fetch_all(
+        self, feeds: Iterable[FeedToPoll]
+    ) -> Iterator[tuple[FeedToPoll, Answer | FetchError]]:
+        """Yield each feed once with its answer or error, in order of completion.
+
+        Closing the iterator cancels what is still under way.
+        """
+
+
+class Parser(Protocol):
+    """Reads feeds, within bounds of time and memory."""
+
+    def parse(self, feed: FeedToPoll, answer: Answer) -> Document:
+        """Return the document in *answer*; raise ParseError when there is none."""
+
+    def parse_all(
+        self, answers: Iterable[tuple[FeedToPoll, Answer]]
+    ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError]]:
+        """Yield each answer once with its document or error, reading several at a time."""
+
+
+class Mailer(Protocol):
+    """Hands mails over, to an SMTP server or to a folder."""
+
+    def send(self, mail: Mail) -> None:
+        """Return once *mail* is taken.
+
+        Raises MailRefused, MailDeferred or MailUnsure, which say what may be done next.
+        """

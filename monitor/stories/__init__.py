@@ -1,0 +1,1 @@
+"""Stories: hits about one happening belong together. Pure."""
