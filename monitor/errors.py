@@ -22,6 +22,10 @@ pipeline step has one broad catch per work item, at its top, with the item's id 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class MonitorError(Exception):
@@ -57,11 +61,17 @@ class StoreError(MonitorError):
 
 
 class FetchError(MonitorError):
-    """No usable answer; *status* is the HTTP status if there was one."""
+    """No usable answer; *status* is the HTTP status if there was one.
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    *retry_after* is how long the server asks to be left alone (RFC 9110, 10.2.3), if it does.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class AddressRefused(FetchError):
