@@ -71,6 +71,7 @@ class FeedToPoll:
     last_modified: str | None
     body_hash: str | None
     failures: int
+    last_ok_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +306,10 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryToMake:
-    """A claimed delivery; *attempt* is the fence against a worker whose lease ran out."""
+    """A claimed delivery; *attempt* is the fence against a worker whose lease ran out.
+
+    *resumed* says that an earlier attempt may have been taken by the server.
+    """
 
     id: int
     attempt: int
@@ -314,6 +318,7 @@ class DeliveryToMake:
     subscription: str
     composed_at: datetime
     rendered: Rendered
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

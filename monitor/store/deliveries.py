@@ -1,0 +1,77 @@
+"""Deliveries in the store: claim one, then record how it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from monitor.model import DeliveryStatus, DeliveryToMake, Rendered
+from monitor.store.schema import DeliveryRow, DigestRow
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from sqlalchemy.orm import Session
+
+
+def claim_due(session: Session, *, now: datetime, lease: timedelta) -> DeliveryToMake | None:
+    """Take the longest overdue delivery for this worker, if any. The lease: `feeds.claim_due`.
+
+    A claim that finds "handing_over" succeeds a worker that died in the middle: whether the mail
+    was taken, nobody can know. Its status becomes "unsure" first, so `resumed` is True.
+    """
+    due = (
+        select(DeliveryRow.id)
+        .where(DeliveryRow.due_at <= now)
+        .order_by(DeliveryRow.due_at, DeliveryRow.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    delivery_id = session.scalar(due)
+    if delivery_id is None:
+        return None
+    row = session.get_one(DeliveryRow, delivery_id)
+    digest = session.get_one(DigestRow, row.digest_id)
+    resumed = row.status in {DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE}
+    row.status = DeliveryStatus.HANDING_OVER
+    row.due_at = now + lease
+    row.attempts += 1
+    return DeliveryToMake(
+        id=row.id,
+        attempt=row.attempts,
+        recipient=row.recipient,
+        message_id=row.message_id,
+        subscription=digest.subscription,
+        composed_at=digest.composed_at,
+        rendered=Rendered(digest.subject, digest.text, digest.html),
+        resumed=resumed,
+    )
+
+
+def settle(
+    session: Session,
+    delivery: DeliveryToMake,
+    status: DeliveryStatus,
+    *,
+    now: datetime,
+    due_at: datetime | None,
+    error: str | None,
+) -> bool:
+    """Record how an attempt ended; with *due_at* None nothing more is tried.
+
+    Does nothing, and returns False, if the lease ran out and another worker has taken the
+    delivery since. The caller commits.
+    """
+    settled = session.scalars(
+        update(DeliveryRow)
+        .where(DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt)
+        .values(
+            status=status,
+            due_at=due_at,
+            last_error=error,
+            sent_at=now if status is DeliveryStatus.SENT else None,
+        )
+        .returning(DeliveryRow.id)
+    )
+    return settled.one_or_none() is not None

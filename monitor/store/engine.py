@@ -1,0 +1,91 @@
+"""Opening the database: SQLite in WAL mode with sane waiting, or PostgreSQL.
+
+* A write transaction on SQLite begins with BEGIN IMMEDIATE: it waits for its turn at the start,
+  up to BUSY, instead of failing in the middle when a read turns into a write.
+* A read transaction (`reading`) begins with BEGIN and never waits for a writer, thanks to WAL.
+* `synchronous=FULL`: what is committed survives a power cut, not just a crash.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from monitor.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+BUSY = timedelta(seconds=30)
+
+Sessions = sessionmaker[Session]
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for *url* (`sqlite:///...` or `postgresql+psycopg://...`).
+
+    Connects to nothing yet.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": BUSY.total_seconds()})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        parsed,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "application_name": "monitor"},
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types
+    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def make_sessions(engine: Engine) -> Sessions:
+    """Return the factory of write sessions: `with sessions.begin() as session: ...`."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def reading(sessions: Sessions) -> Iterator[Session]:
+    """Give a session that only reads, and keeps no writer waiting on SQLite."""
+    engine: Engine = sessions.kw["bind"]
+    with Session(engine.execution_options(reads=True), expire_on_commit=False) as session:
+        yield session
+        session.rollback()
+
+
+@contextmanager
+def usable(url: str) -> Iterator[None]:
+    """Turn a database that cannot be reached into a StoreError that says which and why."""
+    try:
+        yield
+    except OperationalError as error:
+        shown = make_url(url).render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0]
+        raise StoreError(f"database {shown} cannot be used: {reason}") from error
+
+
+def lock(session: Session, name: str) -> None:
+    """Let one transaction at a time pass here, until it ends.
+
+    On SQLite a write transaction is alone already; PostgreSQL takes an advisory lock.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})

@@ -1,0 +1,79 @@
+"""Bringing a database to the schema this version needs. Alembic, configured in code.
+
+* `SCHEMA` in `schema.py` names the newest migration; reading it costs no import of Alembic.
+* An upgrade is one transaction; two processes that start at once do it one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+from sqlalchemy.orm import Session
+
+from monitor.errors import StoreError
+from monitor.resources import shipped
+from monitor.store.engine import lock
+from monitor.store.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection, Engine
+
+
+def revision(engine: Engine) -> str | None:
+    """Return the migration the database is at; None for an empty one.
+
+    Raises StoreError for a database with tables that are not ours.
+    """
+    with engine.execution_options(reads=True).connect() as connection:
+        names = inspect(connection).get_table_names()
+        if "alembic_version" not in names:
+            if names:
+                shown = engine.url.render_as_string(hide_password=True)
+                raise StoreError(
+                    f"database {shown} holds tables of something else: {names[0]}, ..."
+                )
+            return None
+        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return found
+
+
+def require(engine: Engine) -> None:
+    """Raise StoreError, with what to do, unless the database is at the schema we need."""
+    found = revision(engine)
+    if found == SCHEMA:
+        return
+    shown = engine.url.render_as_string(hide_password=True)
+    if found is None:
+        raise StoreError(f"database {shown} is empty: run `monitor poll` or `monitor db upgrade`")
+    if found > SCHEMA:
+        raise StoreError(f"database {shown} is at {found}, newer than this version ({SCHEMA})")
+    raise StoreError(f"database {shown} is at {found}, not {SCHEMA}: run `monitor db upgrade`")
+
+
+def upgrade(engine: Engine) -> str | None:
+    """Bring the database to `SCHEMA`; return what it was at before. Does nothing if it is there."""
+    found = revision(engine)
+    if found == SCHEMA:
+        return found
+    if found is not None and found > SCHEMA:
+        require(engine)
+    from alembic import command
+
+    with engine.begin() as connection:
+        with Session(connection) as session:
+            lock(session, "upgrade")
+        command.upgrade(alembic_config(connection), "head")
+    return found
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Return Alembic's configuration for work on *connection*, in its transaction."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

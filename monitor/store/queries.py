@@ -1,0 +1,223 @@
+"""Reading the store: hits with their articles, and the lists behind the commands.
+
+The lists read the views that analysts may rely on, so a command and a SQL query say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack
+
+from sqlalchemy import ColumnElement, Float, Integer, Select, Text, func, or_, select, table
+from sqlalchemy import column as sql_column
+
+from monitor.model import Evidence, ReportedHit, Role
+from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow, StoryRow
+from monitor.store.types import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Row
+    from sqlalchemy.orm import Session
+
+_Columns = TypeVarTuple("_Columns")
+
+
+def hit_title() -> ColumnElement[str]:
+    """Return the title that a hit's evidence quotes; needs the join of `text_of_hit`."""
+    return func.coalesce(RevisionRow.title, ArticleRow.title).label("title")
+
+
+def text_of_hit(query: Select[Unpack[_Columns]]) -> Select[Unpack[_Columns]]:
+    """Join *query* of hits with the article, and with the older text a hit may quote."""
+    return query.join(ArticleRow, ArticleRow.id == HitRow.article_id).outerjoin(
+        RevisionRow,
+        (RevisionRow.article_id == HitRow.article_id) & (RevisionRow.number == HitRow.revision),
+    )
+
+
+def hits_with_articles() -> Select[Any]:
+    """Return the query whose rows `reported_hit` reads."""
+    query = select(
+        HitRow,
+        hit_title(),
+        func.coalesce(RevisionRow.summary, ArticleRow.summary).label("summary"),
+        ArticleRow.url,
+        func.coalesce(ArticleRow.publisher, FeedRow.name).label("publisher"),
+        ArticleRow.language,
+        ArticleRow.published_at,
+        FeedRow.key.label("feed"),
+        StoryRow.headline,
+    )
+    return (
+        text_of_hit(query)
+        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+        .join(StoryRow, StoryRow.id == HitRow.story_id)
+    )
+
+
+def reported_hit(row: Row[Any]) -> ReportedHit:
+    """Return one row of `hits_with_articles` as a value."""
+    hit: HitRow = row.HitRow
+    if hit.story_id is None:
+        raise ValueError(f"hit {hit.id} has no story")
+    return ReportedHit(
+        id=hit.id,
+        company=hit.company,
+        topic=hit.topic,
+        stage=hit.stage,
+        regulator=hit.regulator,
+        amount_text=hit.amount_text,
+        score=hit.score,
+        sentence=hit.sentence,
+        evidence=tuple(
+            Evidence(**{**quote, "role": Role(quote["role"])}) for quote in hit.evidence
+        ),
+        found_at=hit.found_at,
+        story_id=hit.story_id,
+        headline=row.headline,
+        title=row.title,
+        summary=row.summary,
+        url=row.url,
+        publisher=row.publisher,
+        language=row.language,
+        published_at=row.published_at,
+        feed=row.feed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is limited to; None or empty means no limit. *search*: all words must occur."""
+
+    company: str | None = None
+    topic: str | None = None
+    stage: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
+    min_score: float | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list a command can print: its columns, which instant `since` means, what is searched."""
+
+    name: str
+    columns: dict[str, Any]
+    instant: str
+    searched: tuple[str, ...]
+    newest: tuple[str, ...]
+
+
+HITS = Listing(
+    name="v_hits",
+    columns={
+        "hit_id": Integer(),
+        "found_at": Instant(),
+        "published_at": Instant(),
+        "company": Text(),
+        "topic": Text(),
+        "stage": Text(),
+        "regulator": Text(),
+        "amount": Float(),
+        "currency": Text(),
+        "score": Float(),
+        "verdict": Text(),
+        "title": Text(),
+        "url": Text(),
+        "publisher": Text(),
+        "language": Text(),
+        "feed": Text(),
+        "story_id": Integer(),
+        "sentence": Text(),
+    },
+    instant="found_at",
+    searched=("title", "sentence"),
+    newest=("found_at", "hit_id"),
+)
+STORIES = Listing(
+    name="v_stories",
+    columns={
+        "story_id": Integer(),
+        "company": Text(),
+        "topic": Text(),
+        "stage": Text(),
+        "headline": Text(),
+        "first_seen": Instant(),
+        "last_seen": Instant(),
+        "sources": Integer(),
+        "hits": Integer(),
+        "regulator": Text(),
+        "amount": Float(),
+        "currency": Text(),
+    },
+    instant="last_seen",
+    searched=("headline",),
+    newest=("last_seen", "story_id"),
+)
+FEEDS = Listing(
+    name="v_feeds",
+    columns={
+        "feed_id": Text(),
+        "url": Text(),
+        "name": Text(),
+        "state": Text(),
+        "last_ok_at": Instant(),
+        "last_error": Text(),
+        "newest_article_at": Instant(),
+        "articles": Integer(),
+        "hits": Integer(),
+    },
+    instant="last_ok_at",
+    searched=("name", "url"),
+    newest=("name", "feed_id"),
+)
+ARTICLES = Listing(
+    name="v_articles",
+    columns={
+        "article_id": Integer(),
+        "first_seen": Instant(),
+        "published_at": Instant(),
+        "title": Text(),
+        "url": Text(),
+        "publisher": Text(),
+        "language": Text(),
+        "feed": Text(),
+        "hits": Integer(),
+        "revision": Integer(),
+        "summary": Text(),
+    },
+    instant="first_seen",
+    searched=("title", "summary"),
+    newest=("first_seen", "article_id"),
+)
+
+
+def rows(session: Session, listing: Listing, wanted: Filter) -> Iterator[dict[str, Any]]:
+    """Yield the rows of *listing* that *wanted* lets through, newest first, as they are read."""
+    columns = {name: sql_column(name, kind) for name, kind in listing.columns.items()}
+    query = select(*columns.values()).select_from(table(listing.name, *columns.values()))
+    for name in ("company", "topic", "stage"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(columns[name] == value)
+    if wanted.since is not None:
+        query = query.where(columns[listing.instant] >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(columns[listing.instant] < wanted.until)
+    if wanted.min_score is not None:
+        query = query.where(columns["score"] >= wanted.min_score)
+    for word in (wanted.search or "").split():
+        query = query.where(
+            or_(*(columns[name].icontains(word, autoescape=True) for name in listing.searched))
+        )
+    descending = listing is not FEEDS
+    query = query.order_by(
+        *(columns[name].desc() if descending else columns[name].asc() for name in listing.newest)
+    ).limit(wanted.limit)
+    for row in session.execute(query.execution_options(yield_per=500)):
+        yield dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it

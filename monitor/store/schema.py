@@ -1,0 +1,265 @@
+"""The tables. What must happen once has a unique constraint here; what is asked often, an index.
+
+* Instants are `Instant` (aware, UTC). Words such as states are text, so that SQL can be read.
+* A table of this file may change with any migration; analysts rely on the views (`views.py`).
+* `key` columns identify a thing by what it is; `id` columns are numbers for joins.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from monitor.store.types import Instant
+
+SCHEMA = "0001"  # the migration these tables need; the newest in migrations/versions
+
+NAMING = {  # so that a migration can name what it alters, on both databases
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+UNGROUPED = text("story_id IS NULL")
+
+
+class Base(DeclarativeBase):
+    """The declarative base: text without length, instants in UTC."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: Instant(),
+        int: BigInteger().with_variant(Integer, "sqlite"),  # SQLite counts only INTEGER keys up
+        str: Text(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+class FeedRow(Base):
+    """A feed: what the configuration says of it, when it is due, how it fared."""
+
+    __tablename__ = "feeds"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    url: Mapped[str]
+    name: Mapped[str]
+    language: Mapped[str | None]
+    company: Mapped[str | None]
+    terms: Mapped[str | None]
+    interval_s: Mapped[int | None]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(default="probation")
+    failures: Mapped[int] = mapped_column(default=0)
+    last_polled_at: Mapped[datetime | None]
+    last_ok_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    etag: Mapped[str | None]
+    last_modified: Mapped[str | None]
+    body_hash: Mapped[str | None]
+
+
+class PollRow(Base):
+    """The ledger: one request to a feed and its outcome."""
+
+    __tablename__ = "polls"
+    __table_args__ = (Index(None, "feed_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"))
+    at: Mapped[datetime] = mapped_column(index=True)
+    outcome: Mapped[str]
+    status: Mapped[int | None]
+    bytes: Mapped[int] = mapped_column(default=0)
+    entries: Mapped[int] = mapped_column(default=0)
+    new: Mapped[int] = mapped_column(default=0)
+    known: Mapped[int] = mapped_column(default=0)
+    revised: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    notes: Mapped[list[Any] | None]
+
+
+class ArticleRow(Base):
+    """One published piece, in its present revision. `matched_with` is null if detection failed."""
+
+    __tablename__ = "articles"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    link: Mapped[str | None] = mapped_column(index=True)
+    url: Mapped[str | None]
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"), index=True)
+    title: Mapped[str]
+    summary: Mapped[str]
+    language: Mapped[str | None]
+    publisher: Mapped[str | None]
+    published_at: Mapped[datetime | None]
+    first_seen: Mapped[datetime] = mapped_column(index=True)
+    revision: Mapped[int] = mapped_column(default=1)
+    matched_with: Mapped[str | None]
+
+
+class RevisionRow(Base):
+    """A text that an article had before: `number` is the revision it was."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (UniqueConstraint("article_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("articles.id"))
+    number: Mapped[int]
+    title: Mapped[str]
+    summary: Mapped[str]
+    replaced_at: Mapped[datetime]
+
+
+class SightingRow(Base):
+    """An article seen in a feed, under that feed's own id for it ("" if it gives none)."""
+
+    __tablename__ = "sightings"
+    __table_args__ = (UniqueConstraint("feed_id", "guid", "article_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"))
+    guid: Mapped[str]
+    article_id: Mapped[int] = mapped_column(ForeignKey("articles.id"), index=True)
+    content_hash: Mapped[str]
+
+
+class HitRow(Base):
+    """A company and a topic met in an article. `revision` is the text its evidence quotes."""
+
+    __tablename__ = "hits"
+    __table_args__ = (
+        UniqueConstraint("article_id", "company", "topic"),
+        Index(None, "company", "topic", "found_at"),
+        Index("ix_hits_ungrouped", "id", sqlite_where=UNGROUPED, postgresql_where=UNGROUPED),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("articles.id"))
+    revision: Mapped[int]
+    company: Mapped[str]
+    topic: Mapped[str]
+    score: Mapped[float]
+    stage: Mapped[str | None]
+    regulator: Mapped[str | None]
+    amount: Mapped[float | None] = mapped_column(Numeric(24, 2, asdecimal=False))
+    currency: Mapped[str | None]
+    amount_text: Mapped[str | None]
+    sentence: Mapped[str]
+    evidence: Mapped[list[Any]]
+    lexicon: Mapped[str]
+    found_at: Mapped[datetime] = mapped_column(index=True)
+    story_id: Mapped[int | None] = mapped_column(ForeignKey("stories.id"), index=True)
+
+
+class StoryRow(Base):
+    """Hits about one thing that happened."""
+
+    __tablename__ = "stories"
+    __table_args__ = (Index(None, "company", "topic", "last_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    company: Mapped[str]
+    topic: Mapped[str]
+    stage: Mapped[str | None]
+    headline: Mapped[str]
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SubscriptionRow(Base):
+    """When a subscription was first seen. What it says is owned by the configuration."""
+
+    __tablename__ = "subscriptions"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+
+
+class DigestRow(Base):
+    """One edition for one subscription and slot, frozen: every attempt sends these words."""
+
+    __tablename__ = "digests"
+    __table_args__ = (UniqueConstraint("subscription", "slot"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subscription: Mapped[str]
+    slot: Mapped[datetime]
+    composed_at: Mapped[datetime]
+    lexicon: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    subject: Mapped[str]
+    text: Mapped[str]
+    html: Mapped[str]
+
+
+class DigestItemRow(Base):
+    """A hit reported to a subscription. The constraint is the promise: once, and once only."""
+
+    __tablename__ = "digest_items"
+    __table_args__ = (UniqueConstraint("subscription", "hit_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest_id: Mapped[int] = mapped_column(ForeignKey("digests.id"), index=True)
+    subscription: Mapped[str]
+    hit_id: Mapped[int] = mapped_column(ForeignKey("hits.id"))
+
+
+class DeliveryRow(Base):
+    """One digest to one recipient. `due_at` is null when nothing more is to be done."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("digest_id", "recipient"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest_id: Mapped[int] = mapped_column(ForeignKey("digests.id"))
+    recipient: Mapped[str]
+    message_id: Mapped[str] = mapped_column(unique=True)
+    status: Mapped[str] = mapped_column(default="waiting")
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    sent_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class LexiconRow(Base):
+    """A lexicon that made hits, in full, so that any of them can be explained years later."""
+
+    __tablename__ = "lexicons"
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[str]
+    valid_from: Mapped[datetime]
+
+
+class WorkerRow(Base):
+    """A running service and its last sign of life."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime]
+    beat_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]
