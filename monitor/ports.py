@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from datetime import datetime
 
     from monitor.errors import FetchError, ParseError
@@ -24,7 +24,7 @@ class Fetcher(Protocol):
 
     def fetch_all(
         self, feeds: Iterable[FeedToPoll]
-    ) -> Iterator[tuple[FeedToPoll, Answer | FetchError]]:
+    ) -> Generator[tuple[FeedToPoll, Answer | FetchError], None, None]:
         """Yield each feed once with its answer or error, in order of completion.
 
         Closing the iterator cancels what is still under way.

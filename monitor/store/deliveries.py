@@ -75,3 +75,21 @@ def settle(
         .returning(DeliveryRow.id)
     )
     return settled.one_or_none() is not None
+
+
+def any_due(session: Session, *, now: datetime) -> bool:
+    """Return whether any delivery is due; costs no write transaction."""
+    due = select(DeliveryRow.id).where(DeliveryRow.due_at <= now).limit(1)
+    return session.scalar(due) is not None
+
+
+def troubled(session: Session) -> list[tuple[str, str, int, str | None]]:
+    """Return recipient, status, attempts and last error of every delivery that is not well."""
+    query = (
+        select(
+            DeliveryRow.recipient, DeliveryRow.status, DeliveryRow.attempts, DeliveryRow.last_error
+        )
+        .where(DeliveryRow.due_at.is_not(None), DeliveryRow.last_error.is_not(None))
+        .order_by(DeliveryRow.id)
+    )
+    return [row._tuple() for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name

@@ -39,7 +39,7 @@ LOOKBACK = timedelta(days=1)  # what a new subscription's first digest reaches b
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class FrozenDigest:
     """A composed digest, ready to be frozen. *message_ids* maps recipient to Message-ID."""
 
     subscription: str
@@ -126,7 +126,7 @@ def coverage(session: Session, subscription: str, *, now: datetime) -> Coverage:
     )
 
 
-def freeze(session: Session, edition: Edition) -> bool:
+def freeze(session: Session, edition: FrozenDigest) -> bool:
     """Store *edition*, its items and its deliveries; False if the slot has its digest already.
 
     Raises IntegrityError if one of its hits was reported to the subscription meanwhile: nothing
@@ -166,3 +166,9 @@ def freeze(session: Session, edition: Edition) -> bool:
     if deliveries:
         session.execute(inserting(session, DeliveryRow), deliveries)
     return True
+
+
+def made_since(session: Session, subscription: str, slot: datetime) -> bool:
+    """Return whether the subscription has a digest for a slot later than *slot*."""
+    made = exists().where(DigestRow.subscription == subscription, DigestRow.slot > slot)
+    return bool(session.scalar(select(made)))

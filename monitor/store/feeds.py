@@ -141,3 +141,9 @@ def settle(session: Session, feed: FeedToPoll, poll: dict[str, Any], after: dict
     """
     session.execute(inserting(session, PollRow), {"feed_id": feed.id, **poll})
     session.execute(update(FeedRow).where(FeedRow.id == feed.id).values(**after))
+
+
+def any_due(session: Session, *, now: datetime) -> bool:
+    """Return whether any feed is due; costs no write transaction."""
+    due = select(FeedRow.id).where(FeedRow.due_at <= now, FeedRow.enabled).limit(1)
+    return session.scalar(due) is not None

@@ -6,7 +6,7 @@ The lists read the views that analysts may rely on, so a command and a SQL query
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from sqlalchemy import ColumnElement, Float, Integer, Select, Text, func, or_, select, table
 from sqlalchemy import column as sql_column
@@ -30,7 +30,7 @@ def hit_title() -> ColumnElement[str]:
     return func.coalesce(RevisionRow.title, ArticleRow.title).label("title")
 
 
-def text_of_hit(query: Select[Unpack[_Columns]]) -> Select[Unpack[_Columns]]:
+def text_of_hit(query: Select[*_Columns]) -> Select[*_Columns]:
     """Join *query* of hits with the article, and with the older text a hit may quote."""
     return query.join(ArticleRow, ArticleRow.id == HitRow.article_id).outerjoin(
         RevisionRow,
@@ -38,7 +38,7 @@ def text_of_hit(query: Select[Unpack[_Columns]]) -> Select[Unpack[_Columns]]:
     )
 
 
-def hits_with_articles() -> Select[Any]:
+def hits_with_articles() -> Select[*tuple[Any, ...]]:
     """Return the query whose rows `reported_hit` reads."""
     query = select(
         HitRow,

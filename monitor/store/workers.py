@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
+from sqlalchemy import delete, func, select, update
 
 from monitor.store.schema import WorkerRow
 from monitor.store.upsert import inserting
@@ -35,3 +35,14 @@ def stopped(session: Session, name: str, *, now: datetime) -> None:
     session.execute(
         update(WorkerRow).where(WorkerRow.name == name).values(beat_at=now, stopped_at=now)
     )
+
+
+def last_beat(session: Session) -> datetime | None:
+    """Return the last sign of life of any worker that has not stopped on purpose."""
+    last = func.max(WorkerRow.beat_at, type_=WorkerRow.beat_at.type)
+    return session.scalar(select(last).where(WorkerRow.stopped_at.is_(None)))
+
+
+def forget(session: Session, *, before: datetime) -> None:
+    """Remove the workers that gave no sign of life since *before*. The caller commits."""
+    session.execute(delete(WorkerRow).where(WorkerRow.beat_at < before))

@@ -1,0 +1,116 @@
+"""Compose: for every slot that has passed without its digest, make it and freeze it.
+
+* A slot is made late rather than not at all; after days of downtime the latest one is made, and
+  holds everything the missed ones would have held.
+* The digest, the hits it reports and its deliveries are stored in one transaction (an outbox).
+* What one subscription does wrong stops no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from monitor.digest.compose import as_json, compose
+from monitor.digest.slots import latest_slot
+from monitor.model import EmptyDay
+from monitor.store import digests
+from monitor.store.engine import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from monitor.digest.compose import Names
+    from monitor.digest.render import Renderer
+    from monitor.model import Rendered, Subscription
+    from monitor.ports import Clock
+    from monitor.store.engine import Sessions
+
+log = structlog.get_logger()
+
+
+@dataclass
+class ComposeStep:
+    """The step, with the real parts it works with. *domain* stands in each Message-ID."""
+
+    sessions: Sessions
+    clock: Clock
+    subscriptions: Sequence[Subscription]
+    renderer: Renderer
+    names: Names
+    fingerprint: str
+    domain: str
+
+    def compose_due(self) -> int:
+        """Compose the digest of every open slot; return how many were made."""
+        return sum(self._compose_if_due(subscription) for subscription in self.subscriptions)
+
+    def _compose_if_due(self, subscription: Subscription) -> bool:
+        try:
+            slot = latest_slot(subscription.schedule, self.clock.now())
+            with reading(self.sessions) as session:
+                if not digests.is_open(session, subscription.name, slot):
+                    return False
+            return self.compose_now(subscription, slot)
+        except IntegrityError:
+            # Another process reported one of these hits a moment ago; the next tick tries again.
+            log.info("digest postponed", subscription=subscription.name)
+        except Exception:
+            log.exception("digest failed", subscription=subscription.name)
+        return False
+
+    def compose_now(self, subscription: Subscription, slot: datetime) -> bool:
+        """Compose and freeze the digest of *slot*; False if it has one already.
+
+        Raises IntegrityError if another process reports one of its hits at the same moment.
+        """
+        frozen = self.make(subscription, slot)
+        with self.sessions.begin() as session:
+            made = digests.freeze(session, frozen)
+        if made:
+            log.info(
+                "digest composed",
+                subscription=subscription.name,
+                slot=slot.isoformat(),
+                hits=len(frozen.hits),
+                recipients=len(frozen.message_ids),
+            )
+        return made
+
+    def make(self, subscription: Subscription, slot: datetime) -> digests.FrozenDigest:
+        """Return the digest that *subscription* would get for *slot* now; store nothing."""
+        now = self.clock.now()
+        with reading(self.sessions) as session:
+            hits = digests.unreported(session, subscription)
+            coverage = digests.coverage(session, subscription.name, now=now)
+        edition = compose(
+            subscription, slot, hits, coverage, names=self.names, fingerprint=self.fingerprint
+        )
+        rendered: Rendered = self.renderer.render(edition)
+        silent = not hits and subscription.empty is EmptyDay.SKIP
+        return digests.FrozenDigest(
+            subscription=subscription.name,
+            slot=slot,
+            composed_at=now,
+            lexicon=self.fingerprint,
+            content=as_json(edition),
+            rendered=rendered,
+            hits=[hit.id for hit in hits],
+            message_ids={}
+            if silent
+            else {
+                recipient: message_id(subscription.name, slot, recipient, self.domain)
+                for recipient in subscription.recipients
+            },
+        )
+
+
+def message_id(subscription: str, slot: datetime, recipient: str, domain: str) -> str:
+    """Return the Message-ID of a digest for one recipient: the same however often it is made."""
+    what = f"{subscription}\0{slot.isoformat()}\0{recipient}"
+    return f"<{sha256(what.encode()).hexdigest()[:32]}@{domain}>"

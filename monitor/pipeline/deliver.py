@@ -1,0 +1,96 @@
+"""Deliver: hand every due delivery over, and record how it went.
+
+SMTP cannot promise "exactly once": when the line breaks after the last byte, nobody can know
+whether the mail was taken (RFC 1047). Such a delivery is marked unsure and sent again under the
+same Message-ID with the same bytes, by which many mail programs fold repeats.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.errors import MailDeferred, MailRefused, MailUnsure
+from monitor.model import DeliveryStatus, Mail
+from monitor.store import deliveries
+from monitor.store.engine import reading
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from monitor.model import DeliveryToMake
+    from monitor.ports import Clock, Mailer
+    from monitor.store.engine import Sessions
+
+LEASE = timedelta(minutes=3)  # must outlast one hand-over, whose own limit is `smtp.timeout`
+FIRST_RETRY = timedelta(minutes=1)
+LAST_RETRY = timedelta(hours=1)  # and every hour from then on: a delivery is never given up
+
+log = structlog.get_logger()
+
+
+def deliver_due(sessions: Sessions, mailer: Mailer, clock: Clock, stop: Event | None = None) -> int:
+    """Hand over every delivery that is due; return how many were taken."""
+    taken = 0
+    while stop is None or not stop.is_set():
+        with reading(sessions) as session:
+            if not deliveries.any_due(session, now=clock.now()):
+                return taken
+        with sessions.begin() as session:
+            delivery = deliveries.claim_due(session, now=clock.now(), lease=LEASE)
+        if delivery is None:
+            return taken
+        status, error = _hand_over(delivery, mailer)
+        now = clock.now()
+        again = status in {DeliveryStatus.WAITING, DeliveryStatus.UNSURE}
+        due_at = now + retry_after(delivery.attempt) if again else None
+        with sessions.begin() as session:
+            deliveries.settle(session, delivery, status, now=now, due_at=due_at, error=error)
+        taken += status is DeliveryStatus.SENT
+    return taken
+
+
+def retry_after(attempt: int) -> timedelta:
+    """Return how long to wait after attempt number *attempt*: doubling, an hour at most."""
+    doublings: int = min(attempt - 1, 10)
+    return min(FIRST_RETRY * (1 << doublings), LAST_RETRY)
+
+
+def _hand_over(delivery: DeliveryToMake, mailer: Mailer) -> tuple[DeliveryStatus, str | None]:
+    bound = log.bind(
+        delivery=delivery.id, subscription=delivery.subscription, message_id=delivery.message_id
+    )
+    if delivery.resumed:
+        bound.warning("delivery repeated", reason="an earlier attempt may have been taken")
+    try:
+        mailer.send(mail(delivery))
+    except MailRefused as error:
+        bound.error("delivery refused", error=str(error))
+        return DeliveryStatus.REFUSED, str(error)
+    except MailDeferred as error:
+        bound.warning("delivery deferred", error=str(error), attempt=delivery.attempt)
+        return DeliveryStatus.WAITING, str(error)
+    except MailUnsure as error:
+        bound.warning("delivery unsure", error=str(error), attempt=delivery.attempt)
+        return DeliveryStatus.UNSURE, str(error)
+    except Exception as error:  # noqa: BLE001 - the one broad catch of this step
+        # Not foreseen, so nobody can know how far it got; the others are not to wait for it.
+        bound.exception("delivery failed")
+        return DeliveryStatus.UNSURE, f"{type(error).__name__}: {error}"
+    bound.info("delivery sent", attempt=delivery.attempt)
+    return DeliveryStatus.SENT, None
+
+
+def mail(delivery: DeliveryToMake) -> Mail:
+    """Return the message of *delivery*: the same values at every attempt."""
+    return Mail(
+        message_id=delivery.message_id,
+        recipient=delivery.recipient,
+        list_name=delivery.subscription,
+        date=delivery.composed_at,
+        subject=delivery.rendered.subject,
+        text=delivery.rendered.text,
+        html=delivery.rendered.html,
+    )

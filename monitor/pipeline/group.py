@@ -1,0 +1,42 @@
+"""Group: give every hit without a story its story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.store import stories
+from monitor.store.engine import lock, reading
+from monitor.stories.group import WINDOW, group
+
+if TYPE_CHECKING:
+    from monitor.store.engine import Sessions
+
+BATCH = 500  # hits in one transaction
+
+log = structlog.get_logger()
+
+
+def group_new(sessions: Sessions) -> int:
+    """Group every hit that has no story yet; return how many hits there were.
+
+    One worker at a time groups, in one short transaction a batch: the comparison of headlines
+    takes milliseconds, and two workers could else open two stories for one happening.
+    """
+    grouped = 0
+    while True:
+        with reading(sessions) as session:
+            if not stories.ungrouped(session, limit=1):
+                return grouped
+        with sessions.begin() as session:
+            lock(session, "group")
+            hits = stories.ungrouped(session, limit=BATCH)
+            if not hits:
+                return grouped
+            since = min(hit.at for hit in hits) - WINDOW
+            new = stories.record(
+                session, hits, group(hits, stories.open_stories(session, hits, since=since))
+            )
+        grouped += len(hits)
+        log.info("hits grouped", hits=len(hits), new_stories=new)

@@ -1,0 +1,91 @@
+"""Health: is the service doing what it promised? Reads the store, decides, changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.digest.slots import latest_slot
+from monitor.store import deliveries, digests, queries, workers
+from monitor.store.engine import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from monitor.model import Subscription
+    from monitor.ports import Clock
+    from monitor.store.engine import Sessions
+
+SILENCE = timedelta(minutes=1)  # a running service beats every ten seconds
+OVERDUE = timedelta(minutes=10)  # for a digest or a delivery that nobody takes up
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """*reasons* make the service unhealthy; *warnings* are an operator's business."""
+
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether there is no reason against it."""
+        return not self.reasons
+
+
+def check(sessions: Sessions, clock: Clock, subscriptions: Sequence[Subscription]) -> Health:
+    """Return the health of the service that works on this database."""
+    now = clock.now()
+    with reading(sessions) as session:
+        reasons = [
+            *_silence(session, now),
+            *_overdue_digests(session, now, subscriptions),
+            *_overdue_deliveries(session, now),
+        ]
+        warnings = [*_feeds(session), *_failed_deliveries(session)]
+    return Health(tuple(reasons), tuple(warnings))
+
+
+def _silence(session: Session, now: datetime) -> list[str]:
+    beat_at = workers.last_beat(session)
+    if beat_at is None:
+        return ["no service has run on this database"]
+    if now - beat_at > SILENCE:
+        return [f"no sign of life since {beat_at:%Y-%m-%d %H:%M:%S} UTC"]
+    return []
+
+
+def _overdue_digests(
+    session: Session, now: datetime, subscriptions: Sequence[Subscription]
+) -> list[str]:
+    slots = [(item.name, latest_slot(item.schedule, now - OVERDUE)) for item in subscriptions]
+    return [
+        f"digest {name!r} of {slot:%Y-%m-%d %H:%M} UTC was not made"
+        for name, slot in slots
+        if digests.is_open(session, name, slot) and not digests.made_since(session, name, slot)
+    ]
+
+
+def _overdue_deliveries(session: Session, now: datetime) -> list[str]:
+    if deliveries.any_due(session, now=now - OVERDUE):
+        return ["a delivery is due and nobody takes it up"]
+    return []
+
+
+def _feeds(session: Session) -> list[str]:
+    return [
+        f"feed {row['feed_id']} is {row['state']}: {row['last_error']}"
+        for row in queries.rows(session, queries.FEEDS, queries.Filter())
+        if row["state"] in {"failing", "dead"}
+    ]
+
+
+def _failed_deliveries(session: Session) -> list[str]:
+    return [
+        f"delivery to {recipient} is {status} after {attempts} attempts: {error}"
+        for recipient, status, attempts, error in deliveries.troubled(session)
+    ]
