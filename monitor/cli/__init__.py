@@ -62,6 +62,18 @@ def config_option() -> argparse.ArgumentParser:
     return parent
 
 
+def declare(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], verb: str, purpose: str
+) -> argparse.ArgumentParser:
+    """Add the command *verb*, which takes `--config`; return its parser."""
+    return commands.add_parser(
+        verb,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        parents=[config_option()],
+    )
+
+
 def config_path(args: argparse.Namespace) -> str:
     """Return the configuration file that *args* or the environment names."""
     given: str | None = getattr(args, "config", None)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from monitor.ports import Clock, Fetcher, Parser
     from monitor.store.engine import Sessions
 
-LEASE = timedelta(minutes=3)  # must outlast one fetch (1 min) and one parse (20 s)
+
 CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand back
 FUTURE = timedelta(days=1)  # a date further ahead than this is a mistake, not a date
 
@@ -66,6 +66,7 @@ class PollStep:
     lexicon: Lexicon
     detector: Detector
     interval: timedelta
+    lease: timedelta  # must outlast the slowest fetch and parse, waiting for a free parser included
     chance: random.Random = field(default_factory=random.Random)
 
     def poll_due(self, stop: Event | None = None) -> PollTotals:
@@ -74,7 +75,7 @@ class PollStep:
         When *stop* is set, nothing more is claimed and what is under way is handed back.
         """
         totals = PollTotals()
-        claims = _Claims(self.sessions, self.clock, stop)
+        claims = _Claims(self.sessions, self.clock, self.lease, stop)
         try:
             with closing(self.fetcher.fetch_all(claims)) as answers:
                 bodies = self._settle_without_body(answers, claims, totals)
@@ -239,8 +240,10 @@ class PollStep:
 class _Claims:
     """Claims due feeds as they are asked for, and knows which are still unsettled."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, stop: Event | None) -> None:
-        self._sessions, self._clock, self._stop = sessions, clock, stop
+    def __init__(
+        self, sessions: Sessions, clock: Clock, lease: timedelta, stop: Event | None
+    ) -> None:
+        self._sessions, self._clock, self._lease, self._stop = sessions, clock, lease, stop
         self._started = clock.now()
         self._held: set[int] = set()
 
@@ -251,7 +254,9 @@ class _Claims:
     def __iter__(self) -> Iterator[FeedToPoll]:
         while not self.stopping:
             with self._sessions.begin() as session:
-                claimed = feeds.claim_due(session, now=self._started, lease=LEASE, limit=CLAIM)
+                claimed = feeds.claim_due(
+                    session, now=self._started, lease=self._lease, limit=CLAIM
+                )
             if not claimed:
                 return
             self._held.update(feed.id for feed in claimed)
@@ -280,11 +285,14 @@ class _Matches:
 
     def _find(self, entry: Entry) -> Sequence[Match] | None:
         try:
-            return self._detector.find(entry.title, entry.summary, company=self._feed.company)
+            found: Sequence[Match] = self._detector.find(
+                entry.title, entry.summary, company=self._feed.company
+            )
         except Exception:
             # The article is stored all the same, marked as not matched, and the log says which.
             log.exception("detection failed", feed=self._feed.key, guid=entry.guid, url=entry.link)
             return None
+        return found
 
 
 def _dated(entry: Entry, now: datetime) -> Entry:

@@ -93,3 +93,19 @@ def troubled(session: Session) -> list[tuple[str, str, int, str | None]]:
         .order_by(DeliveryRow.id)
     )
     return [row._tuple() for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def of_slot(session: Session, slot: datetime) -> list[tuple[str, str, str, str | None]]:
+    """Return subscription, recipient, status and last error of the deliveries of *slot*."""
+    query = (
+        select(
+            DigestRow.subscription,
+            DeliveryRow.recipient,
+            DeliveryRow.status,
+            DeliveryRow.last_error,
+        )
+        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
+        .where(DigestRow.slot == slot)
+        .order_by(DeliveryRow.id)
+    )
+    return [row._tuple() for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name

@@ -77,3 +77,19 @@ def alembic_config(connection: Connection) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+def integrity(engine: Engine) -> list[str]:
+    """Return what is wrong with the database's own structure: nothing, when it is whole.
+
+    SQLite checks its file and the references between tables; PostgreSQL cares for itself.
+    """
+    if engine.dialect.name != "sqlite":
+        return []
+    with engine.execution_options(reads=True).connect() as connection:
+        file = connection.scalars(text("PRAGMA integrity_check")).all()
+        references = connection.execute(text("PRAGMA foreign_key_check")).all()
+    flaws = [str(line) for line in file if line != "ok"]
+    return flaws + [
+        f"table {row[0]}, row {row[1]}: refers to nothing in {row[2]}" for row in references
+    ]

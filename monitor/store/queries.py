@@ -8,7 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Float, Integer, Select, Text, func, or_, select, table
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    Float,
+    Integer,
+    Select,
+    Text,
+    exists,
+    func,
+    or_,
+    select,
+    table,
+)
 from sqlalchemy import column as sql_column
 
 from monitor.model import Evidence, ReportedHit, Role
@@ -110,7 +122,8 @@ class Listing:
     columns: dict[str, Any]
     instant: str
     searched: tuple[str, ...]
-    newest: tuple[str, ...]
+    order: tuple[str, ...]
+    hit_key: str = "id"  # the column of `hits` that leads here
 
 
 HITS = Listing(
@@ -137,7 +150,7 @@ HITS = Listing(
     },
     instant="found_at",
     searched=("title", "sentence"),
-    newest=("found_at", "hit_id"),
+    order=("found_at", "hit_id"),
 )
 STORIES = Listing(
     name="v_stories",
@@ -157,7 +170,8 @@ STORIES = Listing(
     },
     instant="last_seen",
     searched=("headline",),
-    newest=("last_seen", "story_id"),
+    order=("last_seen", "story_id"),
+    hit_key="story_id",
 )
 FEEDS = Listing(
     name="v_feeds",
@@ -174,7 +188,7 @@ FEEDS = Listing(
     },
     instant="last_ok_at",
     searched=("name", "url"),
-    newest=("name", "feed_id"),
+    order=("name", "feed_id"),
 )
 ARTICLES = Listing(
     name="v_articles",
@@ -193,31 +207,48 @@ ARTICLES = Listing(
     },
     instant="first_seen",
     searched=("title", "summary"),
-    newest=("first_seen", "article_id"),
+    order=("first_seen", "article_id"),
+    hit_key="article_id",
 )
 
 
 def rows(session: Session, listing: Listing, wanted: Filter) -> Iterator[dict[str, Any]]:
-    """Yield the rows of *listing* that *wanted* lets through, newest first, as they are read."""
+    """Yield the rows of *listing* that *wanted* lets through, newest first, as they are read.
+
+    Where a listing has no column of its own for a limit, it means: has such a hit.
+    """
     columns = {name: sql_column(name, kind) for name, kind in listing.columns.items()}
     query = select(*columns.values()).select_from(table(listing.name, *columns.values()))
-    for name in ("company", "topic", "stage"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(columns[name] == value)
-    if wanted.since is not None:
-        query = query.where(columns[listing.instant] >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(columns[listing.instant] < wanted.until)
-    if wanted.min_score is not None:
-        query = query.where(columns["score"] >= wanted.min_score)
-    for word in (wanted.search or "").split():
-        query = query.where(
-            or_(*(columns[name].icontains(word, autoescape=True) for name in listing.searched))
-        )
-    descending = listing is not FEEDS
-    query = query.order_by(
-        *(columns[name].desc() if descending else columns[name].asc() for name in listing.newest)
-    ).limit(wanted.limit)
+    query = query.where(*_limits(listing, columns, wanted))
+    order = [
+        columns[name].asc() if listing is FEEDS else columns[name].desc() for name in listing.order
+    ]
+    query = query.order_by(*order).limit(wanted.limit)
     for row in session.execute(query.execution_options(yield_per=500)):
         yield dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def _limits(
+    listing: Listing, columns: dict[str, ColumnClause[Any]], wanted: Filter
+) -> Iterator[ColumnElement[bool]]:
+    if wanted.since is not None:
+        yield columns[listing.instant] >= wanted.since
+    if wanted.until is not None:
+        yield columns[listing.instant] < wanted.until
+    for word in (wanted.search or "").split():
+        yield or_(*(columns[name].icontains(word, autoescape=True) for name in listing.searched))
+    of_hit: list[ColumnElement[bool]] = []
+    for name in ("company", "topic", "stage"):
+        value = getattr(wanted, name)
+        if value is not None and name in columns:
+            yield columns[name] == value
+        elif value is not None:
+            of_hit.append(getattr(HitRow, name) == value)
+    if wanted.min_score is not None:
+        if "score" in columns:
+            yield columns["score"] >= wanted.min_score
+        else:
+            of_hit.append(HitRow.score >= wanted.min_score)
+    if of_hit:
+        key = listing.hit_key
+        yield exists().where(getattr(HitRow, key) == columns[key], *of_hit)

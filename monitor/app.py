@@ -1,0 +1,230 @@
+"""The only place that builds real parts: engine, HTTP client, parser, mailer, clock.
+
+Everything is built when first asked for, so that a short command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
+from functools import cached_property
+from importlib import metadata
+from typing import TYPE_CHECKING, Self
+
+from monitor import config as configuration
+from monitor import logs
+from monitor.store import articles, digests, feeds, migrate
+from monitor.store.engine import Sessions, make_sessions, open_engine, usable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from sqlalchemy import Engine
+
+    from monitor.config import Config
+    from monitor.deliver.folder import FolderMailer
+    from monitor.deliver.smtp import SmtpMailer
+    from monitor.detect.lexicon import Lexicon
+    from monitor.feeds.fetch import HttpFetcher
+    from monitor.feeds.parse import BoundedParser
+    from monitor.model import Subscription
+    from monitor.pipeline.compose import ComposeStep
+    from monitor.pipeline.poll import PollStep
+    from monitor.ports import Clock
+
+PARSER_MEMORY_BYTES = 1 << 30  # of address space for one child; a 50 MB feed stays well below
+CLAIMED_AT_ONCE = 16  # feeds that may wait for a free parser: see pipeline.poll.CLAIM
+
+
+def version() -> str:
+    """Return the version in pyproject.toml, as it was installed."""
+    return metadata.version("regulatory-monitor")
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware and in UTC."""
+        return datetime.now(UTC)
+
+
+class App:
+    """The real parts of one process, on one configuration. A context manager: leaving it closes."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self._closing = ExitStack()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read the configuration at *path*, set up the logs, and return the application.
+
+        Raises ConfigError.
+        """
+        config = configuration.load(path, os.environ)
+        logs.set_up(config.logging.level, config.logging.format)
+        return cls(config)
+
+    def __enter__(self) -> Self:
+        """Return the application itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close whatever was opened, last first."""
+        self._closing.close()
+
+    @property
+    def database_url(self) -> str:
+        """The database's address, with its password."""
+        return self.config.database.get_secret_value()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine; connects to nothing yet."""
+        engine = open_engine(self.database_url)
+        self._closing.callback(engine.dispose)
+        return engine
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The factory of write sessions, on a database at the schema we need."""
+        with usable(self.database_url):
+            migrate.require(self.engine)
+        return make_sessions(self.engine)
+
+    def prepare(self) -> None:
+        """Upgrade the database, and make it agree with the configuration."""
+        with usable(self.database_url):
+            migrate.upgrade(self.engine)
+        now = self.clock.now()
+        with self.sessions.begin() as session:
+            feeds.sync(session, self.config.model_feeds(), now=now)
+            names = [subscription.name for subscription in self.subscriptions]
+            digests.sync_subscriptions(session, names, now=now)
+            articles.keep_lexicon(
+                session,
+                fingerprint=self.lexicon.fingerprint,
+                content=self.lexicon.canonical,
+                now=now,
+            )
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The companies, topics, stages and regulators that are watched."""
+        return self.config.lexicon
+
+    @cached_property
+    def subscriptions(self) -> Sequence[Subscription]:
+        """The subscriptions of the configuration."""
+        return self.config.model_subscriptions()
+
+    @cached_property
+    def fetcher(self) -> HttpFetcher:
+        """The HTTP client."""
+        from monitor.feeds.fetch import HttpFetcher
+        from monitor.feeds.guard import Guard
+
+        polling = self.config.polling
+        return HttpFetcher(
+            guard=Guard(self.config.network.allow_private),
+            user_agent=polling.user_agent(version()),
+            timeout=polling.timeout,
+            max_bytes=polling.max_bytes,
+            connections=polling.concurrency,
+        )
+
+    @cached_property
+    def parser(self) -> BoundedParser:
+        """The parser, in child processes that can be killed."""
+        from monitor.feeds.parse import BoundedParser
+
+        polling = self.config.polling
+        return self._closing.enter_context(
+            BoundedParser(
+                workers=polling.workers,
+                timeout=polling.parse_timeout,
+                memory_bytes=PARSER_MEMORY_BYTES,
+            )
+        )
+
+    @cached_property
+    def mailer(self) -> SmtpMailer | FolderMailer:
+        """SMTP if it is configured, else the outbox folder."""
+        delivery = self.config.delivery
+        if delivery.smtp is None:
+            from monitor.deliver.folder import FolderMailer
+
+            return FolderMailer(delivery.outbox, delivery.sender)
+        from monitor.deliver.smtp import SmtpMailer, SmtpSettings
+
+        smtp = delivery.smtp
+        settings = SmtpSettings(
+            host=smtp.host,
+            port=smtp.port,
+            security=smtp.security,
+            username=smtp.username,
+            password=smtp.password.get_secret_value() if smtp.password else None,
+            ca_file=smtp.ca_file,
+            timeout=smtp.timeout,
+        )
+        return SmtpMailer(settings, delivery.sender)
+
+    @cached_property
+    def poll_step(self) -> PollStep:
+        """The first step of the line."""
+        from monitor.detect.associate import Detector
+        from monitor.pipeline.poll import PollStep
+
+        polling = self.config.polling
+        waiting = polling.parse_timeout * (CLAIMED_AT_ONCE // polling.workers + 1)
+        return PollStep(
+            sessions=self.sessions,
+            clock=self.clock,
+            fetcher=self.fetcher,
+            parser=self.parser,
+            lexicon=self.lexicon,
+            detector=Detector(self.lexicon),
+            interval=polling.interval,
+            lease=polling.timeout + waiting + timedelta(minutes=1),
+        )
+
+    @cached_property
+    def compose_step(self) -> ComposeStep:
+        """The step that makes digests."""
+        from monitor.digest.compose import Names
+        from monitor.digest.render import Renderer
+        from monitor.pipeline.compose import ComposeStep
+
+        lexicon = self.lexicon
+        sender = parseaddr(self.config.delivery.sender)[1]
+        return ComposeStep(
+            sessions=self.sessions,
+            clock=self.clock,
+            subscriptions=self.subscriptions,
+            renderer=Renderer(),
+            names=Names(
+                companies={item.key: item.name for item in lexicon.companies},
+                topics={item.key: item.name for item in lexicon.topics},
+                stages={item.key: item.name for item in lexicon.stages},
+                regulators={item.key: item.name for item in lexicon.regulators},
+            ),
+            fingerprint=lexicon.fingerprint,
+            domain=sender.partition("@")[2] or "localhost",
+        )
+
+    def cut(self) -> None:
+        """End a hand-over that is under way, so that the process can end: see `worker`."""
+        close = getattr(self.__dict__.get("mailer"), "close", None)
+        if close is not None:
+            close()

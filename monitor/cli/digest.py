@@ -1,0 +1,95 @@
+"""`monitor digest`: what a subscription would be sent now, or sending it now."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.cli import config_path, declare
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from monitor.app import App
+    from monitor.model import Subscription
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    purpose = "show the digest that would be sent now, or send it"
+    command = declare(commands, "digest", purpose)
+    command.add_argument("--subscription", metavar="NAME", help="this one")
+    command.add_argument(
+        "--preview",
+        metavar="FILE.html|-",
+        help="write the HTML part there instead of showing the text part (- is stdout)",
+    )
+    command.add_argument(
+        "--send",
+        action="store_true",
+        help="make the digest now and deliver it; without, nothing is stored",
+    )
+    command.set_defaults(work=_digest)
+
+
+def _digest(args: argparse.Namespace) -> int:
+    from monitor.app import App
+    from monitor.pipeline.group import group_new
+
+    with App.load(config_path(args)) as app:
+        app.prepare()
+        group_new(app.sessions)
+        chosen = _choose(app.subscriptions, args.subscription, several=args.send)
+        if args.send:
+            return _send(app, chosen)
+        made = app.compose_step.make(chosen[0], app.clock.now()).rendered
+        if args.preview is None:
+            print(f"Subject: {made.subject}\n\n{made.text}")
+        elif args.preview == "-":
+            sys.stdout.write(made.html)
+        else:
+            _write(Path(args.preview), made.html)
+    return 0
+
+
+def _write(path: Path, html: str) -> None:
+    try:
+        path.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+    print(path)
+
+
+def _choose(
+    subscriptions: Sequence[Subscription], name: str | None, *, several: bool
+) -> Sequence[Subscription]:
+    known = ", ".join(subscription.name for subscription in subscriptions)
+    if name is not None:
+        chosen = [subscription for subscription in subscriptions if subscription.name == name]
+        if not chosen:
+            raise InputError(f"no subscription is called {name!r}; there are: {known or 'none'}")
+        return chosen
+    if not subscriptions:
+        raise InputError("the configuration has no subscriptions")
+    if len(subscriptions) > 1 and not several:
+        raise InputError(f"say which with --subscription: {known}")
+    return subscriptions
+
+
+def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
+    from monitor.pipeline.deliver import deliver_due
+    from monitor.store import deliveries
+    from monitor.store.engine import reading
+
+    slot = app.clock.now()
+    for subscription in subscriptions:
+        app.compose_step.compose_now(subscription, slot)
+    deliver_due(app.sessions, app.mailer, app.clock)
+    with reading(app.sessions) as session:
+        outcomes = deliveries.of_slot(session, slot)
+    for name, recipient, status, error in outcomes:
+        print(f"{name} to {recipient}: {status}" + (f" ({error})" if error else ""))
+    return 0 if all(status == "sent" for _, _, status, _ in outcomes) else 1

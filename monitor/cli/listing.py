@@ -1,0 +1,113 @@
+"""Printing lists: `--format table|json|ndjson|csv`, and the options that limit a list.
+
+The default is a table on a terminal and NDJSON in a pipe. Instants are UTC, ISO 8601. Text from
+feeds loses control characters before it reaches a terminal, and a CSV cell that a spreadsheet
+would take for a formula gets an apostrophe in front.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from monitor.errors import InputError
+from monitor.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+FORMATS = ("table", "json", "ndjson", "csv")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def format_option(command: argparse.ArgumentParser) -> None:
+    """Add `--format` to *command*."""
+    command.add_argument(
+        "--format", choices=FORMATS, help="default: table on a terminal, ndjson in a pipe"
+    )
+
+
+def instant(text: str) -> datetime:
+    """Read `30d` (that long ago), `2026-11-01` or an ISO 8601 instant; UTC unless it says else."""
+    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    if ago:
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a time ago (30d, 12h) nor a date (2026-11-01)"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def chosen_format(args: argparse.Namespace) -> str:
+    """Return the format *args* ask for, or the default for where stdout goes."""
+    return args.format or ("table" if sys.stdout.isatty() else "ndjson")
+
+
+def show(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: str, *, shown: Sequence[str]
+) -> None:
+    """Print *rows* with *columns* to stdout; a table has only the columns in *shown*.
+
+    NDJSON and CSV are written row by row as they are read.
+    """
+    if form == "table":
+        _table(rows, shown)
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_cell(row[name]) for name in columns])
+    elif form == "ndjson":
+        for row in rows:
+            print(json.dumps({name: _plain(row[name]) for name in columns}, ensure_ascii=False))
+    elif form == "json":
+        listed = [{name: _plain(row[name]) for name in columns} for row in rows]
+        print(json.dumps(listed, ensure_ascii=False, indent=2))
+    else:
+        raise InputError(f"unknown format {form!r}")
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return value
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return "" if value is None else str(_plain(value))
+
+
+def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in shown:
+        table.add_column(name, overflow="fold")
+    count = 0
+    for row in rows:
+        table.add_row(*(_shown(row[name]) for name in shown))
+        count += 1
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.print(table)
+    if not count:
+        console.print("nothing found")
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+    if isinstance(value, float):
+        return f"{value:.2f}".removesuffix(".00")
+    return "" if value is None else one_line(str(value))

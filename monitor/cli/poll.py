@@ -1,0 +1,61 @@
+"""`monitor poll`: one round over the feeds, then exit."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from monitor.cli import config_path, declare
+from monitor.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from monitor.app import App
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    purpose = "poll the feeds that are due, once"
+    command = declare(commands, "poll", purpose)
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="all feeds, due or not")
+    which.add_argument("--feed", action="append", metavar="ID", help="this feed (repeatable)")
+    command.add_argument("--json", action="store_true", help="print the totals as one JSON object")
+    command.set_defaults(work=_poll)
+
+
+def _poll(args: argparse.Namespace) -> int:
+    from monitor.app import App
+    from monitor.pipeline.group import group_new
+
+    began = time.monotonic()
+    with App.load(config_path(args)) as app:
+        app.prepare()
+        _make_due(app, args)
+        totals = app.poll_step.poll_due()
+        group_new(app.sessions)
+    report = {**asdict(totals), "seconds": round(time.monotonic() - began, 3)}
+    if args.json:
+        print(json.dumps(report))
+    else:
+        print(
+            "polled {feeds} feeds: {ok} ok ({unchanged} unchanged), {failed} failed; "
+            "{entries} entries, {new_articles} new articles, {updated_articles} updated, "
+            "{hits} hits; {seconds:.1f} s".format(**report)
+        )
+    return 1 if totals.failed else 0
+
+
+def _make_due(app: App, args: argparse.Namespace) -> None:
+    from monitor.store import feeds
+
+    if not (args.all or args.feed):
+        return
+    with app.sessions.begin() as session:
+        due = feeds.make_due(session, args.feed, now=app.clock.now())
+    unknown = sorted(set(args.feed or ()) - set(due))
+    if unknown:
+        raise InputError(f"no such feed, or switched off: {', '.join(unknown)}")

@@ -1,0 +1,49 @@
+"""What `monitor hits`, `monitor stories` and `monitor articles` have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.cli import config_path, declare
+from monitor.cli.listing import chosen_format, format_option, instant, show
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from monitor.store.queries import Listing
+
+OPTIONS = ("company", "topic", "stage", "since", "until", "search", "min_score", "limit")
+
+
+def add_query(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    purpose: str,
+) -> argparse.ArgumentParser:
+    """Add the command *name* with the options that limit a list."""
+    command = declare(commands, name, purpose)
+    command.add_argument("--company", metavar="KEY", help="of this company, such as alibaba")
+    command.add_argument("--topic", metavar="KEY", help="about this topic, such as antitrust")
+    command.add_argument("--stage", metavar="KEY", help="at this stage, such as fine")
+    command.add_argument("--since", type=instant, metavar="WHEN", help="30d, or 2026-11-01")
+    command.add_argument("--until", type=instant, metavar="WHEN", help="before this instant")
+    command.add_argument("--search", metavar="QUERY", help="in which all these words occur")
+    command.add_argument("--min-score", type=float, metavar="0..1", help="at least this sure")
+    command.add_argument("--limit", type=int, metavar="N", help="at most so many, the newest")
+    format_option(command)
+    return command
+
+
+def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str]) -> int:
+    """Print the rows of a listing that *args* let through."""
+    from monitor.app import App
+    from monitor.store import queries
+    from monitor.store.engine import reading
+
+    listing: Listing = getattr(queries, listing_name)
+    wanted = queries.Filter(**{name: getattr(args, name, None) for name in OPTIONS})
+    with App.load(config_path(args)) as app, reading(app.sessions) as session:
+        rows = queries.rows(session, listing, wanted)
+        show(rows, list(listing.columns), chosen_format(args), shown=shown)
+    return 0

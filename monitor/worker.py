@@ -1,0 +1,134 @@
+"""The service: a tick that asks what is due, and a graceful stop. APScheduler, nothing more.
+
+* The scheduler remembers nothing (memory store) and decides nothing: what is due is in the
+  database, so a missed, late or doubled tick does no harm.
+* Each step ticks by itself: a slow feed keeps no digest waiting.
+* On SIGTERM or SIGINT nothing new is begun, what is under way is finished or handed back, and the
+  process ends with exit code 0 within ten seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from monitor.pipeline.deliver import deliver_due
+from monitor.pipeline.group import group_new
+from monitor.store import feeds, workers
+from monitor.store.engine import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from monitor.app import App
+
+TICK_S = 1  # how often each step asks what is due
+BEAT_S = 10  # how often a sign of life is written
+GRACE_S = 8  # for what is under way at a stop; then dialogues are cut, which loses nothing
+FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
+
+log = structlog.get_logger()
+
+
+def serve(app: App) -> int:
+    """Run until SIGTERM or SIGINT; return the exit code."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        _serve_until(app, stop)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0
+
+
+def _serve_until(app: App, stop: threading.Event) -> None:
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    with app.sessions.begin() as session:
+        workers.forget(session, before=app.clock.now() - FORGET)
+        workers.started(session, name, now=app.clock.now())
+    log.info(
+        "started",
+        worker=name,
+        feeds=len(app.config.model_feeds()),
+        subscriptions=len(app.subscriptions),
+        lexicon=app.lexicon.fingerprint[:12],
+    )
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(4)}, timezone="UTC")
+    jobs: dict[str, tuple[Callable[[], None], int]] = {
+        "poll": (lambda: _poll(app, stop), TICK_S),
+        "compose": (lambda: _compose(app, stop), TICK_S),
+        "deliver": (lambda: _deliver(app, stop), TICK_S),
+        "beat": (lambda: _beat(app, name), BEAT_S),
+    }
+    for step, (work, seconds) in jobs.items():
+        scheduler.add_job(
+            _guarded(step, work),
+            "interval",
+            seconds=seconds,
+            id=step,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=app.clock.now(),
+        )
+    scheduler.start()
+    stop.wait()
+    cut = threading.Timer(GRACE_S, app.cut)
+    cut.daemon = True
+    cut.start()
+    scheduler.shutdown(wait=True)
+    cut.cancel()
+    with app.sessions.begin() as session:
+        workers.stopped(session, name, now=app.clock.now())
+    log.info("stopped", worker=name)
+
+
+def _guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            work()
+        except Exception:
+            # The next tick tries again; what was claimed comes due again by its lease.
+            log.exception("tick failed", step=step)
+
+    return run
+
+
+def _poll(app: App, stop: threading.Event) -> None:
+    with reading(app.sessions) as session:
+        due = feeds.any_due(session, now=app.clock.now())
+    if due and not stop.is_set():
+        app.poll_step.poll_due(stop)
+
+
+def _compose(app: App, stop: threading.Event) -> None:
+    if not stop.is_set():
+        group_new(app.sessions)
+        app.compose_step.compose_due()
+
+
+def _deliver(app: App, stop: threading.Event) -> None:
+    if not stop.is_set():
+        deliver_due(app.sessions, app.mailer, app.clock, stop)
+
+
+def _beat(app: App, name: str) -> None:
+    with app.sessions.begin() as session:
+        workers.beat(session, name, now=app.clock.now())
