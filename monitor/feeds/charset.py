@@ -1,0 +1,194 @@
+"""Charset: the bytes of a feed in, its text out, and what was wrong with them. Pure.
+
+Labels are hints, bytes are evidence. In this order:
+
+1. a byte-order mark, or the pattern UTF-16 makes of "<?";
+2. UTF-8, if the bytes are UTF-8, whatever is declared: other charsets do not look like it. A few
+   bad bytes become U+FFFD and leave the rest as it is;
+3. what the XML declaration says, then what the HTTP header says, if the outcome looks like
+   language. A label of a smaller set (GB2312, Big5, Shift_JIS) means the larger one in use;
+4. a guess among the usual charsets, always flagged;
+5. UTF-8 with U+FFFD for what cannot be read, flagged.
+
+Sources: XML 1.0 appendix F, the WHATWG Encoding Standard, RFC 7303.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from w3lib.encoding import (
+    html_body_declared_encoding,
+    http_content_type_encoding,
+    read_bom,
+    to_unicode,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KNOWN: Final = re.compile(
+    r"utf-(8|16|32)(-[lb]e)?|gb18030|hz|big5hkscs|cp9(32|49|50)|johab|euc_j(p|is_2004|isx0213)"
+    r"|iso2022_(jp|kr).*|shift_jis.*|cp(125[0-8]|866|874)|iso8859-\d+|koi8-[rtu]|mac-\w+"
+)
+# Seven-bit charsets: their bytes are ASCII, and so UTF-8, but mean something else.
+_SEVEN_BIT: Final = re.compile(r"hz|iso2022_.*")
+_DECLARATION: Final = re.compile(r"<\?xml\s[^<>]{0,500}\?>")
+_NOT_XML: Final = dict.fromkeys(
+    [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]
+)
+_SAMPLE: Final = 2000  # characters are enough to tell languages apart
+_PLAUSIBLE: Final = 0.5  # share of common characters from which on a declared charset is believed
+_CERTAIN: Final = 0.9  # share from which on a guess is taken before others are tried
+
+
+def decode(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
+    """Return the text of *body*, the charset it was read as, and the flaws met; never raises.
+
+    *content_type* is the HTTP header, if there was one. The text has no byte-order mark, no XML
+    declaration (it would name the wrong charset now) and no character that XML forbids.
+    """
+    text, charset, flaws = _read(body, content_type)
+    text = _DECLARATION.sub("", text.lstrip("\ufeff\0 \t\r\n"), count=1).lstrip()
+    clean = text.translate(_NOT_XML)
+    if len(clean) < len(text):
+        flaws.append(f"{len(text) - len(clean)} characters dropped that XML forbids")
+    return clean, charset, flaws
+
+
+def _read(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
+    if wide := _wide(body):
+        text = to_unicode(body, wide)
+        return text, wide, _unreadable(text, wide)
+    declared = _declared(body, content_type)
+    utf8 = _as_utf8(body, declared)
+    if utf8 is not None:
+        flaws = _unreadable(utf8, "utf-8")
+        if declared and "utf-8" not in declared and not utf8.isascii():
+            flaws.append(f"declared {declared[0]}, is utf-8")
+        return utf8, "utf-8", flaws
+    for charset in declared:
+        text = to_unicode(body, charset)
+        if charset != "utf-8" and _believable(text, charset):
+            return text, charset, _unreadable(text, charset)
+    if guess := _guess(body):
+        text = to_unicode(body, guess)
+        said = f"declared {declared[0]}" if declared else "not declared"
+        return text, guess, [f"charset {said}, guessed {guess}", *_unreadable(text, guess)]
+    text = body.decode("utf-8", "replace")
+    return text, "utf-8", ["charset unknown, read as utf-8", *_unreadable(text, "utf-8")]
+
+
+def _wide(body: bytes) -> str | None:
+    charset, _ = read_bom(body)
+    if charset:
+        return charset
+    if body[:1] == b"<" and body[1:2] == b"\0":
+        return "utf-32-le" if body[2:4] == b"\0\0" else "utf-16-le"
+    if body[:2] == b"\0<":
+        return "utf-16-be"
+    return "utf-32-be" if body[:4] == b"\0\0\0<" else None
+
+
+def _declared(body: bytes, content_type: str | None) -> list[str]:
+    """Return the declared charsets, as codecs that take 8-bit bytes, without repeats."""
+    said = (html_body_declared_encoding(body[:1024]), http_content_type_encoding(content_type))
+    known = [name for name in said if name and _KNOWN.fullmatch(name)]
+    return list(dict.fromkeys(name for name in known if not name.startswith(("utf-16", "utf-32"))))
+
+
+def _as_utf8(body: bytes, declared: list[str]) -> str | None:
+    if body.isascii() and any(_SEVEN_BIT.fullmatch(name) for name in declared):
+        return None
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = body.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    good = len(text) - len(text.encode("ascii", "ignore")) - bad
+    # Text in another charset is all but never UTF-8 by chance: a tenth of its characters at most.
+    return text if good >= 2 * bad else None
+
+
+def _unreadable(text: str, charset: str) -> list[str]:
+    bad = text.count("\ufffd")
+    return [f"{bad} characters that cannot be read as {charset}"] if bad else []
+
+
+# --- does it look like language? ----------------------------------------------------------------
+
+# The first bytes of the characters in daily use: the sets are ordered by frequency of use.
+_DAILY: Final = {
+    "gb2312": range(0xB0, 0xD8),
+    "big5": range(0xA4, 0xC7),
+    "shift_jis": range(0x88, 0x98),
+    "euc_kr": range(0xB0, 0xC9),
+}
+_KANA: Final = range(0x3041, 0x30FF)
+_KANA_SHARE: Final = 0.1  # of any Japanese text but a short title
+# Han, kana, hangul, private use, and what could not be read; no punctuation.
+_EAST_ASIAN: Final = re.compile(
+    r"[\u2e80-\u2fdf\u3041-\u30fa\u3400-\u9fff\ua960-\ufaff\uff66-\uff9f\ufffd\U00020000-\U0003ffff]"
+)
+_WORD: Final = re.compile(r"[^\W\d_]+")
+
+
+def _is_daily(char: str, charset: str) -> bool:
+    raw = char.encode(charset, "ignore")
+    return len(raw) > 1 and raw[0] in _DAILY[charset]
+
+
+def _daily_share(letters: list[str], charset: str) -> float:
+    return sum(_is_daily(char, charset) for char in letters) / len(letters)
+
+
+def _japanese(letters: list[str]) -> float:
+    kana = sum(ord(char) in _KANA for char in letters) / len(letters)
+    return (kana + _daily_share(letters, "shift_jis")) * (1 if kana >= _KANA_SHARE else 0.6)
+
+
+def _plain_share(text: str) -> float | None:
+    """Return the share of plain letters in words with accents: few in Chinese misread."""
+    words = [word for word in _WORD.findall(text[: _SAMPLE * 50]) if not word.isascii()]
+    letters = "".join(words)
+    return sum(map(str.isascii, letters)) / len(letters) if letters else None
+
+
+_LIKE: Final[dict[str, Callable[[list[str]], float]]] = {
+    "cp949": lambda letters: _daily_share(letters, "euc_kr"),
+    "cp932": _japanese,
+    "euc_jp": _japanese,
+    "big5hkscs": lambda letters: _daily_share(letters, "big5"),
+    "gb18030": lambda letters: _daily_share(letters, "gb2312"),
+}
+# The narrower ones first: nearly any bytes are some GB18030 text.
+_GUESSES: Final = (*_LIKE, "cp1252")
+
+
+def _likeness(text: str, charset: str) -> float | None:
+    """Return from 0 to 1 how much *text*, read as *charset*, looks like language.
+
+    None if there is nothing to judge by; so for the charsets that nobody here can judge.
+    """
+    if charset == "cp1252":
+        return _plain_share(text)
+    letters = [found[0] for found in islice(_EAST_ASIAN.finditer(text), _SAMPLE)]
+    return _LIKE[charset](letters) if letters and charset in _LIKE else None
+
+
+def _believable(text: str, charset: str) -> bool:
+    likeness = _likeness(text, charset)
+    return "\ufffd" not in text if likeness is None else likeness >= _PLAUSIBLE
+
+
+def _guess(body: bytes) -> str | None:
+    best, most = None, 0.0
+    for charset in _GUESSES:
+        likeness = _likeness(to_unicode(body, charset), charset) or 0.0
+        if likeness >= _CERTAIN:
+            return charset
+        if likeness > most:
+            best, most = charset, likeness
+    return best if most >= _PLAUSIBLE else None
