@@ -10,16 +10,16 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from functools import cached_property
-from importlib import metadata
 from typing import TYPE_CHECKING, Self
 
 from monitor import config as configuration
 from monitor import logs
+from monitor.resources import version
 from monitor.store import articles, digests, feeds, migrate
 from monitor.store.engine import Sessions, make_sessions, open_engine, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -40,11 +40,6 @@ PARSER_MEMORY_BYTES = 1 << 30  # of address space for one child; a 50 MB feed st
 CLAIMED_AT_ONCE = 16  # feeds that may wait for a free parser: see pipeline.poll.CLAIM
 
 
-def version() -> str:
-    """Return the version in pyproject.toml, as it was installed."""
-    return metadata.version("regulatory-monitor")
-
-
 class SystemClock:
     """The machine's clock."""
 
@@ -62,12 +57,12 @@ class App:
         self._closing = ExitStack()
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path, environ: Mapping[str, str] | None = None) -> Self:
         """Read the configuration at *path*, set up the logs, and return the application.
 
-        Raises ConfigError.
+        *environ* stands for the process's environment. Raises ConfigError.
         """
-        config = configuration.load(path, os.environ)
+        config = configuration.load(path, os.environ if environ is None else environ)
         logs.set_up(config.logging.level, config.logging.format)
         return cls(config)
 

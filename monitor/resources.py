@@ -6,6 +6,7 @@ copied to `monitor/_shipped/` when a wheel is built (see pyproject.toml).
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -20,3 +21,8 @@ def shipped(name: str) -> Path:
 def lexicon_folder() -> Path:
     """Return the folder with the bundled companies, topics, stages and regulators."""
     return _PACKAGE / "lexicon"
+
+
+def version() -> str:
+    """Return the version that pyproject.toml gives, as it was installed."""
+    return metadata.version("regulatory-monitor")

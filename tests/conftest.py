@@ -1,9 +1,15 @@
 """Fixtures every test may use. Only the clock, HTTP and mail hand-over are ever stood in for."""
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from postgres import Cluster, find_programs
+from sqlalchemy import text
+
+from monitor.store.engine import make_sessions, open_engine
+from monitor.store.migrate import upgrade
 
 
 @dataclass
@@ -19,3 +25,51 @@ class StoppedClock:
 @pytest.fixture
 def clock():
     return StoppedClock()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL of our own, for the length of the run."""
+    programs = find_programs()
+    if programs is None:
+        needs("PostgreSQL's server programs (initdb, postgres)")
+    with Cluster(programs) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request, tmp_path):
+    """The address of an empty database, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/monitor.db"
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@pytest.fixture
+def engine(empty_database):
+    """An engine on a database at the newest schema."""
+    engine = open_engine(empty_database)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine):
+    return make_sessions(engine)
+
+
+def needs(program):
+    """Skip with a sentence that names what is missing; in CI nothing is missing."""
+    sentence = f"{program} not found on this machine: this part is not tested"
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+def scalar(engine, query):
+    """Return the one value of a SQL *query*."""
+    with engine.connect() as connection:
+        return connection.scalar(text(query))

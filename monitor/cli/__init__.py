@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from monitor.errors import ConfigError, MonitorError
+from monitor.resources import version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,13 +79,6 @@ def config_path(args: argparse.Namespace) -> str:
     """Return the configuration file that *args* or the environment names."""
     given: str | None = getattr(args, "config", None)
     return given or os.environ.get("MONITOR_CONFIG") or "config.yaml"
-
-
-def version() -> str:
-    """Return the version in pyproject.toml, installed or in a checkout."""
-    from importlib import metadata
-
-    return metadata.version("regulatory-monitor")
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

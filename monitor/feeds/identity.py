@@ -8,7 +8,7 @@ switch from one guid policy to another. So:
 * With only one of them given, that one decides, unless entries of one document share it.
 * With neither, title and summary together decide.
 * A link that a feed gives to several guids says nothing ("latest news" pages): the guid decides.
-* An entry that this feed showed before with other words, under the same identity, is a revision.
+* A known article with other words than this feed showed before is a revision.
 
 A wrong "new" costs a repeat, a wrong "known" loses an article for good: doubt means new.
 """
@@ -163,7 +163,24 @@ def identify(entries: Sequence[Identity], known: Sequence[KnownArticle]) -> list
             by_link.get(usable.link, []) if usable.link else []
         )
         verdicts.append(_judge(usable, candidates, shared=(mine.guid, mine.link) in shared))
-    return verdicts
+    return _one_title_each(entries, verdicts)
+
+
+def _one_title_each(entries: Sequence[Identity], verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Let a known article stand for one title of this document; entries with others are new."""
+    titles: dict[int, str] = {}
+    for mine, verdict in zip(entries, verdicts, strict=True):
+        if verdict.article is not None:
+            if mine.title == title_key(verdict.article.title):
+                titles[verdict.article.id] = mine.title
+            else:
+                titles.setdefault(verdict.article.id, mine.title)
+    return [
+        verdict
+        if verdict.article is None or titles[verdict.article.id] == mine.title
+        else Verdict(None)
+        for mine, verdict in zip(entries, verdicts, strict=True)
+    ]
 
 
 def generic_links(entries: Sequence[Identity], known: Sequence[KnownArticle]) -> set[str]:
@@ -196,7 +213,9 @@ def _judge(mine: Identity, candidates: Sequence[KnownArticle], *, shared: bool) 
     # Of several, the one that agrees most; of equals, the oldest.
     best = max(same, key=lambda article: (_agreement(mine, article), -article.id))
     before = best.sightings.get(mine.guid)
-    return Verdict(best, revised=before is not None and before != mine.content_hash)
+    if before is None:  # not seen in this feed, or under another guid: only its title is known
+        return Verdict(best, revised=mine.title != title_key(best.title))
+    return Verdict(best, revised=before != mine.content_hash)
 
 
 def _same(mine: Identity, article: KnownArticle, *, shared: bool) -> bool:

@@ -191,20 +191,24 @@ def _see(
     fresh: dict[int, tuple[int, int]],
 ) -> None:
     """Remember under which guid, and with which words, this feed showed each article."""
-    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    rows: list[dict[str, Any]] = []
+    handled: set[tuple[str, int]] = set()  # the first of a document speaks for it
     for index, verdict in enumerate(verdicts):
         mine = batch.identities[index]
         article = verdict.article.id if verdict.article else fresh.get(index, (None,))[0]
-        if article is None or (mine.guid, article) in rows:
+        if article is None or (mine.guid, article) in handled:
             continue
+        handled.add((mine.guid, article))
         before = verdict.article.sightings.get(mine.guid) if verdict.article else None
         if before != mine.content_hash:
-            rows[mine.guid, article] = {
-                "feed_id": batch.feed.id,
-                "guid": mine.guid,
-                "article_id": article,
-                "content_hash": mine.content_hash,
-            }
+            rows.append(
+                {
+                    "feed_id": batch.feed.id,
+                    "guid": mine.guid,
+                    "article_id": article,
+                    "content_hash": mine.content_hash,
+                }
+            )
     if rows:
         insert = inserting(session, SightingRow)
         session.execute(
@@ -212,7 +216,7 @@ def _see(
                 index_elements=[SightingRow.feed_id, SightingRow.guid, SightingRow.article_id],
                 set_={"content_hash": insert.excluded.content_hash},
             ),
-            list(rows.values()),
+            rows,
         )
 
 

@@ -1,0 +1,190 @@
+"""Storing a poll's entries: no article lost, none doubled; cases are data/identity.yaml."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from monitor.feeds.identity import clean_url, identity
+from monitor.model import Entry, Evidence, Feed, Match, Role
+from monitor.store import articles, feeds
+from monitor.store.engine import make_sessions, open_engine
+from monitor.store.schema import ArticleRow, Base, HitRow, RevisionRow, SightingRow
+
+CASES = yaml.safe_load(
+    Path(__file__).with_name("data").joinpath("identity.yaml").read_text("utf-8")
+)
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def claim(sessions, *keys):
+    """Return the named feeds as claimed ones."""
+    with sessions.begin() as session:
+        configured = [Feed(key, f"https://{key}.example/feed", key) for key in keys]
+        feeds.sync(session, configured, now=NOW)
+        lease = NOW - NOW
+        claimed = feeds.claim_due(session, now=NOW, lease=lease, limit=100)
+    return sorted(claimed, key=lambda feed: keys.index(feed.key))
+
+
+def entry(guid, link, title, summary=""):
+    return Entry(guid, link, title, summary, published_at=NOW)
+
+
+def put(sessions, feed, entries, matches=lambda _index: ()):
+    with sessions.begin() as session:
+        batch = articles.Batch(
+            feed=feed,
+            entries=entries,
+            identities=[identity(item) for item in entries],
+            matches=matches,
+            lexicon="test",
+            now=NOW,
+        )
+        return articles.store(session, batch)
+
+
+def count(sessions, table):
+    with sessions.begin() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_identity(sessions, case):
+    """The poll gives exactly the new, known and revised entries the table says."""
+    [feed] = claim(sessions, "a")
+    for poll in case["seen"]:
+        put(sessions, feed, [entry(*fields) for fields in poll])
+
+    stored = put(sessions, feed, [entry(*fields) for fields in case["now"]])
+
+    wanted = Counter(case["verdicts"])
+    assert (stored.new, stored.known, stored.revised) == (
+        wanted["new"],
+        wanted["known"],
+        wanted["revised"],
+    )
+    again = put(sessions, feed, [entry(*fields) for fields in case["now"]])
+    assert (again.new, again.revised) == (0, 0), "the same document twice changes nothing"
+
+
+def test_one_article_in_two_feeds(sessions):
+    """An article two feeds carry is stored once, and seen in both."""
+    first, second = claim(sessions, "a", "b")
+    put(sessions, first, [entry("g1", "https://news.example/1", "Fine", "long")])
+    stored = put(sessions, second, [entry("x9", "http://www.news.example/1/", "Fine", "short")])
+
+    assert (stored.new, stored.known) == (0, 1)
+    assert count(sessions, ArticleRow) == 1
+    assert count(sessions, SightingRow) == 2
+    for feed, guid, summary in ((first, "g1", "long"), (second, "x9", "short")):
+        again = put(sessions, feed, [entry(guid, "https://news.example/1", "Fine", summary)])
+        assert again.revised == 0, "two feeds' wordings do not revise each other"
+
+
+def test_a_revision_keeps_the_old_text(sessions):
+    """What an article said before can still be shown."""
+    [feed] = claim(sessions, "a")
+    put(sessions, feed, [entry("g1", "https://a.example/1", "Opened", "first")])
+    put(sessions, feed, [entry("g1", "https://a.example/1", "Decided", "second")])
+
+    with sessions.begin() as session:
+        old = session.scalars(select(RevisionRow)).one()
+        present = session.scalars(select(ArticleRow)).one()
+    assert (old.number, old.title, old.summary) == (1, "Opened", "first")
+    assert (present.revision, present.title, present.summary) == (2, "Decided", "second")
+
+
+def match(topic="antitrust"):
+    quote = Evidence(Role.COMPANY, "title", 0, 4, "Acme", "acme.name")
+    return Match("acme", topic, 0.9, "Acme fined", (quote,))
+
+
+def test_a_hit_is_stored_once(sessions):
+    """An article that is stored again, or revised, keeps the hits it has."""
+    [feed] = claim(sessions, "a")
+    one = entry("g1", "https://a.example/1", "Acme fined")
+    assert put(sessions, feed, [one], lambda _: [match()]).hits == 1
+    assert put(sessions, feed, [one], lambda _: [match()]).hits == 0
+    revised = replace(one, title="Acme fined and listed")
+    stored = put(sessions, feed, [revised], lambda _: [match(), match("listing")])
+
+    assert (stored.revised, stored.hits) == (1, 1)
+    assert count(sessions, HitRow) == 2
+
+
+def test_a_rejected_match_is_no_hit(sessions):
+    """Only what is reported becomes a hit."""
+    [feed] = claim(sessions, "a")
+    rejected = replace(match(), rejected="other sentence")
+    assert put(sessions, feed, [entry("g", None, "Acme")], lambda _: [rejected]).hits == 0
+
+
+def test_failed_detection_costs_no_article(sessions):
+    """An article that detection chokes on is stored, and marked as not matched."""
+    [feed] = claim(sessions, "a")
+    stored = put(sessions, feed, [entry("g1", None, "Odd")], lambda _: None)
+
+    assert (stored.new, stored.unmatched) == (1, 1)
+    with sessions.begin() as session:
+        assert session.scalars(select(ArticleRow)).one().matched_with is None
+
+
+def test_a_thousand_entries(sessions):
+    """A long feed is stored whole."""
+    [feed] = claim(sessions, "a")
+    entries = [entry(f"g{n}", f"https://a.example/{n}", f"Title {n}") for n in range(1200)]
+    assert put(sessions, feed, entries).new == 1200
+    assert put(sessions, feed, entries).known == 1200
+
+
+WORDS = st.sampled_from(["g1", "g2", "g3"])
+ENTRIES = st.lists(
+    st.builds(
+        entry,
+        st.none() | WORDS,
+        st.none() | WORDS.map(lambda word: f"https://a.example/{word}"),
+        st.integers(0, 11).map(lambda number: f"Title {number}"),
+        WORDS,
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ENTRIES, max_size=4))
+def test_every_title_is_kept(polls):
+    """Whatever feeds do with guids and links, every title they showed is in the store."""
+    engine = open_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    sessions = make_sessions(engine)
+    [feed] = claim(sessions, "a")
+    for poll in polls:
+        stored = put(sessions, feed, poll)
+        assert stored.new + stored.known + stored.revised == len(poll)
+    with sessions.begin() as session:
+        kept = {row.title for row in session.scalars(select(ArticleRow))}
+        old = {row.title for row in session.scalars(select(RevisionRow))}
+    engine.dispose()
+    shown = {item.title for poll in polls for item in poll}
+    assert shown == kept | old
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("HTTPS://Example.org:443/a?utm_medium=x&id=3#top", "https://example.org/a?id=3"),
+        ("http://example.org", "http://example.org/"),
+        ("https://example.org/a?b=&c=%E4%B8%AD", "https://example.org/a?b=&c=%E4%B8%AD"),
+        ("http://[2001:db8::1]:8080/a", "http://[2001:db8::1]:8080/a"),
+    ],
+)
+def test_clean_url(url, clean):
+    """Tracking goes, meaning stays."""
+    assert clean_url(url) == clean

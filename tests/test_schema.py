@@ -1,0 +1,128 @@
+"""The schema: migrations and models agree, on SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, inspect, select, text
+from sqlalchemy.exc import StatementError
+
+from monitor.errors import StoreError
+from monitor.resources import shipped
+from monitor.store import queries
+from monitor.store.engine import open_engine
+from monitor.store.migrate import alembic_config, require, revision, upgrade
+from monitor.store.schema import SCHEMA, Base, SubscriptionRow
+
+VIEWS = {
+    "v_hits": "hit_id found_at published_at company topic stage regulator amount currency score "
+    "verdict title url publisher language feed story_id sentence",
+    "v_stories": "story_id company topic stage headline first_seen last_seen sources hits "
+    "regulator amount currency",
+    "v_feeds": "feed_id url name state last_ok_at last_error newest_article_at articles hits",
+    "v_deliveries": "digest_id subscription slot recipient status attempts message_id sent_at "
+    "last_error",
+}
+
+
+def test_up_and_down(empty_database):
+    """The migrations lead from nothing to the models exactly, and back to nothing."""
+    engine = open_engine(empty_database)
+    assert upgrade(engine) is None
+    assert revision(engine) == SCHEMA
+    with engine.begin() as connection:
+        command.check(alembic_config(connection))
+        command.downgrade(alembic_config(connection), "base")
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    assert inspect(engine).get_view_names() == []
+    upgrade(engine)
+    assert set(inspect(engine).get_table_names()) >= set(Base.metadata.tables)
+    engine.dispose()
+
+
+def test_schema_names_the_newest_migration():
+    """The constant that saves an import is the head of the migrations."""
+    scripts = ScriptDirectory(str(shipped("migrations")))
+    assert scripts.get_current_head() == SCHEMA
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_have_their_columns(engine, view):
+    """What analysts query has the columns they were promised, in that order."""
+    with engine.connect() as connection:
+        found = list(connection.execute(text(f"SELECT * FROM {view}")).keys())
+    assert found == VIEWS[view].split()
+
+
+@pytest.mark.parametrize("listing", ["HITS", "STORIES", "FEEDS", "ARTICLES"])
+def test_listings_are_the_views(engine, listing):
+    """A command lists exactly the columns of the view it reads."""
+    listing = getattr(queries, listing)
+    with engine.connect() as connection:
+        found = list(connection.execute(text(f"SELECT * FROM {listing.name}")).keys())
+    assert found == list(listing.columns)
+
+
+def test_instants_survive(sessions):
+    """An instant comes back aware, in UTC, to the microsecond, whatever zone it came in."""
+    noon = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
+    with sessions.begin() as session:
+        session.execute(insert(SubscriptionRow), [{"name": "a", "started_at": noon}])
+    with sessions.begin() as session:
+        found = session.scalar(select(SubscriptionRow.started_at))
+    assert found == noon
+    assert found.tzinfo is UTC or found.utcoffset() == timedelta(0)
+
+
+def test_naive_instants_are_refused(sessions):
+    """A datetime without a zone never reaches the database."""
+    naive = datetime(2026, 11, 1, 12, 0)  # noqa: DTZ001 - the mistake this test is about
+    with pytest.raises(StatementError, match="naive"), sessions.begin() as session:
+        session.execute(insert(SubscriptionRow), [{"name": "a", "started_at": naive}])
+
+
+def test_instants_sort_in_sql(sessions):
+    """SQL compares instants as time does, on SQLite's text too."""
+    base = datetime(2026, 11, 1, tzinfo=UTC)
+    rows = [
+        {"name": str(n), "started_at": base + timedelta(microseconds=n * 999_999)} for n in range(5)
+    ]
+    with sessions.begin() as session:
+        session.execute(insert(SubscriptionRow), rows[::-1])
+    with sessions.begin() as session:
+        query = select(SubscriptionRow.name).order_by(SubscriptionRow.started_at)
+        assert session.scalars(query).all() == list("01234")
+
+
+def test_a_foreign_database_is_refused(empty_database):
+    """A database with somebody else's tables is named and left alone."""
+    engine = open_engine(empty_database)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE accounts (id INTEGER)"))
+    with pytest.raises(StoreError, match="accounts"):
+        upgrade(engine)
+    engine.dispose()
+
+
+def test_an_empty_database_says_what_to_do(empty_database):
+    """Reading before anything was stored gives advice, not a traceback."""
+    engine = open_engine(empty_database)
+    with pytest.raises(StoreError, match="monitor db upgrade"):
+        require(engine)
+    engine.dispose()
+
+
+def test_a_newer_database_is_refused(engine):
+    """An older program does not touch what a newer one has migrated."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="newer"):
+        upgrade(engine)
+
+
+def test_migrations_do_not_import_the_models():
+    """A migration means the same for ever, whatever the models say later."""
+    for path in Path(shipped("migrations"), "versions").glob("*.py"):
+        assert "store.schema" not in path.read_text("utf-8"), path.name
