@@ -1,0 +1,80 @@
+"""Mistakes that no single value shows: what comes twice, and what is named but not watched.
+
+The checks read plain data and step over whatever has the wrong type, which is reported where all
+types are; so one wrong key hides no other mistake.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from monitor.config.settings import feed_id
+from monitor.config.values import did_you_mean, same_address
+from monitor.config.watchlist import watched_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from monitor.config.marks import KeyPath
+    from monitor.config.places import Places
+
+
+def check_repeats(data: dict[str, Any], places: Places) -> None:
+    """Report feeds with one id or address, and subscriptions with one name or address twice."""
+    feeds = list(_entries(data, "feeds"))
+    _once(((path, "url", same_address(feed["url"])) for path, feed in feeds), "address", places)
+    ids = ((path, "id", feed.get("id") or feed_id(feed["url"])) for path, feed in feeds)
+    _once(ids, "id", places)
+    subscriptions = list(_entries(data, "subscriptions"))
+    _once(((path, "name", entry.get("name")) for path, entry in subscriptions), "name", places)
+    for path, entry in subscriptions:
+        for key in ("to", "at", "companies", "topics", "languages"):
+            items = (((*path, key), at, item) for at, item in enumerate(_items(entry, key)))
+            _once(items, "entry", places)
+
+
+def check_names(data: dict[str, Any], places: Places) -> None:
+    """Report each company or topic that a feed or subscription names and nobody watches."""
+    watched = {kind: watched_keys(data, kind) for kind in ("companies", "topics")}
+    for path, feed in _entries(data, "feeds"):
+        _known(((*path, "company"), feed.get("company")), watched["companies"], places)
+    for path, entry in _entries(data, "subscriptions"):
+        for kind, keys in watched.items():
+            for index, item in enumerate(_items(entry, kind)):
+                _known(((*path, kind, index), item), keys, places)
+
+
+def _items(data: dict[str, Any], key: str) -> list[Any]:
+    found = data.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _entries(data: dict[str, Any], kind: str) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    for index, entry in enumerate(_items(data, kind)):
+        if kind == "feeds":
+            feed = {"url": entry} if isinstance(entry, str) else entry
+            if isinstance(feed, dict) and isinstance(feed.get("url"), str):
+                yield (kind, index), feed
+        elif isinstance(entry, dict):
+            yield (kind, index), entry
+
+
+def _once(found: Iterable[tuple[KeyPath, str | int, object]], what: str, places: Places) -> None:
+    first: dict[str, KeyPath] = {}
+    for parent, key, value in found:
+        if not isinstance(value, str) or not value:
+            continue
+        path = (*parent, key)
+        earlier = first.setdefault(value.lower() if what != "address" else value, path)
+        if earlier != path:
+            at = places.where(earlier)
+            places.report(path, f"is the same {what} as in {at}")
+
+
+def _known(named: tuple[KeyPath, object], watched: list[str], places: Places) -> None:
+    path, name = named
+    if isinstance(name, str) and name not in watched:
+        kind = "topics" if "topics" in path else "companies"
+        places.report(
+            path, f'"{name}" is not among the `{kind}` watched{did_you_mean(name, watched)}'
+        )

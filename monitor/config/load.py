@@ -1,0 +1,93 @@
+"""From a path and an environment to a configuration, or to the list of everything wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from monitor.config.checks import check_names, check_repeats
+from monitor.config.environment import expand, override, read_files
+from monitor.config.explain import explain, keys_at
+from monitor.config.marks import leaves, read
+from monitor.config.places import Places, shown_path
+from monitor.config.settings import Config
+from monitor.config.watchlist import read_watchlist
+from monitor.errors import ConfigError, Mistake
+from monitor.resources import shipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+
+def load(path: str | Path, environ: Mapping[str, str]) -> Config:
+    """Return the configuration in the file at *path*, as changed by *environ*.
+
+    Relative paths inside it count from the working directory. Raises ConfigError with every
+    mistake in the file, in the variables and in the bundled lexicon files it asks for.
+    """
+    marked = read(_content(Path(path)))
+    places = Places(str(path), marked.lines)
+    for where, line, message in marked.mistakes:
+        places.report(where, message, line=line)
+    data = marked.data
+    if not isinstance(data, dict):
+        if not marked.mistakes:
+            places.report((), "must be a mapping, that is lines of `key: value`")
+        places.stop_if_any()
+        data = {}
+    _refuse_empty(data, places)
+    override(data, environ, places)
+    expand(data, environ, places)
+    read_files(data, places)
+    config = _validated(data, places)
+    lexicon = read_watchlist(data, places)
+    check_repeats(data, places)
+    check_names(data, places)
+    places.stop_if_any()
+    if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
+        raise AssertionError
+    config._lexicon = lexicon  # noqa: SLF001 - it is made here, and nowhere else
+    return config
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        message = (
+            f"no such file; start from the commented example: cp {shipped('config.yaml')} {path}"
+        )
+    except OSError as error:
+        message = f"cannot be read: {error.strerror}"
+    raise ConfigError(Mistake(str(path), "", message))
+
+
+def _refuse_empty(data: dict[str, Any], places: Places) -> None:
+    for path, value in leaves(data):
+        known = keys_at(path[:-1])
+        if value is None and (not known or path[-1] in known):
+            places.report(path, "has no value: give it one, or take the key out")
+
+
+def _follows(error: ErrorDetails, places: Places) -> bool:
+    # Such as a password that is missing only because its file could not be read.
+    whole = error["type"] == "value_error" and isinstance(error["input"], dict)
+    return whole and places.any_inside(error["loc"])
+
+
+def _validated(data: dict[str, Any], places: Places) -> Config | None:
+    try:
+        return Config.model_validate(data)
+    except ValidationError as errors:
+        for error in errors.errors(include_url=False):
+            if _follows(error, places):
+                continue
+            missing = error["type"] == "missing"
+            places.report(
+                error["loc"] if missing else shown_path(data, error["loc"]), explain(error)
+            )
+        return None

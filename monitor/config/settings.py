@@ -1,0 +1,286 @@
+"""The settings, as frozen pydantic models: their keys, types, defaults and JSON Schema.
+
+* A key is here only if something in the program heeds it; any other key is a mistake.
+* Companies and topics stand here as they were written; `Config.lexicon` is what they mean.
+* Passwords are `SecretStr`: they do not show in a log, a message or `monitor config show`.
+"""
+
+import hashlib
+import os
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    model_validator,
+)
+
+from monitor import model
+from monitor.config import types, values
+from monitor.detect.lexicon import Lexicon
+
+COMPANIES: Final = ("alibaba", "ant", "tencent", "xiaomi", "huawei", "baidu")
+TOPICS: Final = ("antitrust", "ipo", "listing")
+PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+_LONGEST_ID: Final = 60
+
+
+def _default(text: str) -> Any:  # noqa: ANN401 - as pydantic.Field
+    """Return a field that is *text* in the schema and the duration it stands for in the program."""
+    return Field(default=values.read_duration(text), json_schema_extra={"default": text})
+
+
+class Settings(BaseModel):
+    """What all settings have in common: they are frozen, and know their keys."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,  # they are what an editor shows
+    )
+
+
+class FeedSettings(Settings):
+    """A feed: an address that is polled."""
+
+    url: types.WebAddress
+    """The feed's address, http or https."""
+    id: types.Key | None = None
+    """What commands and tables call the feed; made from the address if not given."""
+    name: types.Line | None = None
+    """What mails and pages call the feed; its id if not given."""
+    language: types.Language | None = None
+    """The language of its articles, unless the feed itself says."""
+    interval: types.Duration | None = None
+    """How often it is polled, instead of `polling.interval`."""
+    company: str | None = None
+    """The company every article of this feed is about, such as a filings feed."""
+    terms: types.Line | None = None
+    """What the publisher allows, for your own records."""
+    enabled: bool = True
+    """Whether it is polled."""
+
+    def to_model(self) -> model.Feed:
+        """Return the feed under its id, which is also its name unless it has one."""
+        key = self.id or feed_id(self.url)
+        return model.Feed(
+            key=key,
+            url=self.url,
+            name=self.name or key,
+            language=self.language,
+            interval=self.interval,
+            terms=self.terms,
+            company=self.company,
+            enabled=self.enabled,
+        )
+
+
+class SubscriptionSettings(Settings):
+    """A subscription: who gets what, when."""
+
+    name: types.Name
+    """What commands, mails and tables call it."""
+    to: types.Recipients
+    """Mail addresses; each gets a mail of its own."""
+    at: types.TimesOfDay = ()
+    """Times of day, in `timezone`. Either this or `every`."""
+    every: types.Duration | None = None
+    """Time from one digest to the next, at least 1m. Either this or `at`."""
+    timezone: types.Zone = Field(default=ZoneInfo("UTC"), json_schema_extra={"default": "UTC"})
+    """IANA time zone of `at`, and of the times in the mail."""
+    companies: tuple[str, ...] = ()
+    """Only these of the companies watched; all if not given."""
+    topics: tuple[str, ...] = ()
+    """Only these of the topics watched; all if not given."""
+    languages: tuple[types.Language, ...] = ()
+    """Only articles in these languages; all if not given."""
+    min_score: types.Share = 0.0
+    """Only hits at or above this score, from 0 to 1."""
+    empty: model.EmptyDay = model.EmptyDay.SEND
+    """Whether a mail goes out when there is nothing new."""
+
+    @model_validator(mode="after")
+    def _has_one_schedule(self) -> Self:
+        if bool(self.at) == bool(self.every):
+            raise ValueError("needs either `at` (times of day) or `every` (a duration)")
+        if self.every and self.every < timedelta(minutes=1):
+            raise ValueError("cannot send more often than every 1m")
+        return self
+
+    def to_model(self) -> model.Subscription:
+        """Return the subscription, its times of day in order."""
+        return model.Subscription(
+            name=self.name,
+            recipients=self.to,
+            schedule=model.Schedule(self.timezone, tuple(sorted(self.at)), self.every),
+            companies=self.companies,
+            topics=self.topics,
+            languages=self.languages,
+            min_score=self.min_score,
+            empty=self.empty,
+        )
+
+
+class SmtpSettings(Settings):
+    """The mail server digests are handed to."""
+
+    host: types.Line
+    """The server's name."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted; never less than asked for."""
+    port: types.Port = Field(
+        default_factory=lambda data: PORTS[data.get("security", "starttls")],
+        description="Its port: 587 with starttls, 465 with tls, 25 with none.",
+    )
+    username: types.Line | None = None
+    """Who to log in as."""
+    password: types.Password | None = None
+    """The password of `username`."""
+    password_file: types.Line | None = None
+    """A file that holds the password instead."""
+    ca_file: types.Line | None = None
+    """A PEM file of the authorities to trust, instead of the system's."""
+    timeout: types.Duration = _default("60s")
+    """How long one hand-over may take."""
+
+    @model_validator(mode="after")
+    def _keeps_the_password(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("needs both `username` and `password` (or `password_file`)")
+        if self.security == "none" and self.username is not None:
+            raise ValueError("would send the password in clear: make `security` starttls or tls")
+        if self.security == "none" and self.ca_file is not None:
+            raise ValueError("has a `ca_file` but no use for it: `security` is none")
+        return self
+
+
+class DeliverySettings(Settings):
+    """How digests leave: by SMTP, or into a folder while no server is set up."""
+
+    sender: types.Sender = Field(
+        default="Regulatory Monitor <monitor@localhost>",
+        alias="from",
+        description="Whom the mails are from.",
+    )
+    outbox: types.Line = "outbox"
+    """The folder mails are written to while `smtp` is not set up."""
+    smtp: SmtpSettings | None = None
+    """The mail server."""
+
+
+class PollingSettings(Settings):
+    """How feeds are asked for and read."""
+
+    interval: types.Duration = _default("15m")
+    """How often a feed is polled that has no `interval` of its own."""
+    concurrency: types.Count = 16
+    """How many feeds are asked for at once."""
+    timeout: types.Duration = _default("60s")
+    """How long asking for one feed may take in all, redirects included."""
+    max_bytes: Annotated[types.Size, Field(json_schema_extra={"default": "50MB"})] = 50_000_000
+    """How large a feed may be, decoded."""
+    contact: types.Contact | None = None
+    """Your web or mail address, told to publishers in the User-Agent."""
+    parse_timeout: types.Duration = _default("20s")
+    """How long reading one feed may take."""
+    workers: types.Count = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1),
+        description="How many processes read feeds: the number of cores, but at most 4.",
+    )
+
+    def user_agent(self, version: str) -> str:
+        """Return what servers are told who asks (RFC 9110, section 10.1.5)."""
+        return f"regulatory-monitor/{version}" + (f" (+{self.contact})" if self.contact else "")
+
+
+class NetworkSettings(Settings):
+    """Where requests may go."""
+
+    allow_private: types.Networks = ()
+    """Private networks that feeds may be in, such as 10.0.0.0/8."""
+
+
+class LoggingSettings(Settings):
+    """What is logged to stderr, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important messages still shown."""
+    format: Literal["auto", "logfmt", "json"] = "auto"
+    """Auto is logfmt on a terminal and JSON otherwise."""
+
+
+class Config(Settings):
+    """The whole configuration; made by `monitor.config.load`, which also checks it."""
+
+    companies: Annotated[tuple[types.Watched, ...], Field(min_length=1)] = COMPANIES
+    """Who is watched: names from the bundled lexicon, or definitions in place."""
+    topics: Annotated[tuple[types.Watched, ...], Field(min_length=1)] = TOPICS
+    """What about: names from the bundled lexicon, or definitions in place."""
+    feeds: tuple[
+        Annotated[
+            FeedSettings,
+            BeforeValidator(
+                lambda given: {"url": given} if isinstance(given, str) else given,
+                json_schema_input_type=str | FeedSettings,
+            ),
+        ],
+        ...,
+    ] = ()
+    """Which feeds are polled: addresses, or mappings."""
+    subscriptions: tuple[SubscriptionSettings, ...] = ()
+    """Who gets what, when."""
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    """How digests leave."""
+    database: types.Database = Field(
+        default=SecretStr("sqlite:///monitor.db"),
+        json_schema_extra={"default": "sqlite:///monitor.db"},
+    )
+    """Where everything is kept: a SQLite file, or PostgreSQL."""
+    database_file: types.Line | None = None
+    """A file that holds the database's address instead."""
+    polling: PollingSettings = Field(default_factory=PollingSettings)
+    """How feeds are asked for and read."""
+    network: NetworkSettings = Field(default_factory=NetworkSettings)
+    """Where requests may go."""
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    """What is logged to stderr."""
+
+    _lexicon: Lexicon = PrivateAttr()
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The companies and topics watched, with the bundled stages and regulators."""
+        return self._lexicon
+
+    @property
+    def database_url(self) -> str:
+        """The database's address with its password: for the engine, never for a log."""
+        return self.database.get_secret_value()
+
+    def model_feeds(self) -> tuple[model.Feed, ...]:
+        """Return all feeds in file order, those switched off included."""
+        return tuple(feed.to_model() for feed in self.feeds)
+
+    def model_subscriptions(self) -> tuple[model.Subscription, ...]:
+        """Return all subscriptions in file order."""
+        return tuple(subscription.to_model() for subscription in self.subscriptions)
+
+
+def feed_id(url: str) -> str:
+    """Return the id of a feed that was given none: its address in lower-case words.
+
+    It depends on nothing but the address, so that a feed keeps its id when others come and go.
+    A long address is cut and ends in six digits of its SHA-256.
+    """
+    words = re.sub(r"[^a-z0-9]+", "-", re.sub(r"^https?://(www\.)?", "", url.lower())).strip("-")
+    if words and len(words) <= _LONGEST_ID:
+        return words
+    return f"{words[:_LONGEST_ID]}-{hashlib.sha256(url.encode()).hexdigest()[:6]}".strip("-")
