@@ -6,6 +6,7 @@ Everything is built when first asked for, so that a short command pays only for 
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from monitor import config as configuration
 from monitor import logs
 from monitor.resources import version
-from monitor.store import articles, digests, feeds, migrate
+from monitor.store import articles, digests, feeds, migrate, workers
 from monitor.store.engine import Sessions, make_sessions, open_engine, usable
 
 if TYPE_CHECKING:
@@ -37,7 +38,19 @@ if TYPE_CHECKING:
     from monitor.ports import Clock
 
 PARSER_MEMORY_BYTES = 1 << 30  # of address space for one child; a 50 MB feed stays well below
-CLAIMED_AT_ONCE = 16  # feeds that may wait for a free parser: see pipeline.poll.CLAIM
+
+
+def _alive(pid: int) -> bool:
+    """Return whether another process has *pid*: our own number belonged to a predecessor."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 class SystemClock:
@@ -54,6 +67,7 @@ class App:
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closing = ExitStack()
 
     @classmethod
@@ -113,6 +127,12 @@ class App:
                 content=self.lexicon.canonical,
                 now=now,
             )
+
+    def take_over(self) -> int:
+        """Give back what a process that died on this machine had claimed; return how much."""
+        host = socket.gethostname()
+        with self.sessions.begin() as session:
+            return workers.take_over(session, host, alive=_alive, now=self.clock.now())
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -182,7 +202,6 @@ class App:
         from monitor.pipeline.poll import PollStep
 
         polling = self.config.polling
-        waiting = polling.parse_timeout * (CLAIMED_AT_ONCE // polling.workers + 1)
         return PollStep(
             sessions=self.sessions,
             clock=self.clock,
@@ -191,7 +210,9 @@ class App:
             lexicon=self.lexicon,
             detector=Detector(self.lexicon),
             interval=polling.interval,
-            lease=polling.timeout + waiting + timedelta(minutes=1),
+            # Were it too short, a feed would be polled twice at once, which changes nothing.
+            lease=polling.timeout + 2 * polling.parse_timeout + timedelta(minutes=1),
+            worker=self.worker,
         )
 
     @cached_property
@@ -213,6 +234,7 @@ class App:
                 topics={item.key: item.name for item in lexicon.topics},
                 stages={item.key: item.name for item in lexicon.stages},
                 regulators={item.key: item.name for item in lexicon.regulators},
+                ranks={item.key: item.rank for item in lexicon.stages},
             ),
             fingerprint=lexicon.fingerprint,
             domain=sender.partition("@")[2] or "localhost",

@@ -9,9 +9,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -59,7 +57,8 @@ def serve(app: App) -> int:
 
 
 def _serve_until(app: App, stop: threading.Event) -> None:
-    name = f"{socket.gethostname()}:{os.getpid()}"
+    name = app.worker
+    freed = app.take_over()
     with app.sessions.begin() as session:
         workers.forget(session, before=app.clock.now() - FORGET)
         workers.started(session, name, now=app.clock.now())
@@ -69,6 +68,7 @@ def _serve_until(app: App, stop: threading.Event) -> None:
         feeds=len(app.config.model_feeds()),
         subscriptions=len(app.subscriptions),
         lexicon=app.lexicon.fingerprint[:12],
+        taken_over=freed,
     )
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(4)}, timezone="UTC")
     jobs: dict[str, tuple[Callable[[], None], int]] = {
@@ -126,7 +126,7 @@ def _compose(app: App, stop: threading.Event) -> None:
 
 def _deliver(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        deliver_due(app.sessions, app.mailer, app.clock, stop)
+        deliver_due(app.sessions, app.mailer, app.clock, stop, worker=app.worker)
 
 
 def _beat(app: App, name: str) -> None:

@@ -29,7 +29,7 @@ def claim(sessions, *keys):
         configured = [Feed(key, f"https://{key}.example/feed", key) for key in keys]
         feeds.sync(session, configured, now=NOW)
         lease = NOW - NOW
-        claimed = feeds.claim_due(session, now=NOW, lease=lease, limit=100)
+        claimed = feeds.claim_due(session, now=NOW, lease=lease, limit=100, worker="t:1")
     return sorted(claimed, key=lambda feed: keys.index(feed.key))
 
 

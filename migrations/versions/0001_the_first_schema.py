@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+
 from monitor.store.types import Instant
 
 revision = '0001'
@@ -87,6 +88,7 @@ def upgrade() -> None:
     sa.Column('interval_s', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('enabled', sa.Boolean(), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('claimed_by', sa.Text(), nullable=True),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('failures', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('last_polled_at', Instant(), nullable=True),
@@ -164,6 +166,7 @@ def upgrade() -> None:
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('attempts', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('due_at', Instant(), nullable=True),
+    sa.Column('claimed_by', sa.Text(), nullable=True),
     sa.Column('sent_at', Instant(), nullable=True),
     sa.Column('last_error', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['digest_id'], ['digests.id'], name=op.f('fk_deliveries_digest_id')),

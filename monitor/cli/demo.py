@@ -91,7 +91,7 @@ def _run_line(app: App) -> Path:
         "polling, reading and matching the feeds": lambda: app.poll_step.poll_due(),  # noqa: PLW0108 - built only when its turn comes
         "grouping hits into stories": lambda: group_new(app.sessions),
         "composing the digest": lambda: app.compose_step.compose_now(app.subscriptions[0], slot),
-        "delivering it": lambda: deliver_due(app.sessions, mailer, app.clock),
+        "delivering it": lambda: deliver_due(app.sessions, mailer, app.clock, worker=app.worker),
     }
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("", total=len(steps))

@@ -31,7 +31,14 @@ LAST_RETRY = timedelta(hours=1)  # and every hour from then on: a delivery is ne
 log = structlog.get_logger()
 
 
-def deliver_due(sessions: Sessions, mailer: Mailer, clock: Clock, stop: Event | None = None) -> int:
+def deliver_due(
+    sessions: Sessions,
+    mailer: Mailer,
+    clock: Clock,
+    stop: Event | None = None,
+    *,
+    worker: str = "here",
+) -> int:
     """Hand over every delivery that is due; return how many were taken."""
     taken = 0
     while stop is None or not stop.is_set():
@@ -39,7 +46,7 @@ def deliver_due(sessions: Sessions, mailer: Mailer, clock: Clock, stop: Event | 
             if not deliveries.any_due(session, now=clock.now()):
                 return taken
         with sessions.begin() as session:
-            delivery = deliveries.claim_due(session, now=clock.now(), lease=LEASE)
+            delivery = deliveries.claim_due(session, now=clock.now(), lease=LEASE, worker=worker)
         if delivery is None:
             return taken
         status, error = _hand_over(delivery, mailer)

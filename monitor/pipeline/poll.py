@@ -67,6 +67,7 @@ class PollStep:
     detector: Detector
     interval: timedelta
     lease: timedelta  # must outlast the slowest fetch and parse, waiting for a free parser included
+    worker: str = "here"
     chance: random.Random = field(default_factory=random.Random)
 
     def poll_due(self, stop: Event | None = None) -> PollTotals:
@@ -75,7 +76,7 @@ class PollStep:
         When *stop* is set, nothing more is claimed and what is under way is handed back.
         """
         totals = PollTotals()
-        claims = _Claims(self.sessions, self.clock, self.lease, stop)
+        claims = _Claims(self, stop)
         try:
             with closing(self.fetcher.fetch_all(claims)) as answers:
                 bodies = self._settle_without_body(answers, claims, totals)
@@ -240,11 +241,9 @@ class PollStep:
 class _Claims:
     """Claims due feeds as they are asked for, and knows which are still unsettled."""
 
-    def __init__(
-        self, sessions: Sessions, clock: Clock, lease: timedelta, stop: Event | None
-    ) -> None:
-        self._sessions, self._clock, self._lease, self._stop = sessions, clock, lease, stop
-        self._started = clock.now()
+    def __init__(self, step: PollStep, stop: Event | None) -> None:
+        self._sessions, self._clock, self._stop = step.sessions, step.clock, stop
+        self._lease, self._worker = step.lease, step.worker
         self._held: set[int] = set()
 
     @property
@@ -255,7 +254,11 @@ class _Claims:
         while not self.stopping:
             with self._sessions.begin() as session:
                 claimed = feeds.claim_due(
-                    session, now=self._started, lease=self._lease, limit=CLAIM
+                    session,
+                    now=self._clock.now(),
+                    lease=self._lease,
+                    limit=CLAIM,
+                    worker=self._worker,
                 )
             if not claimed:
                 return

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def claim_due(session: Session, *, now: datetime, lease: timedelta) -> DeliveryToMake | None:
-    """Take the longest overdue delivery for this worker, if any. The lease: `feeds.claim_due`.
+def claim_due(
+    session: Session, *, now: datetime, lease: timedelta, worker: str
+) -> DeliveryToMake | None:
+    """Take the longest overdue delivery for *worker*, if any. The lease: `feeds.claim_due`.
 
     A claim that finds "handing_over" succeeds a worker that died in the middle: whether the mail
     was taken, nobody can know. Its status becomes "unsure" first, so `resumed` is True.
@@ -36,6 +38,7 @@ def claim_due(session: Session, *, now: datetime, lease: timedelta) -> DeliveryT
     resumed = row.status in {DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE}
     row.status = DeliveryStatus.HANDING_OVER
     row.due_at = now + lease
+    row.claimed_by = worker
     row.attempts += 1
     return DeliveryToMake(
         id=row.id,
@@ -69,6 +72,7 @@ def settle(
         .values(
             status=status,
             due_at=due_at,
+            claimed_by=None,
             last_error=error,
             sent_at=now if status is DeliveryStatus.SENT else None,
         )

@@ -73,8 +73,10 @@ def make_due(session: Session, keys: Sequence[str] | None, *, now: datetime) -> 
     return list(session.scalars(feeds))
 
 
-def claim_due(session: Session, *, now: datetime, lease: timedelta, limit: int) -> list[FeedToPoll]:
-    """Take up to *limit* of the longest overdue feeds for this worker, in no set order.
+def claim_due(
+    session: Session, *, now: datetime, lease: timedelta, limit: int, worker: str
+) -> list[FeedToPoll]:
+    """Take up to *limit* of the longest overdue feeds for *worker*, in no set order.
 
     A claim moves `due_at` on by *lease*: no other worker sees the feed meanwhile, and a worker
     that dies leaves it to come due again. Any number of workers may call this at once; PostgreSQL
@@ -94,7 +96,7 @@ def claim_due(session: Session, *, now: datetime, lease: timedelta, limit: int) 
     claim = (
         update(FeedRow)
         .where(FeedRow.id == due.c.id)
-        .values(due_at=now + lease)
+        .values(due_at=now + lease, claimed_by=worker)
         .returning(
             FeedRow.id,
             FeedRow.key,
@@ -131,7 +133,7 @@ def claim_due(session: Session, *, now: datetime, lease: timedelta, limit: int) 
 
 def hand_back(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     """Give claimed feeds back unpolled, due at once. The caller commits."""
-    session.execute(update(FeedRow).where(FeedRow.id.in_(ids)).values(due_at=now))
+    session.execute(update(FeedRow).where(FeedRow.id.in_(ids)).values(due_at=now, claimed_by=None))
 
 
 def settle(session: Session, feed: FeedToPoll, poll: dict[str, Any], after: dict[str, Any]) -> None:
@@ -140,7 +142,7 @@ def settle(session: Session, feed: FeedToPoll, poll: dict[str, Any], after: dict
     *poll* holds columns of `polls`, *after* columns of `feeds`. The caller commits.
     """
     session.execute(inserting(session, PollRow), {"feed_id": feed.id, **poll})
-    session.execute(update(FeedRow).where(FeedRow.id == feed.id).values(**after))
+    session.execute(update(FeedRow).where(FeedRow.id == feed.id).values(claimed_by=None, **after))
 
 
 def any_due(session: Session, *, now: datetime) -> bool:

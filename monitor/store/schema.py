@@ -68,6 +68,7 @@ class FeedRow(Base):
     interval_s: Mapped[int | None]
     enabled: Mapped[bool] = mapped_column(default=True)
     due_at: Mapped[datetime] = mapped_column(index=True)
+    claimed_by: Mapped[str | None]
     state: Mapped[str] = mapped_column(default="probation")
     failures: Mapped[int] = mapped_column(default=0)
     last_polled_at: Mapped[datetime | None]
@@ -240,6 +241,7 @@ class DeliveryRow(Base):
     status: Mapped[str] = mapped_column(default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None] = mapped_column(index=True)
+    claimed_by: Mapped[str | None]
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
 

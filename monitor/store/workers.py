@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select, update
 
-from monitor.store.schema import WorkerRow
+from monitor.store.schema import DeliveryRow, FeedRow, WorkerRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -46,3 +47,38 @@ def last_beat(session: Session) -> datetime | None:
 def forget(session: Session, *, before: datetime) -> None:
     """Remove the workers that gave no sign of life since *before*. The caller commits."""
     session.execute(delete(WorkerRow).where(WorkerRow.beat_at < before))
+
+
+def take_over(session: Session, host: str, *, alive: Callable[[int], bool], now: datetime) -> int:
+    """Give back what dead processes of *host* had claimed; return how many claims there were.
+
+    A worker is called `host:pid`. A delivery found in the middle of its hand-over stays marked as
+    such, so that its repetition is known to be one. The caller commits.
+    """
+    names = {
+        name
+        for table in (FeedRow, DeliveryRow)
+        for name in session.scalars(select(table.claimed_by).distinct())
+        if name is not None
+    }
+    dead = [name for name in names if _host(name) == host and not alive(_pid(name))]
+    if not dead:
+        return 0
+    freed = [
+        session.scalars(
+            update(table)
+            .where(table.claimed_by.in_(dead))
+            .values(due_at=now, claimed_by=None)
+            .returning(table.id)
+        ).all()
+        for table in (FeedRow, DeliveryRow)
+    ]
+    return sum(map(len, freed))
+
+
+def _host(name: str) -> str:
+    return name.rpartition(":")[0]
+
+
+def _pid(name: str) -> int:
+    return int(name.rpartition(":")[2])
