@@ -350,6 +350,7 @@ class Term:
 
     Matching rules are in `monitor.detect.terms`. *unless* lists longer phrases that hold the
     spelling but mean something else; *needs* lists words of which a `context` term wants one.
+    How a spelling, phrase or word is written is in `monitor.detect.lexicon`.
     """
 
     id: str
@@ -372,7 +373,7 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What about. *companies* limits it, if not empty."""
+    """What about: its terms are the words that say so."""
 
     key: str
     name: str
@@ -382,10 +383,14 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A stage or a regulator: a key, names and terms. *rank* orders stages, gravest highest."""
+    """A stage or a regulator: a key, names and terms.
+
+    *rank* orders stages, gravest highest. *topics*, if not empty, are the only ones it stands by.
+    """
 
     key: str
     name: str
     names: dict[str, str] = field(default_factory=dict)
     terms: tuple[Term, ...] = ()
     rank: int = 0
+    topics: tuple[str, ...] = ()

@@ -1,0 +1,203 @@
+"""Terms: where in a folded text each spelling stands.
+
+* A Latin spelling stands between characters that are no Latin letters or digits; a Han spelling
+  stands anywhere, since Chinese has no blanks between words. Python's word boundary will not do:
+  Han letters are word characters to it, so it finds no "IPO" in "蚂蚁IPO暂缓".
+* A spelling with `case: true` wants its capitals; one all in capitals takes lower-case letters
+  glued behind ("IPOs"). In a field all in capitals they say nothing and are not asked for.
+* A spelling inside one of its `unless` phrases is found, and marked as excluded by it.
+* One automaton finds every literal of every phrase in one pass (Aho and Corasick, 1975).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from sys import maxsize
+from typing import TYPE_CHECKING, NamedTuple
+from unicodedata import normalize
+
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+
+from monitor.detect.phrases import GAP, phrase_parts
+from monitor.text import fold, is_letter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from monitor.model import Term
+    from monitor.text import Folded
+
+Span = tuple[int, int]
+Phrase = tuple[int, ...]  # numbers of its literals, in order
+
+
+class Found(NamedTuple):
+    """A term found: its number among the terms given, its span in the folded text.
+
+    *excluded* is the `unless` phrase it stands in, as written in the lexicon.
+    """
+
+    term: int
+    start: int
+    end: int
+    excluded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Literal:
+    """One part of a phrase: what the automaton looks for and what must stand around it."""
+
+    text: str  # folded
+    capitals: str | None  # the part as written, if its case counts
+    any_ending: bool
+
+
+class TermIndex:
+    """Finds many terms in a text at once; built once, used from any thread."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self._literals: list[_Literal] = []
+        self._number_of: dict[_Literal, int] = {}
+        self.phrases = [self._phrase(term.text, case=term.case) for term in terms]
+        self.unless = [self._eaters(term) for term in terms]
+        self.needs = [[self._phrase(text) for text in term.needs] for term in terms]
+        self.by_first: dict[int, list[int]] = {}
+        for number, phrase in enumerate(self.phrases):
+            self.by_first.setdefault(phrase[0], []).append(number)
+        by_text: dict[str, list[int]] = {}
+        for number, literal in enumerate(self._literals):
+            by_text.setdefault(literal.text, []).append(number)
+        self._patterns = [
+            [(number, self._literals[number]) for number in numbers] for numbers in by_text.values()
+        ]
+        self._automaton = AhoCorasick(
+            list(by_text), MatchKind.Standard, implementation=Implementation.ContiguousNFA
+        )
+
+    def _phrase(self, text: str, *, case: bool = False) -> Phrase:
+        return tuple(self._literal(part, case=case) for part in phrase_parts(text))
+
+    def _eaters(self, term: Term) -> list[tuple[str, Phrase]]:
+        """Return those of the term's `unless` phrases that can hold it at all."""
+        parts = [fold(part.removesuffix("*")).text.strip() for part in phrase_parts(term.text)]
+        return [
+            (text, self._phrase(text))
+            for text in term.unless
+            if len(phrase_parts(text)) > 1 or all(part in fold(text).text for part in parts)
+        ]
+
+    def _literal(self, part: str, *, case: bool) -> int:
+        stem = part.removesuffix("*")
+        folded = fold(stem).text.strip()
+        literal = _Literal(folded, stem if case else None, any_ending=part.endswith("*"))
+        if literal not in self._number_of:
+            self._number_of[literal] = len(self._literals)
+            self._literals.append(literal)
+        return self._number_of[literal]
+
+    def read(self, original: str, folded: Folded) -> Reading:
+        """Return what of the lexicon stands in *original*, whose folding is *folded*."""
+        places: dict[int, list[Span]] = {}
+        text = folded.text
+        shouted = original.isupper()
+        for pattern, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            if start and is_letter(text[start - 1]) and is_letter(text[start]):
+                continue
+            for number, literal in self._patterns[pattern]:
+                if literal.capitals and not shouted:
+                    stop = _end_in_capitals(
+                        literal.capitals, original, folded.span(start, end), end
+                    )
+                else:
+                    stop = _end(text, end, any_ending=literal.any_ending)
+                if stop:
+                    places.setdefault(number, []).append((start, stop))
+        return Reading(self, places)
+
+
+def _end(text: str, end: int, *, any_ending: bool) -> int:
+    """Return where the literal ends, the ending it takes included; 0 if a word goes on there."""
+    if not is_letter(text[end - 1]):
+        return end
+    stop = end
+    while stop < len(text) and is_letter(text[stop]):
+        if not any_ending:
+            return 0
+        stop += 1
+    return stop
+
+
+def _end_in_capitals(capitals: str, original: str, span: Span, end: int) -> int:
+    """Return *end*, or 0 if the capitals differ or a word goes on; "IPOs" goes on, as an IPO."""
+    quote, after = original[slice(*span)], original[span[1] : span[1] + 1]
+    if _plain(quote) != _plain(capitals):
+        return 0
+    goes_on = is_letter(quote[-1]) and is_letter(after or " ")
+    return 0 if goes_on and not (capitals.isupper() and after.islower()) else end
+
+
+def _plain(text: str) -> str:
+    return "".join(normalize("NFKC", text).split())
+
+
+class Reading:
+    """What of a lexicon stands in one text. Spans are of the folded text, in order."""
+
+    __slots__ = ("_index", "_places", "_spans")
+
+    def __init__(self, index: TermIndex, places: dict[int, list[Span]]) -> None:
+        self._index = index
+        self._places = places
+        self._spans: dict[Phrase, list[Span]] = {}
+
+    def terms(self) -> Iterator[Found]:
+        """Yield every term found, excluded ones marked; grouped by term, then by place."""
+        for literal in self._places:
+            for term in self._index.by_first.get(literal, ()):
+                spans = self.spans(self._index.phrases[term])
+                eaters = [
+                    (text, eater)
+                    for text, phrase in (self._index.unless[term] if spans else ())
+                    if (eater := self.spans(phrase))
+                ]
+                for start, end in spans:
+                    yield Found(term, start, end, _eaten(eaters, start, end))
+
+    def spans(self, phrase: Phrase) -> list[Span]:
+        """Return where *phrase* stands."""
+        if len(phrase) == 1:
+            return self._places.get(phrase[0], [])
+        if phrase not in self._spans:
+            spans = self._places.get(phrase[0], [])
+            for part in phrase[1:]:
+                spans = _joined(spans, self._places.get(part, []))
+            self._spans[phrase] = spans
+        return self._spans[phrase]
+
+    def need_met(self, term: int, start: int, end: int) -> bool:
+        """Return whether one of the needs of *term* stands between *start* and *end*."""
+        return any(
+            (at := bisect_left(spans, (start, 0))) < len(spans) and spans[at][1] <= end
+            for phrase in self._index.needs[term]
+            if (spans := self.spans(phrase))
+        )
+
+
+def _joined(heads: list[Span], tails: list[Span]) -> list[Span]:
+    """Return head and tail as one span, for each tail that has a head at most GAP before it."""
+    ends = [end for _, end in heads]
+    joined = []
+    for start, end in tails:
+        at = bisect_right(ends, start) - 1
+        if at >= 0 and start - ends[at] <= GAP:
+            joined.append((heads[at][0], end))
+    return joined
+
+
+def _eaten(eaters: list[tuple[str, list[Span]]], start: int, end: int) -> str | None:
+    for text, spans in eaters:
+        at = bisect_right(spans, (start, maxsize)) - 1  # of those that start here or before, the
+        if at >= 0 and spans[at][1] >= end:  # last ends last
+            return text
+    return None

@@ -1,0 +1,118 @@
+"""Group: hits about one thing that happened become one story.
+
+* A hit joins a story of the same company and topic, within WINDOW of it, whose stage is the same
+  or which has none, and one of whose headlines is nearly the same; else it starts a story.
+* Of several such stories the most similar takes it, then the oldest.
+* Headlines are compared folded, without the publisher's name at the end, Han by pairs of
+  characters, so that one measure serves every language. Nothing is grouped across languages yet.
+* An article with hits on two topics is in two stories.
+* The same hits and stories, in whatever order, give the same grouping.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from rapidfuzz import fuzz, process
+
+from monitor.text import fold, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from monitor.model import HitToGroup, OpenStory
+
+WINDOW: Final = timedelta(hours=72)
+# 0 to 100, of rapidfuzz's token_sort_ratio: how alike two headlines are with their words sorted.
+# At 60 two outlets' wording of one piece of news joins, and two steps of one affair do not.
+SIMILAR: Final = 60
+
+_PUBLISHER: Final = re.compile(r"(?: [-|_] |[|_])[^-|_]{2,30}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Which hit joined which open story, and the hits of each new story, earliest first."""
+
+    joined: dict[int, int]
+    new: tuple[tuple[int, ...], ...]
+
+
+@dataclass(slots=True)
+class _Story:
+    """A story while it grows; *id* is None for a new one."""
+
+    id: int | None
+    stage: str | None
+    first_at: datetime
+    last_at: datetime
+    titles: list[str]
+    hits: list[int] = field(default_factory=list)
+
+
+def group(hits: Sequence[HitToGroup], stories: Sequence[OpenStory]) -> Grouping:
+    """Return where each hit belongs: every hit is once in `joined` or once in `new`.
+
+    New stories come in the order of their first hits, each one's hits in order of time.
+    """
+    shelves: dict[tuple[str, str], list[_Story]] = {}
+    for given in sorted(stories, key=lambda story: (story.first_at, story.id)):
+        shelves.setdefault((given.company, given.topic), []).append(_opened(given))
+    order = {hit.id: (hit.at, hit.id) for hit in hits}
+    for hit in sorted(hits, key=lambda hit: order[hit.id]):
+        shelf = shelves.setdefault((hit.company, hit.topic), [])
+        title = comparable(hit.title)
+        story = _best(hit, title, shelf)
+        if story is None:
+            story = _Story(None, hit.stage, hit.at, hit.at, [])
+            shelf.append(story)
+        _add(hit, title, story)
+    grown = [story for shelf in shelves.values() for story in shelf if story.hits]
+    new = [tuple(story.hits) for story in grown if story.id is None]
+    return Grouping(
+        joined={hit: story.id for story in grown if story.id is not None for hit in story.hits},
+        new=tuple(sorted(new, key=lambda ids: order[ids[0]])),
+    )
+
+
+def comparable(title: str) -> str:
+    """Return the words of a headline in a form that two outlets' wordings share."""
+    folded = fold(title).text
+    return " ".join(words(_PUBLISHER.sub("", folded)) or words(folded))
+
+
+def _opened(story: OpenStory) -> _Story:
+    titles = [comparable(title) for title in story.titles]
+    return _Story(story.id, story.stage, story.first_at, story.last_at, titles)
+
+
+def _best(hit: HitToGroup, title: str, shelf: Iterable[_Story]) -> _Story | None:
+    best: _Story | None = None
+    cutoff = float(SIMILAR)
+    for story in shelf:
+        if not _may_hold(story, hit):
+            continue
+        found = process.extractOne(
+            title, story.titles, scorer=fuzz.token_sort_ratio, score_cutoff=cutoff
+        )
+        if found is not None and (best is None or found[1] > cutoff):
+            best, cutoff = story, found[1]
+    return best
+
+
+def _may_hold(story: _Story, hit: HitToGroup) -> bool:
+    in_time = story.first_at - WINDOW <= hit.at <= story.last_at + WINDOW
+    return in_time and (story.stage == hit.stage or None in (story.stage, hit.stage))
+
+
+def _add(hit: HitToGroup, title: str, story: _Story) -> None:
+    story.hits.append(hit.id)
+    story.stage = story.stage or hit.stage
+    story.first_at = min(story.first_at, hit.at)
+    story.last_at = max(story.last_at, hit.at)
+    if title not in story.titles:
+        story.titles.append(title)
