@@ -1,0 +1,183 @@
+"""Parsing in children that can be killed: hostile input hangs, eats memory, and crashes.
+
+* No thread can be stopped, so each document is read in a child with limits of time and memory.
+* A child over a limit is killed and replaced; its feed gets a ParseError, no other feed notices.
+* Children come from a fork server: a plain fork of a process with threads may deadlock, and a
+  spawned child would import everything anew after each kill. They start with the first feed.
+* Children ignore Ctrl-C and die of SIGTERM without a word: the parent says what there is to say.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import signal
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from itertools import islice
+from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from monitor.errors import ParseError
+from monitor.feeds.parse.document import parse
+from monitor.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import timedelta
+    from multiprocessing.context import ForkServerContext
+
+    from monitor.model import Answer, Document, FeedToPoll
+
+_FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
+_PATIENCE_S: Final = 30.0  # beyond one parse's limit, for the pool to show any result at all
+
+
+class BoundedParser:
+    """Reads feeds in *workers* children; a `monitor.ports.Parser`. Close it, or use `with`.
+
+    *timeout* is for one feed. *memory_bytes* is the address space that reading one feed may add
+    to that of an idle child (Linux counts it).
+    """
+
+    def __init__(self, *, workers: int, timeout: timedelta, memory_bytes: int) -> None:
+        self._workers = workers
+        self._timeout = timeout.total_seconds()
+        self._memory_bytes = memory_bytes
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the children at once, whatever they are doing."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble's own
+            self._pool.join()
+            self._pool = None
+
+    def parse(self, feed: FeedToPoll, answer: Answer) -> Document:
+        """Return the document in *answer*; raise ParseError when there is none."""
+        [(_, _, outcome)] = self.parse_all([(feed, answer)])
+        if isinstance(outcome, ParseError):
+            raise outcome
+        return outcome
+
+    def parse_all(
+        self, answers: Iterable[tuple[FeedToPoll, Answer]]
+    ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError]]:
+        """Yield each answer once with its document or error, in order of completion.
+
+        *answers* is read lazily, in the caller's thread; at most two for each child wait.
+        Closing the iterator ends what is under way.
+        """
+        waiting = iter(answers)
+        under_way: dict[Future[Document], tuple[FeedToPoll, Answer]] = {}
+        tried_again: set[int] = set()
+        try:
+            while True:
+                room = len(under_way) < 2 * self._workers
+                taken = list(islice(waiting, 1 if room else 0))
+                under_way |= {self._start(answer): (feed, answer) for feed, answer in taken}
+                if not under_way:
+                    return
+                for future in self._done(under_way, block=not taken):
+                    feed, answer = under_way.pop(future)
+                    if _is_broken(future) and feed.id not in tried_again:
+                        tried_again.add(feed.id)
+                        under_way[self._start(answer)] = (feed, answer)
+                    else:
+                        yield feed, answer, self._outcome(future)
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _start(self, answer: Answer) -> Future[Document]:
+        if self._pool is None or not self._pool.active:
+            self.close()
+            self._pool = ProcessPool(
+                self._workers,
+                _FEEDS_PER_CHILD,
+                initializer=_prepare_child,
+                context=_fork_server(),
+            )
+        limits = (self._memory_bytes, int(self._timeout) + 2)
+        args = (answer.body, answer.content_type, answer.url, *limits)
+        future: Future[Document] = self._pool.schedule(_parse_within, args, timeout=self._timeout)
+        return future
+
+    def _done(self, under_way: Iterable[Future[Document]], *, block: bool) -> set[Future[Document]]:
+        patience = self._timeout + _PATIENCE_S if block else 0
+        done, late = wait(under_way, patience, FIRST_COMPLETED)
+        if done or not block:
+            return done
+        self.close()  # a child was killed while it held the pool's lock: nothing more will come
+        return late
+
+    def _outcome(self, future: Future[Document]) -> Document | ParseError:
+        try:
+            return future.result(timeout=0)
+        except ParseError as error:
+            return error
+        except TimeoutError:
+            reason = f"reading took longer than {self._timeout:g} s"
+        except MemoryError:
+            reason = f"reading takes more than {self._memory_bytes:,} bytes of memory"
+        except ProcessExpired as error:
+            reason = f"the reading process died (exit code {error.exitcode})"
+        except Exception as error:  # noqa: BLE001 - whatever one feed does, the others go on
+            reason = one_line(f"{type(error).__name__}: {error}")
+        return ParseError(reason)
+
+
+def _fork_server() -> ForkServerContext:
+    """Start the server that children come from, if need be, deaf to Ctrl-C as they will be.
+
+    A blocked signal stays blocked in what a thread starts, so there is no moment, however early
+    in its life, at which a child could print a traceback.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([parse.__module__])
+    resource_tracker.ensure_running()  # first: it unblocks the signal for the calling thread
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
+
+
+def _is_broken(future: Future[Document]) -> bool:
+    """Say if the whole pool broke, as when a child dies while idle: not its feed's fault."""
+    return future.done() and isinstance(future.exception(), BrokenProcessPool)
+
+
+def _prepare_child() -> None:
+    """Let SIGTERM end a child at once, even in the middle of a pattern; and leave no core."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _parse_within(
+    body: bytes, content_type: str | None, url: str, memory_bytes: int, cpu_s: int
+) -> Document:
+    """Parse under limits of this process, which hold even if its parent is gone."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limits = {
+        resource.RLIMIT_AS: pages * resource.getpagesize() + memory_bytes,
+        resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + cpu_s,
+    }
+    with ExitStack() as afterwards:
+        for kind, limit in limits.items():
+            before = resource.getrlimit(kind)
+            afterwards.callback(resource.setrlimit, kind, before)
+            resource.setrlimit(kind, (limit, before[1]))
+        return parse(body, content_type, url)

@@ -1,0 +1,340 @@
+"""Parsing: every entry that can be read, in plain text, whatever stands beside it.
+
+Cases live in data/feeds/entries.yaml; what children must survive is made here.
+"""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from monitor.errors import ParseError
+from monitor.feeds.parse import BoundedParser, parse
+from monitor.feeds.parse.document import MAX_FIELD_LENGTH
+from monitor.model import Answer, Document, FeedToPoll
+
+CASES = yaml.safe_load(
+    Path(__file__).with_name("data").joinpath("feeds", "entries.yaml").read_text("utf-8")
+)
+URL = "https://feeds.example/news/rss.xml"
+GOOD = "<item><title>Good</title><link>https://news.example/good</link></item>"
+
+
+def rss(*items):
+    body = "".join(items)
+    return (
+        '<?xml version="1.0"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/'
+        f'content/"><channel><title>Feed</title><language>en-GB</language>{body}</channel></rss>'
+    ).encode()
+
+
+def atom(*entries):
+    return (
+        f'<feed xmlns="http://www.w3.org/2005/Atom"><title>Feed</title>{"".join(entries)}</feed>'
+    ).encode()
+
+
+def read(body):
+    return parse(body, "application/xml", URL)
+
+
+def titles(document):
+    return [entry.title for entry in document.entries]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_entry(case):
+    """An entry gives exactly the fields the table says, and never costs its neighbour."""
+    if "rss" in case:
+        document = read(rss(f"<item>{case['rss']}</item>", GOOD))
+    else:
+        document = read(atom(f"<entry>{case['atom']}</entry>", GOOD.replace("item", "entry")))
+
+    *entries, _good = document.entries
+    if case["out"] is None:
+        assert entries == []
+        assert document.rejected == ("entry 1: no title, text, link or id",)
+    else:
+        [entry] = entries
+        expected = dict(case["out"])
+        if isinstance(expected.get("published_at"), datetime):
+            expected["published_at"] = expected["published_at"].astimezone(UTC)
+        assert {name: getattr(entry, name) for name in expected} == expected
+        assert document.rejected == ()
+
+
+def test_document():
+    """The feed's own title and language come along; a clean feed has no flaws."""
+    document = read(rss(GOOD, GOOD))
+
+    assert (document.title, document.language) == ("Feed", "en-GB")
+    assert (document.flaws, document.charset, len(document.entries)) == ((), "utf-8", 2)
+
+
+@pytest.mark.parametrize("body", [rss(), atom(), b"<rss version='2.0'><channel/></rss>"])
+def test_empty_feed(body):
+    """A feed without entries is a feed, not a failure."""
+    assert read(body).entries == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "empty body"),
+        (b" \n\xef\xbb\xbf ", "empty body"),
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"),
+        (b"<html><head><title>Not found</title></head></html>", "a web page"),
+        (b'{"version": "https://jsonfeed.org/version/1.1"}', "JSON"),
+        (b"[]", "JSON"),
+        (b"Service unavailable", "no markup"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "neither RSS nor Atom"),
+        (b"<rss version='2.0'><channel><title>Cut", "not well-formed"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "no feed"),
+    ],
+)
+def test_no_feed(body, reason):
+    """What is no feed fails, and the reason says what it was."""
+    with pytest.raises(ParseError, match=reason):
+        read(body)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "<item><title>Mergers & fines</title></item>",
+        "<item><title>Odd &nosuch; entity</title></item>",
+        "<item><title>Open <b>tag</title></item>",
+        "<item><title>Low \x01 control</title></item>",
+        "<item><title><![CDATA[<!h<!h<!h<]]></title><description>d</description></item>",
+        "<item><description><![CDATA[<!h<!h<!h<]]></description></item>",
+        "<item><title>Huge &#99999999999999; reference</title></item>",
+        "<item><title>Lone &#xD800; surrogate</title></item>",
+        "<item><title>Bad date</title><pubDate>Mon, 99 Foo 99999 99:99:99 +9999</pubDate></item>",
+    ],
+)
+def test_broken_entry(broken):
+    """An entry that breaks the document or its reader never costs the others."""
+    document = read(rss(GOOD, broken, GOOD.replace("Good", "Also good")))
+
+    assert {"Good", "Also good"} <= set(titles(document))
+    for entry in document.entries:
+        f"{entry.title}{entry.summary}".encode()
+
+
+def test_cut_document():
+    """What arrived of a document that was cut short is read, and the cut is on record."""
+    body = rss(GOOD, GOOD.replace("Good", "Second"))[:-60]
+
+    document = read(body)
+
+    assert "Good" in titles(document)
+    assert "not well-formed" in document.flaws[0]
+
+
+def test_long_field():
+    """A field beyond the cap is cut, and that is on record."""
+    long = "x" * (MAX_FIELD_LENGTH + 1)
+
+    document = read(rss(f"<item><title>t</title><description>{long}</description></item>"))
+
+    assert len(document.entries[0].summary) == MAX_FIELD_LENGTH
+    assert document.flaws == ("a summary of more than 100,000 characters was cut",)
+
+
+def test_charset_is_told():
+    """A feed in another charset comes out in the right characters."""
+    body = rss("<item><title>监管部门作出处罚</title></item>").decode().encode("gb18030")
+
+    document = parse(body, "text/xml; charset=gb2312", URL)
+
+    assert (titles(document), document.charset) == (["监管部门作出处罚"], "gb18030")
+
+
+BILLION = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+
+
+def test_entity_bomb():
+    """Entities defined by the feed are not expanded without end."""
+    bomb = f'<!DOCTYPE rss [<!ENTITY a0 "ha">{BILLION}]>'.encode()
+
+    document = read(bomb + rss("<item><title>&a9;</title></item>", GOOD)[21:])
+
+    assert "Good" in titles(document)
+    assert all(len(entry.title) < 1000 for entry in document.entries)
+
+
+def test_external_entity(tmp_path):
+    """No file is read and no address asked because a feed says so."""
+    secret = tmp_path / "secret"
+    secret.write_text("TOP-SECRET", "utf-8")
+    head = f'<!DOCTYPE rss [<!ENTITY x SYSTEM "file://{secret}">]>'.encode()
+
+    document = read(head + rss("<item><title>t &x;</title></item>", GOOD)[21:])
+
+    assert "TOP-SECRET" not in repr(document)
+    assert "Good" in titles(document)
+
+
+# --- in children -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def parser():
+    with BoundedParser(
+        workers=2, timeout=timedelta(seconds=2), memory_bytes=300_000_000
+    ) as running:
+        yield running
+
+
+def job(body, number=1):
+    feed = FeedToPoll(number, f"feed-{number}", URL, "Feed", None, None, None, None, None, None, 0)
+    return feed, Answer(200, URL, body, "application/xml")
+
+
+def nested(count):
+    return rss(f"<item><title>t</title><x>{'<a>' * count}{'</a>' * count}</x></item>")
+
+
+GOOD_FEED = rss(GOOD)
+# Its pattern for mail addresses keeps feedparser busy for hours.
+HANGING = rss(f"<item><title>t</title><author>{'a.' * 60_000}@</author></item>")
+HOSTILE = {
+    "hanging": HANGING,
+    "deep nesting": rss(f"<item><title>t</title>{'<a>' * 200_000}{'</a>' * 200_000}</item>"),
+    "deep nesting without an end": rss("<item><title>t</title>" + "<a>" * 200_000),
+    "deep nesting in a summary": rss(f"<item><description>{'<i>' * 200_000}</description></item>"),
+    "open declarations": rss(f"<item><title>t</title><x>{'<!h' * 100_000}</x></item>"),
+    "too many entries": rss("<item/>" * 300_000),
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile(parser, body):
+    """Input made to keep a reader busy ends within its limit, and costs no other feed."""
+    jobs = [job(body, 0), *(job(GOOD_FEED, number) for number in range(1, 9))]
+
+    outcomes = {feed.id: outcome for feed, _, outcome in parser.parse_all(jobs)}
+
+    assert isinstance(outcomes.pop(0), ParseError | Document)
+    assert sorted(outcomes) == list(range(1, 9))
+    assert all(titles(document) == ["Good"] for document in outcomes.values())
+
+
+def test_hanging(parser):
+    """While one feed hangs the others come out; then it is told why it failed."""
+    jobs = [job(HANGING, 0), *(job(GOOD_FEED, number) for number in range(1, 20))]
+
+    *others, last = parser.parse_all(jobs)
+
+    assert sorted(feed.id for feed, _, _ in others) == list(range(1, 20))
+    assert last[0].id == 0
+    assert str(last[2]) == "reading took longer than 2 s"
+
+
+def test_memory():
+    """A feed that takes too much memory fails alone; the same child reads the next."""
+    with BoundedParser(workers=1, timeout=timedelta(seconds=20), memory_bytes=8_000_000) as small:
+        with pytest.raises(ParseError, match="8,000,000 bytes of memory"):
+            small.parse(*job(rss(f"<item><title>{'x' * 20_000_000}</title></item>")))
+
+        assert titles(small.parse(*job(rss(GOOD)))) == ["Good"]
+
+
+def test_error_crosses(parser):
+    """The reason a child gives comes back unchanged."""
+    with pytest.raises(ParseError, match=r"^a web page, not a feed$"):
+        parser.parse(*job(b"<html>"))
+
+
+def test_lazy(parser):
+    """Answers are taken as children get free: a round of thousands is never held at once."""
+    taken = []
+
+    def answers():
+        for number in range(100):
+            taken.append(number)
+            yield job(rss(GOOD), number)
+
+    outcomes = parser.parse_all(answers())
+    next(outcomes)
+    outcomes.close()
+
+    assert len(taken) <= 5
+
+
+def children():
+    """Return the ids of the processes that read feeds for this one."""
+    return [child.pid for child in multiprocessing.active_children()]
+
+
+def test_killed_children():
+    """A child killed from outside, at rest or at work, is replaced."""
+    with BoundedParser(workers=2, timeout=timedelta(seconds=20), memory_bytes=1 << 30) as reader:
+        assert isinstance(reader.parse(*job(rss(GOOD))), Document)
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+        again = [outcome for _, _, outcome in reader.parse_all(job(rss(GOOD), n) for n in range(9))]
+
+    assert [titles(document) for document in again] == [["Good"]] * 9
+
+
+def test_close_is_quick():
+    """Closing ends the children, busy or not, and is not undone by closing again."""
+    reader = BoundedParser(workers=1, timeout=timedelta(seconds=60), memory_bytes=1 << 30)
+    outcomes = reader.parse_all([job(rss(GOOD)), job(HANGING, 2)])
+    next(outcomes)
+
+    reader.close()
+    reader.close()
+
+    assert children() == []
+
+
+PARENT = """
+import os, signal, sys
+from datetime import timedelta
+from monitor.feeds.parse import BoundedParser
+from monitor.model import Answer, FeedToPoll
+
+feed = FeedToPoll(1, "f", "https://f.example/", "F", None, None, None, None, None, None, 0)
+hang = b"<rss version='2.0'><channel><item><author>%s@</author></item></channel></rss>"
+hang %= b"a." * 60_000
+good = b"<rss version='2.0'><channel><item><title>t</title></item></channel></rss>"
+jobs = [(feed, Answer(200, feed.url, body)) for body in (good, hang)]
+if __name__ == "__main__":
+    parser = BoundedParser(workers=2, timeout=timedelta(seconds=2), memory_bytes=1 << 30)
+    outcomes = parser.parse_all(jobs)
+    next(outcomes)
+    try:
+        os.kill(*((os.getpid(), signal.SIGKILL) if "kill" in sys.argv else (0, signal.SIGINT)))
+        next(outcomes)
+    except KeyboardInterrupt:
+        parser.close()
+        print("stopped")
+"""
+
+
+@pytest.mark.parametrize(("how", "printed"), [("kill", ""), ("interrupt", "stopped\n")])
+def test_end_of_the_parent(tmp_path, how, printed):
+    """Children outlive neither a killed nor an interrupted parent, and print nothing of it."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT, "utf-8")
+
+    # The output ends only when every process that holds it has ended.
+    ended = subprocess.run(
+        [sys.executable, script, how],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+        check=False,
+    )
+
+    assert ended.stdout == printed
+    assert "Traceback" not in ended.stderr
