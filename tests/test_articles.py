@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from monitor.feeds.identity import clean_url, identity
+from monitor.identity import clean_url, identity
 from monitor.model import Entry, Evidence, Feed, Match, Role
 from monitor.store import articles, feeds
 from monitor.store.engine import make_sessions, open_engine

@@ -37,7 +37,7 @@ from monitor.feeds.manners import read_retry_after
 from monitor.model import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from datetime import timedelta
 
     from monitor.feeds.guard import Guard
@@ -88,7 +88,7 @@ class HttpFetcher:
             raise outcome
         return outcome
 
-    def fetch_all(self, feeds: Iterable[FeedToPoll]) -> Iterator[Outcome]:
+    def fetch_all(self, feeds: Iterable[FeedToPoll]) -> Generator[Outcome, None, None]:
         """Yield each feed once with its answer or error, in order of completion.
 
         *feeds* is read lazily, in the caller's thread. Closing the iterator cancels what is

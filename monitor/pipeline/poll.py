@@ -20,7 +20,7 @@ import structlog
 
 from monitor.errors import FetchError, MonitorError, ParseError
 from monitor.feeds import health, manners
-from monitor.feeds.identity import identify, identity
+from monitor.identity import identify, identity
 from monitor.model import Answer, Document, Entry, FeedState, FeedToPoll, Match, PollOutcome
 from monitor.store import articles, feeds
 from monitor.store.engine import reading

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
-from monitor.feeds.identity import (
+from monitor.identity import (
     KnownArticle,
     article_key,
     clean_url,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from monitor.feeds.identity import Identity, Verdict
+    from monitor.identity import Identity, Verdict
     from monitor.model import Entry, FeedToPoll, Match
 
 _T = TypeVar("_T")
@@ -224,7 +224,7 @@ def _insert_hits(session: Session, batch: Batch, texts: dict[int, tuple[int, int
     """Insert the hits of new and revised texts; return how many there were not before."""
     rows = [
         _hit(batch, article_id, revision, match)
-        for index, (article_id, revision) in texts.items()
+        for index, (article_id, revision) in sorted(texts.items())
         for match in batch.matches(index) or ()
         if match.rejected is None
     ]
