@@ -149,6 +149,19 @@ def test_one_feeds_trouble_is_its_own(sessions, clock, web, step):
     assert feed_row(sessions, "news").state == "ok"
 
 
+def test_a_feed_that_is_gone_is_left_alone(sessions, clock, web, step):
+    """410 ends the polling until the configuration gives another address."""
+    configure(sessions, clock, "news")
+    web.put("news", FetchError("HTTP 410", status=410))
+    step.poll_due()
+    clock.at += timedelta(days=365)
+    assert step.poll_due().feeds == 0
+    assert feed_row(sessions, "news").state == "dead"
+    with sessions.begin() as session:
+        feeds.sync(session, [Feed("news", "https://moved.example/feed", "news")], now=clock.now())
+    assert step.poll_due().feeds == 1
+
+
 def test_a_failing_feed_comes_back(sessions, clock, web, step):
     """A feed that failed is tried again later, and is well again when it answers."""
     configure(sessions, clock, "news")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 
 CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand back
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # for a feed that is gone, until its address changes
 FUTURE = timedelta(days=1)  # a date further ahead than this is a mistake, not a date
 
 log = structlog.get_logger()
@@ -114,7 +115,9 @@ class PollStep:
         retry_after = error.retry_after if isinstance(error, FetchError) else None
         gone = status is not None and manners.stops(status)
         state = health.judge(now=now, last_ok_at=feed.last_ok_at, failures=failures, gone=gone)
-        due_at = self._next_due(feed, now, failures=failures, retry_after=retry_after)
+        due_at = NEVER
+        if not gone:
+            due_at = self._next_due(feed, now, failures=failures, retry_after=retry_after)
         poll = {"at": now, "outcome": PollOutcome.FAILED, "status": status, "error": str(error)}
         after: dict[str, Any] = {
             "due_at": due_at,

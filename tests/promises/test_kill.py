@@ -1,0 +1,11 @@
+"""Killed with -9 while it works, the service loses nothing and doubles nothing."""
+
+import pytest
+from promises.soak import soak
+
+
+@pytest.mark.timeout(180)
+def test_kill(tmp_path):
+    """Four kills in twenty seconds of publishing: every article, hit and mail exactly once."""
+    report = soak(tmp_path, seconds=20, kills=4, feeds=8, seed=7, final_digest=True)
+    assert report.clean, report

@@ -1,0 +1,305 @@
+"""Composing: one digest for each subscription and slot, each hit reported once."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import event, func, insert, select
+
+from monitor.digest.compose import Names
+from monitor.digest.render import Renderer
+from monitor.model import EmptyDay, Schedule, Subscription
+from monitor.pipeline.compose import ComposeStep, message_id
+from monitor.pipeline.health import check
+from monitor.store import digests, workers
+from monitor.store.schema import (
+    ArticleRow,
+    DeliveryRow,
+    DigestItemRow,
+    DigestRow,
+    FeedRow,
+    HitRow,
+    StoryRow,
+)
+
+HONG_KONG, NEW_YORK = ZoneInfo("Asia/Hong_Kong"), ZoneInfo("America/New_York")
+
+
+def subscription(name="desk", zone=HONG_KONG, at="07:30", **options):
+    at = tuple(datetime.strptime(text, "%H:%M").time() for text in at.split())  # noqa: DTZ007 - a time of day
+    people = options.pop("recipients", (f"{name}@x.example",))
+    return Subscription(name, people, Schedule(zone, at=at), **options)
+
+
+@pytest.fixture(scope="module")
+def renderer():
+    return Renderer()
+
+
+@pytest.fixture
+def compose(sessions, clock, renderer):
+    """Return a function that starts the step for some subscriptions, now."""
+
+    def start(*subscriptions):
+        with sessions.begin() as session:
+            names = [item.name for item in subscriptions]
+            digests.sync_subscriptions(session, names, now=clock.now())
+        return ComposeStep(sessions, clock, subscriptions, renderer, Names(), "f" * 64, "x.example")
+
+    return start
+
+
+@pytest.fixture
+def put_hit(sessions, clock):
+    """Return a function that stores a hit found now, with its article and story."""
+    numbers = iter(range(1, 1000))
+
+    def put(company="alibaba", topic="antitrust", score=0.9, language="en"):
+        number = next(numbers)
+        with sessions.begin() as session:
+            if number == 1:
+                feed = {"id": 1, "key": "f", "url": "u", "name": "Feed", "state": "ok"}
+                common = {"enabled": True, "failures": 0, "due_at": clock.now()}
+                session.execute(insert(FeedRow), [{**feed, **common}])
+            article = {
+                "id": number,
+                "key": str(number),
+                "feed_id": 1,
+                "title": f"Alibaba fined {number}",
+                "summary": "",
+                "url": f"https://x.example/{number}",
+                "language": language,
+                "first_seen": clock.now(),
+                "revision": 1,
+            }
+            session.execute(insert(ArticleRow), [article])
+            about = {"company": company, "topic": topic}
+            when = {"first_at": clock.now(), "last_at": clock.now()}
+            story = {"id": number, "headline": article["title"], **about, **when}
+            session.execute(insert(StoryRow), [story])
+            quote = {"role": "company", "field": "title", "start": 0, "end": 7}
+            hit = {
+                "id": number,
+                "article_id": number,
+                "revision": 1,
+                "score": score,
+                "sentence": article["title"],
+                "evidence": [{**quote, "text": "Alibaba", "term": "alibaba.name"}],
+                "lexicon": "f",
+                "found_at": clock.now(),
+                "story_id": number,
+                **about,
+            }
+            session.execute(insert(HitRow), [hit])
+        return number
+
+    return put
+
+
+def count(sessions, table):
+    with sessions.begin() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+def reported(sessions, name):
+    with sessions.begin() as session:
+        items = select(DigestItemRow.hit_id).where(DigestItemRow.subscription == name)
+        return sorted(session.scalars(items))
+
+
+def test_a_slot_gives_one_digest(sessions, clock, compose, put_hit):
+    """At the slot the digest is made, with the hit, for every recipient; and only once."""
+    step = compose(subscription(recipients=("a@x.example", "b@x.example")))
+    put_hit()
+    assert step.compose_due() == 0, "the slot is in fifteen hours"
+    clock.at += timedelta(hours=16)
+    assert [step.compose_due() for _ in range(3)] == [1, 0, 0]
+    assert reported(sessions, "desk") == [1]
+    with sessions.begin() as session:
+        rows = session.execute(select(DeliveryRow.recipient, DeliveryRow.status)).all()
+        subject, text = session.execute(select(DigestRow.subject, DigestRow.text)).one()
+    assert sorted(rows) == [("a@x.example", "waiting"), ("b@x.example", "waiting")]
+    assert subject.startswith("[Monitor]")
+    assert "https://x.example/1" in text
+
+
+def test_a_hit_is_reported_once(sessions, clock, compose, put_hit):
+    """The next digest has what the last one had not, and nothing it had."""
+    step = compose(subscription())
+    put_hit()
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    put_hit()
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    with sessions.begin() as session:
+        editions = session.execute(
+            select(DigestItemRow.digest_id, DigestItemRow.hit_id).order_by(DigestItemRow.hit_id)
+        ).all()
+    assert [hit for _, hit in editions] == [1, 2]
+    assert editions[0][0] != editions[1][0]
+
+
+def test_downtime_makes_a_late_digest_not_several(sessions, clock, compose, put_hit):
+    """After three days down there is one digest, with everything of the three days."""
+    step = compose(subscription())
+    for _ in range(3):
+        put_hit()
+        clock.at += timedelta(days=1)
+    assert step.compose_due() == 1
+    assert step.compose_due() == 0
+    assert reported(sessions, "desk") == [1, 2, 3]
+
+
+def test_an_empty_day_still_sends(sessions, clock, compose):
+    """Nothing found is said, because silence must always mean a fault."""
+    step = compose(subscription())
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    assert count(sessions, DeliveryRow) == 1
+
+
+def test_an_empty_day_may_be_skipped(sessions, clock, compose, put_hit):
+    """With `empty: skip` nothing is sent, and a hit later that day waits for the next slot."""
+    step = compose(subscription(empty=EmptyDay.SKIP))
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    put_hit()
+    step.compose_due()
+    assert (count(sessions, DigestRow), count(sessions, DeliveryRow)) == (1, 0)
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    assert reported(sessions, "desk") == [1]
+
+
+def test_filters(sessions, clock, compose, put_hit):
+    """A subscription is told of its companies, topics, languages and scores alone."""
+    step = compose(
+        subscription("all"),
+        subscription("ant", companies=("ant",)),
+        subscription("ipo", topics=("ipo",)),
+        subscription("zh", languages=("zh",)),
+        subscription("sure", min_score=0.8),
+    )
+    put_hit()
+    put_hit(company="ant", topic="ipo", score=0.7, language="zh-Hans")
+    put_hit(language=None)
+    clock.at += timedelta(days=1)
+    assert step.compose_due() == 5
+    told = {name: reported(sessions, name) for name in ("all", "ant", "ipo", "zh", "sure")}
+    assert told == {"all": [1, 2, 3], "ant": [2], "ipo": [2], "zh": [2, 3], "sure": [1, 3]}
+
+
+def test_a_new_subscription_is_not_told_the_past(sessions, clock, compose, put_hit):
+    """A subscription's first digest reaches back a day, not to the beginning."""
+    compose(subscription("old"))
+    put_hit()
+    clock.at += timedelta(days=2)
+    put_hit()
+    step = compose(subscription("old"), subscription("new"))
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    assert reported(sessions, "new") == [2]
+
+
+@pytest.mark.parametrize("commit", [1, 2])
+def test_death_before_a_commit(sessions, clock, compose, put_hit, commit):
+    """Killed before the commit, the slot stays open and the digest is made whole, once."""
+    step = compose(subscription("a"), subscription("b"))
+    put_hit()
+    clock.at += timedelta(days=1)
+    left = [commit]
+
+    def die(_session):
+        left[0] -= 1
+        if left[0] == 0:
+            raise SystemExit
+
+    event.listen(sessions, "before_commit", die)
+    with pytest.raises(SystemExit):
+        step.compose_due()
+    event.remove(sessions, "before_commit", die)
+    step.compose_due()
+
+    assert (count(sessions, DigestRow), count(sessions, DeliveryRow)) == (2, 2)
+    assert (reported(sessions, "a"), reported(sessions, "b")) == ([1], [1])
+
+
+def test_two_processes_make_one_digest(sessions, clock, compose, put_hit):
+    """Whoever comes second finds the slot taken and leaves no trace."""
+    one, other = compose(subscription()), compose(subscription())
+    put_hit()
+    clock.at += timedelta(days=1)
+    slot = clock.now()
+    frozen = one.make(one.subscriptions[0], slot)
+    assert other.compose_now(other.subscriptions[0], slot)
+    with sessions.begin() as session:
+        assert not digests.freeze(session, frozen)
+    assert (count(sessions, DigestRow), count(sessions, DigestItemRow)) == (1, 1)
+
+
+def test_a_bad_subscription_stops_no_other(sessions, clock, compose, put_hit, renderer):
+    """What goes wrong for one subscription is logged, and the others get theirs."""
+
+    class Breaks:
+        def render(self, edition):
+            if edition.subscription == "bad":
+                raise RuntimeError("no template for this")
+            return renderer.render(edition)
+
+    step = compose(subscription("bad"), subscription("good"))
+    step.renderer = Breaks()
+    put_hit()
+    clock.at += timedelta(days=1)
+    assert step.compose_due() == 1
+    assert reported(sessions, "good") == [1]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [datetime(2026, 10, 28, tzinfo=UTC), datetime(2027, 3, 11, tzinfo=UTC)],
+    ids=["autumn", "spring"],
+)
+def test_one_digest_a_local_day_through_clock_changes(sessions, clock, compose, start):
+    """Hong Kong and New York each get one digest a local day, whatever their clocks do."""
+    clock.at = start
+    step = compose(
+        subscription("hk"),
+        subscription("ny", zone=NEW_YORK, at="01:30"),
+        subscription("gap", zone=NEW_YORK, at="02:30"),
+    )
+    for _ in range(7 * 24 * 4):
+        clock.at += timedelta(minutes=15)
+        step.compose_due()
+    with sessions.begin() as session:
+        made = session.execute(select(DigestRow.subscription, DigestRow.slot)).all()
+    for name, zone in (("hk", HONG_KONG), ("ny", NEW_YORK), ("gap", NEW_YORK)):
+        days = [slot.astimezone(zone).date() for found, slot in made if found == name]
+        assert len(days) == len(set(days)) == 7, name
+        assert max(days) - min(days) == timedelta(days=6)
+
+
+def test_message_ids_are_made_of_what_they_stand_for(clock):
+    """A digest composed again for the same recipient has the same Message-ID."""
+    first = message_id("desk", clock.now(), "a@x.example", "x.example")
+    assert first == message_id("desk", clock.now(), "a@x.example", "x.example")
+    assert first != message_id("desk", clock.now(), "b@x.example", "x.example")
+    assert first.endswith("@x.example>")
+
+
+def test_health_tells_a_digest_that_did_not_come(sessions, clock, compose):
+    """A slot that passed without its digest, or a silent service, is not healthy."""
+    desk = subscription()
+    compose(desk)
+    assert check(sessions, clock, [desk]).reasons == ("no service has run on this database",)
+    with sessions.begin() as session:
+        workers.started(session, "here:1", now=clock.now())
+    assert check(sessions, clock, [desk]).healthy
+    clock.at += timedelta(days=1)
+    silent, missing = check(sessions, clock, [desk]).reasons
+    assert "no sign of life" in silent
+    assert "'desk' of 2026-11-23 23:30 UTC was not made" in missing
+    with sessions.begin() as session:
+        workers.beat(session, "here:1", now=clock.now())
+    compose(desk).compose_due()
+    assert check(sessions, clock, [desk]).healthy
