@@ -4,6 +4,7 @@ import gzip
 import ssl
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 
@@ -389,6 +390,22 @@ def test_closing_cancels(server):
 
     names = [thread.name for thread in threading.enumerate()]
     assert "fetch" not in names
+
+
+def test_close_from_another_thread(server):
+    """Closing the fetcher ends a round that waits for slow servers; what is unanswered is left."""
+    server.put("/fast", answer(BODY))
+    server.put("/never", [30.0])
+    client = fetcher()
+    outcomes = client.fetch_all([feed(server.url("/fast")), feed(server.url("/never"), 2)])
+    next(outcomes)
+    with ThreadPoolExecutor() as threads:
+        rest = threads.submit(list, outcomes)
+
+        client.close()
+
+        assert rest.result(timeout=10) == []
+    assert list(client.fetch_all([feed(server.url("/fast"))])) == []
 
 
 def test_no_feeds():

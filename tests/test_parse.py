@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -285,15 +286,19 @@ def test_killed_children():
 
 
 def test_close_is_quick():
-    """Closing ends the children, busy or not, and is not undone by closing again."""
+    """Closing from another thread ends children and round at once; closing again does nothing."""
     reader = BoundedParser(workers=1, timeout=timedelta(seconds=60), memory_bytes=1 << 30)
-    outcomes = reader.parse_all([job(rss(GOOD)), job(HANGING, 2)])
+    outcomes = reader.parse_all([job(GOOD_FEED), job(HANGING, 2)])
     next(outcomes)
+    with ThreadPoolExecutor() as threads:
+        rest = threads.submit(list, outcomes)
 
-    reader.close()
-    reader.close()
+        reader.close()
+        reader.close()
 
+        assert rest.result(timeout=10) == []
     assert children() == []
+    assert list(reader.parse_all([job(GOOD_FEED)])) == []
 
 
 PARENT = """

@@ -80,13 +80,22 @@ class HttpFetcher:
         self._timeout = timeout.total_seconds()
         self._max_bytes = max_bytes
         self._connections = connections
+        self._closed = False
+        self._running: set[SimpleQueue[Future[Outcome] | None]] = set()
+
+    def close(self) -> None:
+        """End every `fetch_all`, from any thread; what was not answered yet is not yielded."""
+        self._closed = True
+        for done in tuple(self._running):
+            done.put(None)
 
     def fetch(self, feed: FeedToPoll) -> Answer:
         """Return the answer for one feed; raise FetchError if there is none."""
-        [(_, outcome)] = self.fetch_all([feed])
-        if isinstance(outcome, FetchError):
-            raise outcome
-        return outcome
+        for _, outcome in self.fetch_all([feed]):
+            if isinstance(outcome, FetchError):
+                raise outcome
+            return outcome
+        raise FetchError("closed before there was an answer")
 
     def fetch_all(self, feeds: Iterable[FeedToPoll]) -> Generator[Outcome, None, None]:
         """Yield each feed once with its answer or error, in order of completion.
@@ -95,18 +104,22 @@ class HttpFetcher:
         under way and returns when the thread has ended.
         """
         waiting = iter(feeds)
-        done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        done: SimpleQueue[Future[Outcome] | None] = SimpleQueue()
         under_way = 0
-        with self._asking() as ask:
-            while True:
-                for feed in islice(waiting, self._connections - under_way):
-                    ask(feed).add_done_callback(done.put)
-                    under_way += 1
-                if not under_way:
-                    return
-                outcome = done.get().result()
-                under_way -= 1
-                yield outcome
+        self._running.add(done)
+        try:
+            with self._asking() as ask:
+                while not self._closed:
+                    for feed in islice(waiting, self._connections - under_way):
+                        ask(feed).add_done_callback(done.put)
+                        under_way += 1
+                    answered = done.get() if under_way else None
+                    if answered is None:
+                        return
+                    under_way -= 1
+                    yield answered.result()
+        finally:
+            self._running.discard(done)
 
     @contextmanager
     def _asking(self) -> Iterator[Callable[[FeedToPoll], Future[Outcome]]]:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import multiprocessing
 import resource
 import signal
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
 from contextlib import ExitStack
 from itertools import islice
 from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -27,14 +28,17 @@ from monitor.feeds.parse.document import parse
 from monitor.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import timedelta
     from multiprocessing.context import ForkServerContext
 
     from monitor.model import Answer, Document, FeedToPoll
 
+_Done: TypeAlias = "SimpleQueue[Future[Document] | None]"  # None: closed
+
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
-_PATIENCE_S: Final = 30.0  # beyond one parse's limit, for the pool to show any result at all
+_OWN_FAULTS: Final = (ParseError, TimeoutError, MemoryError, ProcessExpired)
+_PATIENCE_S: Final = 15.0  # beyond one parse's limit, for the pool to show any result at all
 
 
 class BoundedParser:
@@ -49,6 +53,9 @@ class BoundedParser:
         self._timeout = timeout.total_seconds()
         self._memory_bytes = memory_bytes
         self._pool: ProcessPool | None = None
+        self._lock = Lock()  # on the pool, which a close from another thread ends
+        self._closed = False
+        self._running: set[_Done] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -57,18 +64,23 @@ class BoundedParser:
         self.close()
 
     def close(self) -> None:
-        """End the children at once, whatever they are doing."""
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble's own
-            self._pool.join()
-            self._pool = None
+        """End the children at once, and every `parse_all`, from any thread.
+
+        What was not read yet is not yielded.
+        """
+        with self._lock:
+            self._closed = True
+            self._end_pool()
+        for done in tuple(self._running):
+            done.put(None)
 
     def parse(self, feed: FeedToPoll, answer: Answer) -> Document:
         """Return the document in *answer*; raise ParseError when there is none."""
-        [(_, _, outcome)] = self.parse_all([(feed, answer)])
-        if isinstance(outcome, ParseError):
-            raise outcome
-        return outcome
+        for _, _, outcome in self.parse_all([(feed, answer)]):
+            if isinstance(outcome, ParseError):
+                raise outcome
+            return outcome
+        raise ParseError("closed before it was read")
 
     def parse_all(
         self, answers: Iterable[tuple[FeedToPoll, Answer]]
@@ -79,51 +91,73 @@ class BoundedParser:
         Closing the iterator ends what is under way.
         """
         waiting = iter(answers)
+        done: _Done = SimpleQueue()
         under_way: dict[Future[Document], tuple[FeedToPoll, Answer]] = {}
         tried_again: set[int] = set()
+        self._running.add(done)
         try:
-            while True:
+            while not self._closed:
                 room = len(under_way) < 2 * self._workers
                 taken = list(islice(waiting, 1 if room else 0))
-                under_way |= {self._start(answer): (feed, answer) for feed, answer in taken}
+                under_way |= {self._start(answer, done): (feed, answer) for feed, answer in taken}
                 if not under_way:
                     return
-                for future in self._done(under_way, block=not taken):
+                for future in self._finished(under_way, done, block=not taken):
                     feed, answer = under_way.pop(future)
-                    if _is_broken(future) and feed.id not in tried_again:
+                    if not _is_settled(future) and feed.id not in tried_again:
                         tried_again.add(feed.id)
-                        under_way[self._start(answer)] = (feed, answer)
+                        under_way[self._start(answer, done)] = (feed, answer)
                     else:
                         yield feed, answer, self._outcome(future)
         finally:
+            self._running.discard(done)
             for future in under_way:
                 future.cancel()
 
-    def _start(self, answer: Answer) -> Future[Document]:
-        if self._pool is None or not self._pool.active:
-            self.close()
-            self._pool = ProcessPool(
-                self._workers,
-                _FEEDS_PER_CHILD,
-                initializer=_prepare_child,
-                context=_fork_server(),
-            )
+    def _start(self, answer: Answer, done: _Done) -> Future[Document]:
         limits = (self._memory_bytes, int(self._timeout) + 2)
         args = (answer.body, answer.content_type, answer.url, *limits)
-        future: Future[Document] = self._pool.schedule(_parse_within, args, timeout=self._timeout)
+        with self._lock:
+            if self._closed:
+                return Future()  # its `parse_all` ends without asking for it
+            if self._pool is None or not self._pool.active:
+                self._end_pool()
+                self._pool = ProcessPool(
+                    self._workers, _FEEDS_PER_CHILD, _prepare_child, context=_fork_server()
+                )
+            future: Future[Document] = self._pool.schedule(
+                _parse_within, args, timeout=self._timeout
+            )
+        future.add_done_callback(done.put)
         return future
 
-    def _done(self, under_way: Iterable[Future[Document]], *, block: bool) -> set[Future[Document]]:
-        patience = self._timeout + _PATIENCE_S if block else 0
-        done, late = wait(under_way, patience, FIRST_COMPLETED)
-        if done or not block:
-            return done
-        self.close()  # a child was killed while it held the pool's lock: nothing more will come
-        return late
+    def _end_pool(self) -> None:
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble's own
+            self._pool.join()
+            self._pool = None
+
+    def _finished(
+        self, under_way: Mapping[Future[Document], object], done: _Done, *, block: bool
+    ) -> list[Future[Document]]:
+        """Return the next finished one; none if none is, or all are given up; all if stuck."""
+        try:
+            future = done.get(block, self._timeout + _PATIENCE_S)
+        except Empty:
+            if not block:
+                return []
+            with self._lock:  # a child was killed while it held the pool's lock
+                self._end_pool()
+            return list(under_way)
+        if future is None or future not in under_way or self._closed:
+            return []
+        return [future]
 
     def _outcome(self, future: Future[Document]) -> Document | ParseError:
+        if not future.done():
+            return ParseError("the reading process is stuck")
         try:
-            return future.result(timeout=0)
+            return future.result()
         except ParseError as error:
             return error
         except TimeoutError:
@@ -154,9 +188,15 @@ def _fork_server() -> ForkServerContext:
     return context
 
 
-def _is_broken(future: Future[Document]) -> bool:
-    """Say if the whole pool broke, as when a child dies while idle: not its feed's fault."""
-    return future.done() and isinstance(future.exception(), BrokenProcessPool)
+def _is_settled(future: Future[Document]) -> bool:
+    """Say if it was this very feed that failed, not a pool that broke round it.
+
+    A child that is killed at rest, or while it holds a lock, takes the whole pool with it.
+    """
+    if not future.done():
+        return False
+    error = future.exception()
+    return error is None or isinstance(error, _OWN_FAULTS)
 
 
 def _prepare_child() -> None:
