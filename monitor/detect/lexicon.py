@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from monitor.detect.phrases import phrase_parts
+from monitor.detect.phrases import may_hold, phrase_parts
 from monitor.model import Company, Label, Strength, Term, Topic
 from monitor.text import fold, language_of
 
@@ -205,7 +205,7 @@ class _Reader:
                 text=text,
                 strength=_strength((*where, "strength"), data.get("strength", strength)),
                 case=_flag((*where, "case"), data.get("case", case)),
-                unless=_phrases((*where, "unless"), data) + self.unless,
+                unless=_phrases((*where, "unless"), data) + self._common_unless(text),
                 needs=_phrases((*where, "needs"), data),
             )
             if kept.strength is Strength.STRONG and strength is Strength.CONTEXT:
@@ -223,9 +223,13 @@ class _Reader:
             text = _phrase(("names", lang) if lang else ("name",), name)
             if fold(text).text not in claimed:
                 claimed.add(fold(text).text)
-                kept = Term(self._id(lang or language_of(text), "name"), text, unless=self.unless)
+                term_id = self._id(lang or language_of(text), "name")
+                kept = Term(term_id, text, unless=self._common_unless(text))
                 self.found[_identity(kept)] = kept
         self.found |= given
+
+    def _common_unless(self, text: str) -> tuple[str, ...]:
+        return tuple(phrase for phrase in self.unless if may_hold(phrase, text))
 
     def _id(self, group: str, slug: str) -> str:
         taken = {term.id for term in self.found.values()}

@@ -43,3 +43,10 @@ def phrase_parts(text: str) -> tuple[str, ...]:
         if part.endswith("*") and not (stem and len(stem[0]) >= _STEM and is_letter(folded[-1])):
             raise ValueError(f'has a "*" after fewer than {_STEM} letters')
     return parts
+
+
+def may_hold(phrase: str, text: str) -> bool:
+    """Return whether something written as *text* may stand inside *phrase* at all."""
+    parts = [fold(part.removesuffix("*")).text.strip() for part in phrase_parts(text)]
+    whole = fold(phrase).text
+    return len(phrase_parts(phrase)) > 1 or all(part in whole for part in parts)

@@ -60,7 +60,7 @@ class TermIndex:
         self._literals: list[_Literal] = []
         self._number_of: dict[_Literal, int] = {}
         self.phrases = [self._phrase(term.text, case=term.case) for term in terms]
-        self.unless = [self._eaters(term) for term in terms]
+        self.unless = [[(text, self._phrase(text)) for text in term.unless] for term in terms]
         self.needs = [[self._phrase(text) for text in term.needs] for term in terms]
         self.by_first: dict[int, list[int]] = {}
         for number, phrase in enumerate(self.phrases):
@@ -77,15 +77,6 @@ class TermIndex:
 
     def _phrase(self, text: str, *, case: bool = False) -> Phrase:
         return tuple(self._literal(part, case=case) for part in phrase_parts(text))
-
-    def _eaters(self, term: Term) -> list[tuple[str, Phrase]]:
-        """Return those of the term's `unless` phrases that can hold it at all."""
-        parts = [fold(part.removesuffix("*")).text.strip() for part in phrase_parts(term.text)]
-        return [
-            (text, self._phrase(text))
-            for text in term.unless
-            if len(phrase_parts(text)) > 1 or all(part in fold(text).text for part in parts)
-        ]
 
     def _literal(self, part: str, *, case: bool) -> int:
         stem = part.removesuffix("*")

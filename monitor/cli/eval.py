@@ -1,0 +1,178 @@
+"""`monitor eval`: precision, recall and F1 of detection on labelled items, B-cubed of grouping.
+
+* A line is an item as for `monitor match`, with `labels` and, if a reader could defend a pair
+  either way, `optional`; each is a list of `{"company", "topic"}` (`event` is `topic` too).
+* `needs_context: true`, on a label or a line, marks what cannot be told from the text alone;
+  the scores are given with and without.
+* If lines have a `story`, the grouping of those lines is scored as well.
+* A line that cannot be used is named on stderr and left out, and the run exits 1.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from monitor.cli import config_option
+from monitor.cli.group import stories_of
+from monitor.cli.match import Reading, line, read_items
+from monitor.detect.evaluate import Judged, Scores, b_cubed, score, score_by, without_context
+from monitor.text import one_line
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from monitor.cli.match import Item
+    from monitor.detect.evaluate import Grouped, Pair
+    from monitor.model import Match
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "eval",
+        help="score detection and grouping on labelled NDJSON items",
+        description="Holds detection, and grouping if lines have a story, against labels.",
+        parents=[config_option()],
+    )
+    command.add_argument("file", metavar="FILE", help='labelled NDJSON, "-" for stdin')
+    command.add_argument("--by", choices=("company", "topic", "lang"), help="scores of each")
+    command.add_argument("--errors", action="store_true", help="list every wrong pair")
+    command.add_argument("--format", choices=("table", "json"), default="table")
+    command.set_defaults(work=_eval)
+
+
+def _eval(args: argparse.Namespace) -> int:
+    reading = Reading.with_config(args)
+    items: list[Item] = []
+    found: list[tuple[Match, ...]] = []
+    judged: list[Judged] = []
+    useless = 0
+    for item in read_items(args.file):
+        matches = reading.find(item) if item.error is None else ()
+        one = item.error or _judged(item, matches)
+        if isinstance(one, str):
+            useless += 1
+            print(f"{args.file}:{item.number}: {one}", file=sys.stderr)
+            continue
+        items.append(item)
+        found.append(matches)
+        judged.append(one)
+    report = _Report(
+        scores=score(judged),
+        without_context=score(without_context(judged)),
+        groups=score_by(judged, args.by) if args.by else {},
+        grouping=_grouping(items, found),
+        errors=_errors(judged) if args.errors else None,
+    )
+    print(_as_json(report)) if args.format == "json" else _print_table(report, args.by)
+    return 1 if useless else 0
+
+
+def _judged(item: Item, matches: Sequence[Match]) -> Judged | str:
+    """Return the item with its labels read, or what is wrong with them."""
+    data = item.data or {}
+    if "labels" not in data:
+        return 'lacks "labels"'
+    labels, optional = _labels(data["labels"]), _labels(data.get("optional") or [])
+    if labels is None or optional is None:
+        return '"labels" and "optional" must be lists of {"company", "topic"}'
+    return Judged(
+        id=str(item.id),
+        title=item.title,
+        lang=str(data.get("lang") or ""),
+        wanted=frozenset(labels),
+        optional=frozenset(optional) - frozenset(labels),
+        found=frozenset((match.company, match.topic) for match in matches if not match.rejected),
+        context=frozenset(pair for pair, flagged in labels.items() if flagged),
+        needs_context=data.get("needs_context") is True,
+    )
+
+
+def _labels(entries: object) -> dict[Pair, bool] | None:
+    """Return the pairs with whether each needs context; None if they are no list of pairs."""
+    pairs: dict[Pair, bool] = {}
+    for entry in entries if isinstance(entries, list) else [None]:
+        if not isinstance(entry, dict):
+            return None
+        company, topic = entry.get("company"), entry.get("topic", entry.get("event"))
+        if not isinstance(company, str) or not isinstance(topic, str):
+            return None
+        pairs[company, topic] = entry.get("needs_context") is True
+    return pairs
+
+
+def _grouping(items: Sequence[Item], found: Sequence[tuple[Match, ...]]) -> Grouped | None:
+    stories = stories_of(items, found)
+    pairs = [
+        (str(item.data["story"]), story)
+        for item, story in zip(items, stories, strict=True)
+        if item.data and item.data.get("story") is not None
+    ]
+    return b_cubed(pairs) if pairs else None
+
+
+def _errors(judged: Sequence[Judged]) -> list[dict[str, str]]:
+    return [
+        {"id": item.id, "error": kind, "company": company, "topic": topic, "title": item.title}
+        for item in judged
+        for kind, pairs in (("false positive", item.extra), ("false negative", item.missed))
+        for company, topic in sorted(pairs)
+    ]
+
+
+# --- output ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    scores: Scores
+    without_context: Scores
+    groups: dict[str, Scores]
+    grouping: Grouped | None
+    errors: list[dict[str, str]] | None
+
+
+def _ratios(scores: Scores | Grouped) -> dict[str, float]:
+    return {name: round(getattr(scores, name), 4) for name in ("precision", "recall", "f1")}
+
+
+def _plain(scores: Scores | Grouped) -> dict[str, float]:
+    return _ratios(scores) | {
+        name: count for name, count in asdict(scores).items() if isinstance(count, int)
+    }
+
+
+def _as_json(report: _Report) -> str:
+    data: dict[str, Any] = dict(_plain(report.scores))
+    data["without_context"] = _plain(report.without_context)
+    if report.groups:
+        data["groups"] = {key: _plain(scores) for key, scores in report.groups.items()}
+    if report.grouping is not None:
+        data["grouping"] = _plain(report.grouping)
+    if report.errors is not None:
+        data["errors"] = report.errors
+    return line(data, indent=2)
+
+
+def _print_table(report: _Report, by: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column(by or "")
+    for name in ("precision", "recall", "f1", "right", "extra", "missed", "items"):
+        table.add_column(name, justify="right")
+    rows = {"all": report.scores, "without context": report.without_context, **report.groups}
+    for name, scores in rows.items():
+        ratios = [f"{ratio:.3f}" for ratio in _ratios(scores).values()]
+        table.add_row(one_line(name), *ratios, *(str(count) for count in asdict(scores).values()))
+    if report.grouping is not None:
+        ratios = [f"{ratio:.3f}" for ratio in _ratios(report.grouping).values()]
+        table.add_row("grouping (B-cubed)", *ratios, "", "", "", str(report.grouping.items))
+    Console(markup=False, highlight=False, emoji=False).print(table)
+    for error in report.errors or ():
+        told = one_line(error["title"])
+        print(f"{error['id']}  {error['error']}  {error['company']}/{error['topic']}  {told}")

@@ -1,0 +1,186 @@
+"""`monitor match`: detection alone, NDJSON in, NDJSON out; no database.
+
+* One line out for each line in, in the same order, in constant memory; empty lines are skipped.
+* A field that holds HTML is turned into text first; spans count the code points of that text.
+* A line that cannot be used gives `{"id": ..., "error": "..."}`; the run goes on and exits 1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from monitor.cli import config_option, config_path
+from monitor.errors import InputError
+from monitor.text import looks_like_html, to_text
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from monitor.detect.associate import Detector
+    from monitor.model import Match
+
+FIELDS = ("title", "summary")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "match",
+        help="detect companies and topics in NDJSON items; no database",
+        description="Reads items as NDJSON (id, title, summary, ...), writes their matches.",
+        parents=[config_option()],
+    )
+    file_argument(command)
+    command.add_argument(
+        "--all", action="store_true", help="print rejected matches too, with the reason"
+    )
+    command.set_defaults(work=_match)
+
+
+def file_argument(command: argparse.ArgumentParser) -> None:
+    """Declare the file of items, standard input by default."""
+    command.add_argument(
+        "file", nargs="?", default="-", metavar="FILE", help='NDJSON, "-" for stdin (default)'
+    )
+
+
+def _match(args: argparse.Namespace) -> int:
+    reading = Reading.with_config(args)
+    failed = False
+    for item in read_items(args.file):
+        if item.error is not None:
+            failed = True
+            print(line({"id": item.id, "error": item.error}))
+            continue
+        matches = [_plain(match) for match in reading.find(item) if args.all or not match.rejected]
+        print(line({"id": item.id, "matches": matches}))
+    return 1 if failed else 0
+
+
+# --- items, for match, group and eval ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line: its fields as plain text, all of its data, or the *error* that makes it useless."""
+
+    number: int
+    id: str | int | None
+    title: str = ""
+    summary: str = ""
+    data: dict[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A detector, and the companies that feeds of the configuration are bound to."""
+
+    detector: Detector
+    bound: dict[str, str]
+
+    @classmethod
+    def with_config(cls, args: argparse.Namespace) -> Reading:
+        """Make it from the configuration, or the bundled lexicon if there is none to be found."""
+        from monitor.config import bundled_lexicon, load
+        from monitor.detect.associate import Detector
+
+        path = config_path(args)
+        if path == "config.yaml" and not Path(path).exists():
+            return cls(Detector(bundled_lexicon()), {})
+        config = load(path, os.environ)
+        bound = {feed.key: feed.company for feed in config.model_feeds() if feed.company}
+        return cls(Detector(config.lexicon), bound)
+
+    def find(self, item: Item) -> tuple[Match, ...]:
+        """Return the matches of an item, rejected ones included."""
+        feed = (item.data or {}).get("feed")
+        company = self.bound.get(feed) if isinstance(feed, str) else None
+        return self.detector.find(item.title, item.summary, company=company)
+
+
+def read_items(file: str) -> Iterator[Item]:
+    """Yield the items of an NDJSON *file*, "-" for standard input, one at a time.
+
+    Raises InputError when the file cannot be read.
+    """
+    try:
+        with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
+            for number, text in enumerate(lines, start=1):
+                if text.strip():
+                    yield _item(number, text)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from error
+
+
+def _item(number: int, text: bytes) -> Item:
+    try:
+        data = json.loads(text.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except (ValueError, RecursionError) as error:
+        return Item(number, None, error=f"not valid JSON: {error}")
+    if not isinstance(data, dict):
+        return Item(number, None, error="not a JSON object")
+    key = data.get("id")
+    if not isinstance(key, str | int) or isinstance(key, bool):
+        return Item(number, None, error='lacks an "id", a text or number')
+    if not isinstance(data.get("title"), str) or not data["title"].strip():
+        return Item(number, key, error='lacks a "title"')
+    if not isinstance(data.get("summary") or "", str):
+        return Item(number, key, error='"summary" must be text')
+    title, summary = (_text(data.get(field) or "") for field in FIELDS)
+    return Item(number, key, title, summary, data)
+
+
+def _text(field: str) -> str:
+    return to_text(field) if looks_like_html(field) else field
+
+
+# --- output ------------------------------------------------------------------------------------
+
+
+def line(data: dict[str, Any], *, indent: int | None = None) -> str:
+    """Return *data* as JSON, on one line; half characters, which no encoding knows, escaped."""
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    return text if text.isascii() or _is_whole(text) else json.dumps(data, indent=indent)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _plain(match: Match) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "company": match.company,
+        "topic": match.topic,
+        "score": match.score,
+        "stage": match.stage,
+        "regulator": match.regulator,
+        "amounts": [
+            {"value": f"{amount.value:f}", "currency": amount.currency, "text": amount.text}
+            for amount in match.amounts
+        ],
+        "sentence": match.sentence,
+        "evidence": [
+            {
+                "role": quote.role.value,
+                "field": quote.field,
+                "start": quote.start,
+                "end": quote.end,
+                "text": quote.text,
+                "term": quote.term,
+            }
+            for quote in match.evidence
+        ],
+    }
+    return plain | ({"rejected": match.rejected} if match.rejected else {})

@@ -1,0 +1,184 @@
+"""Text: nothing dangerous comes out, every span leads back, no input takes for ever."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.text import fold, language_of, looks_like_html, one_line, to_text, words
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>One</p><p>Two</p>", "One\nTwo"),
+        ("One<br>Two<br/>Three", "One\nTwo\nThree"),
+        ("<ul><li>a<li>b</ul>", "a\nb"),
+        ("<td>a</td><td>b</td>", "a b"),
+        ("<b>bo</b>ld", "bold"),
+        ("a\n  b <i>c</i>\nd", "a b c d"),
+        ("no tags\n\nkeep   lines", "no tags\nkeep lines"),
+        ("AT&amp;T &#8364;5 &nbsp;x", "AT&T €5 x"),
+        ("&lt;b&gt; is text", "<b> is text"),
+        ("a<!-- <p>hidden</p> -->b", "ab"),
+        ("a<!-- never closed", "a"),
+        ("a<script>var b = '<p>'</script>c", "ac"),
+        ("a<STYLE>p {}</Style >b", "ab"),
+        ("a<script src=x>never closed", "a"),
+        ("<a title='1 > 0'>x</a>", "x"),
+        ('<a title="never closed>x</a>', "x"),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("a <b without end", "a <b without end"),
+        ("&#x110000; &#0; &#99999999999;", "� � �"),
+        ("l\u202eeft\u2066 z\u200bero\ufeff", "left zero"),
+        ("bell\x07 esc\x1b[31m", "bell esc [31m"),
+        ("half \ud800", "half �"),
+    ],
+)
+def test_html(html, text):
+    """Markup becomes plain text: blocks on lines, hidden things gone, references decoded."""
+    assert to_text(html) == text
+
+
+@given(st.text() | st.lists(st.sampled_from([*"<>!-/\"'&#;a p\n", "script", "&amp;"])).map("".join))
+def test_text_is_clean(html):
+    """What comes out has no control, bidi or half characters, and no blank where none should be."""
+    text = to_text(html)
+
+    assert not any(unicodedata.category(char) in {"Cc", "Cs"} for char in text.replace("\n", ""))
+    assert not set(text) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+    assert "\n\n" not in text
+    assert all(line == " ".join(line.split()) for line in text.split("\n"))
+    assert one_line(text) == one_line(one_line(text))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<",
+        "<!--",
+        '<a "',
+        '<a ">',
+        "<a '\">",
+        "<script>",
+        "<svg",
+        "&",
+        "&#",
+        "&#9",
+        " ",
+        "\n",
+        "<p>",
+        "a\u0301\u0315",
+        "\u0315\u0301",
+        "<!",
+        "</",
+        "&amp",
+        "\"'<>",
+    ],
+)
+def test_hostile_html_is_read(piece):
+    """A megabyte of any one thing is read in time linear in its length (else this would hang)."""
+    text = to_text(piece * (1_000_000 // len(piece)))
+    fold(text)
+    one_line(text)
+
+
+def test_long_references():
+    """A reference of a million digits is no character, and no error."""
+    assert to_text(f"a&#{'9' * 1_000_000};b") == "a�b"
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("plain", False),
+        ("1 < 2", False),
+        ("AT&T", False),
+        ("<b>", True),
+        ("&amp;", True),
+        ("&#39;", True),
+        ("a <!-- b", True),
+    ],
+)
+def test_what_looks_like_html(text, html):
+    """Text that holds neither tag nor reference is left alone."""
+    assert looks_like_html(text) is html
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("two\nlines", "two lines"),
+        ("a\r\nBcc: x", "a Bcc: x"),
+        (" \t a  b ", "a b"),
+        ("\x1b[2J", "[2J"),
+        ("a\u2028b", "a b"),
+    ],
+)
+def test_one_line(text, line):
+    """A title is one line, whatever a feed put in it."""
+    assert one_line(text) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("ＩＰＯ", "ipo"),
+        ("ﬁne", "fine"),
+        ("Don’t “stop”", 'don\'t "stop"'),
+        ("anti\u2011trust — now", "anti-trust - now"),
+        ("a \u00a0\t b", "a b"),
+        ("a \n\n B", "a\nb"),
+        ("wrapped\nline", "wrapped line"),
+        ("Ze\u200bro", "zero"),
+        ("Cafe\u0301", "café"),
+        ("İ", "i̇"),
+        ("㎡…", "m2…"),
+        ("half \ud800", "half �"),
+    ],
+)
+def test_fold(text, folded):
+    """Ways of writing one thing fold to one text."""
+    assert fold(text).text == folded
+
+
+@given(st.text())
+def test_spans_lead_back(text):
+    """Every span of the folded text is a span of the original that is not empty, in order."""
+    folded = fold(text)
+    last = (0, 0)
+    for at in range(len(folded.text)):
+        start, end = folded.span(at, at + 1)
+        assert 0 <= start < end <= len(text)
+        assert (start, end) >= last
+        assert (
+            fold(text[start:end]).text.strip() == ""
+            or folded.text[at] in fold(text[start:end]).text
+        )
+        last = start, end
+
+
+@given(st.text(), st.text())
+def test_folding_knows_no_neighbours(one, two):
+    """A term folds alone as it does inside a text, unless marks or blanks join at the seam."""
+    joined = fold(f"{one}|{two}").text
+    head, tail = fold(one).text, fold(two).text
+
+    assert joined.startswith(head.rstrip()) or "\n" in one
+    assert joined.endswith(tail.lstrip()) or (two and unicodedata.combining(two[0]))
+
+
+def test_words():
+    """Words are Latin words and numbers, and pairs of Han."""
+    assert words("ant group 蚂蚁集团ipo 5亿 中") == [
+        "ant", "group", "蚂蚁", "蚁集", "集团", "ipo", "5", "亿", "中",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "language"), [("Ant", "en"), ("蚂蚁", "zh"), ("アント集団", "ja"), ("앤트", "ko")]
+)
+def test_language_of(text, language):
+    """A spelling is labelled by its script."""
+    assert language_of(text) == language
