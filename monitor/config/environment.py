@@ -95,6 +95,7 @@ def _put(data: dict[str, Any], path: KeyPath, variable: str, text: str, places: 
     for depth, key in enumerate(path[:-1], 1):
         if parent.get(key) is None:
             parent[key] = {}
+            places.variables[path[:depth]] = variable
         parent = parent[key]
         if not isinstance(parent, dict):
             places.report_variable(

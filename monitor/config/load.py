@@ -74,7 +74,10 @@ def _refuse_empty(data: dict[str, Any], places: Places) -> None:
 
 
 def _follows(error: ErrorDetails, places: Places) -> bool:
-    # Such as a password that is missing only because its file could not be read.
+    # Such as a port that cannot be derived when something else in its part is wrong, or a
+    # password that is missing only because its file could not be read.
+    if error["type"] == "default_factory_not_called":
+        return True
     whole = error["type"] == "value_error" and isinstance(error["input"], dict)
     return whole and places.any_inside(error["loc"])
 

@@ -110,6 +110,7 @@ def _members(
         if key and first.setdefault(key, index) != index:
             where = places.where((kind, first[key]))
             places.report((kind, index), f'names "{key}" a second time, first in {where}')
+            found.append(None)
         found.append(_member(kind, index, entries[index], reader, places))
     return found
 
