@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from monitor.cli import config_option, config_path
+from monitor.cli import config_option, config_path, declare
 
 if TYPE_CHECKING:
     import argparse
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare `monitor config check|schema|show`."""
-    verb = commands.add_parser(
-        "config", help="check, explain or show the configuration", parents=[config_option()]
-    )
+    verb = declare(commands, "config", "check, explain or show the configuration")
     actions = verb.add_subparsers(metavar="ACTION", required=True)
     for name, work, text in (
         ("check", check, "name every mistake, or say in a few lines what is set"),
