@@ -132,7 +132,7 @@ def _item(number: int, text: bytes) -> Item:
         return Item(number, None, error='lacks an "id", a text or number')
     if not isinstance(data.get("title"), str) or not data["title"].strip():
         return Item(number, key, error='lacks a "title"')
-    if not isinstance(data.get("summary") or "", str):
+    if not isinstance(data.get("summary"), str | None):
         return Item(number, key, error='"summary" must be text')
     title, summary = (_text(data.get(field) or "") for field in FIELDS)
     return Item(number, key, title, summary, data)

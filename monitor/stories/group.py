@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
 
 from monitor.text import fold, words
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from monitor.model import HitToGroup, OpenStory
 
 WINDOW: Final = timedelta(hours=72)
-# 0 to 100, of rapidfuzz's token_sort_ratio: how alike two headlines are with their words sorted.
-# At 60 two outlets' wording of one piece of news joins, and two steps of one affair do not.
-SIMILAR: Final = 60
+# The share of words two headlines have in common (twice the common ones over all of both). At 0.6
+# two wordings of one piece of news join, and two steps of one affair told alike do not.
+SIMILAR: Final = 0.6
 
 _PUBLISHER: Final = re.compile(r"(?: [-|_] |[|_])[^-|_]{2,30}$")
 
@@ -50,7 +51,7 @@ class _Story:
     stage: str | None
     first_at: datetime
     last_at: datetime
-    titles: list[str]
+    titles: list[tuple[str, ...]]
     hits: list[int] = field(default_factory=list)
 
 
@@ -79,10 +80,10 @@ def group(hits: Sequence[HitToGroup], stories: Sequence[OpenStory]) -> Grouping:
     )
 
 
-def comparable(title: str) -> str:
-    """Return the words of a headline in a form that two outlets' wordings share."""
+def comparable(title: str) -> tuple[str, ...]:
+    """Return the words of a headline, sorted, in a form that two outlets' wordings share."""
     folded = fold(title).text
-    return " ".join(words(_PUBLISHER.sub("", folded)) or words(folded))
+    return tuple(sorted(words(_PUBLISHER.sub("", folded)) or words(folded)))
 
 
 def _opened(story: OpenStory) -> _Story:
@@ -90,14 +91,14 @@ def _opened(story: OpenStory) -> _Story:
     return _Story(story.id, story.stage, story.first_at, story.last_at, titles)
 
 
-def _best(hit: HitToGroup, title: str, shelf: Iterable[_Story]) -> _Story | None:
+def _best(hit: HitToGroup, title: tuple[str, ...], shelf: Iterable[_Story]) -> _Story | None:
     best: _Story | None = None
-    cutoff = float(SIMILAR)
+    cutoff = SIMILAR
     for story in shelf:
-        if not _may_hold(story, hit):
+        if not title or not _may_hold(story, hit):
             continue
         found = process.extractOne(
-            title, story.titles, scorer=fuzz.token_sort_ratio, score_cutoff=cutoff
+            title, story.titles, scorer=Indel.normalized_similarity, score_cutoff=cutoff
         )
         if found is not None and (best is None or found[1] > cutoff):
             best, cutoff = story, found[1]
@@ -109,7 +110,7 @@ def _may_hold(story: _Story, hit: HitToGroup) -> bool:
     return in_time and (story.stage == hit.stage or None in (story.stage, hit.stage))
 
 
-def _add(hit: HitToGroup, title: str, story: _Story) -> None:
+def _add(hit: HitToGroup, title: tuple[str, ...], story: _Story) -> None:
     story.hits.append(hit.id)
     story.stage = story.stage or hit.stage
     story.first_at = min(story.first_at, hit.at)
