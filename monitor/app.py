@@ -240,8 +240,13 @@ class App:
             domain=sender.partition("@")[2] or "localhost",
         )
 
-    def cut(self) -> None:
-        """End a hand-over that is under way, so that the process can end: see `worker`."""
-        close = getattr(self.__dict__.get("mailer"), "close", None)
-        if close is not None:
-            close()
+    def cut_polling(self) -> None:
+        """End the fetching and reading that is under way; what is unfinished comes due again."""
+        for part in ("fetcher", "parser"):
+            if part in self.__dict__:
+                getattr(self, part).close()
+
+    def cut_delivery(self) -> None:
+        """End a hand-over that is under way; whatever its state is, it is recorded as that."""
+        if "mailer" in self.__dict__:
+            self.mailer.close()

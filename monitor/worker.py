@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
-GRACE_S = 8  # for what is under way at a stop; then dialogues are cut, which loses nothing
+GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
 log = structlog.get_logger()
@@ -90,7 +90,8 @@ def _serve_until(app: App, stop: threading.Event) -> None:
         )
     scheduler.start()
     stop.wait()
-    cut = threading.Timer(GRACE_S, app.cut)
+    app.cut_polling()
+    cut = threading.Timer(GRACE_S, app.cut_delivery)
     cut.daemon = True
     cut.start()
     scheduler.shutdown(wait=True)

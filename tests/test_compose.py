@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.digest.compose import Names, as_json
 from monitor.digest.excerpt import EXCERPT_CHARS
 from monitor.model import Evidence, FeedState, FeedTrouble, Role, Schedule
-from tests.editions import SLOT, TROUBLED, busy_edition, coverage, edition, hit, quotes
+from editions import SLOT, TROUBLED, busy_edition, coverage, edition, hit, quotes
 
 
 def entries(made):
@@ -302,7 +302,7 @@ def test_coverage():
     assert made.coverage == (
         "Polled 45 of 46 feeds: 1,284 polls, 3,912 entries read, 61 new articles, 2 matched."
     )
-    assert made.period == "23 Nov 07:30 to 24 Nov 07:30, Asia/Hong_Kong"
+    assert made.period == "23 Nov 07:30 to 24 Nov 07:30, Hong Kong time"
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,22 @@ def test_first_digest():
     """The first digest says that it is."""
     made = edition(covered=coverage(since=None))
 
-    assert made.period == "First digest, up to 24 Nov 07:30, Asia/Hong_Kong"
+    assert made.period == "First digest, up to 24 Nov 07:30, Hong Kong time"
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("America/Argentina/Buenos_Aires", "Buenos Aires time"),
+        ("UTC", "UTC"),
+        ("Etc/UTC", "Etc/UTC"),
+    ],
+)
+def test_zone_name(key, name):
+    """The zone of all times is named as people call it."""
+    schedule = Schedule(ZoneInfo(key), at=(time(7, 30),))
+
+    assert edition(schedule=schedule).period.endswith(f", {name}")
 
 
 # --- the edition -------------------------------------------------------------------------------

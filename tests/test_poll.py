@@ -222,6 +222,19 @@ def test_validators_never_outlive_their_articles(sessions, clock, web, step):
     assert (row.etag, row.body_hash, count(sessions, ArticleRow)) == (None, None, 0)
 
 
+def test_a_flawed_answer_keeps_no_validators(sessions, clock, web, step):
+    """A body cut short is stored as far as it goes, and asked for again unconditionally."""
+    configure(sessions, clock, "news")
+    whole = rss("One", "Two")
+    web.put("news", replace(whole, body=whole.body[:-60]), whole)
+    step.poll_due()
+    assert feed_row(sessions, "news").etag is None
+    clock.at += 2 * INTERVAL
+    step.poll_due()
+    assert titles(sessions) == ["One", "Two"]
+    assert feed_row(sessions, "news").etag == '"2"'
+
+
 def test_death_while_fetching_hands_the_rest_back(sessions, clock, web, step):
     """A process that goes down in an orderly way leaves no feed claimed."""
     configure(sessions, clock, "a", "b")

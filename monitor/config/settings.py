@@ -185,7 +185,7 @@ class PollingSettings(Settings):
     """How many feeds are asked for at once."""
     timeout: types.Duration = _default("60s")
     """How long asking for one feed may take in all, redirects included."""
-    max_bytes: Annotated[types.Size, Field(json_schema_extra={"default": "50MB"})] = 50_000_000
+    max_bytes: Annotated[types.Size, Field(json_schema_extra={"default": "10MB"})] = 10_000_000
     """How large a feed may be, decoded."""
     contact: types.Contact | None = None
     """Your web or mail address, told to publishers in the User-Agent."""

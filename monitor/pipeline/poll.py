@@ -140,8 +140,6 @@ class PollStep:
             "bytes": len(answer.body),
         }
         after = self._well(feed, answer, now)
-        if answer.status != 304:  # noqa: PLR2004 - RFC 9110: a 304 need not repeat the validators
-            after |= _validators(answer)
         with self.sessions.begin() as session:
             feeds.settle(session, feed, poll, after)
         totals.ok += 1
@@ -191,7 +189,10 @@ class PollStep:
                 "notes": [*document.flaws, *document.rejected] or None,
             }
             feeds.settle(
-                session, feed, poll, {**self._well(feed, answer, now), **_validators(answer)}
+                session,
+                feed,
+                poll,
+                {**self._well(feed, answer, now), **_validators(answer, document)},
             )
         totals.ok += 1
         totals.entries += len(entries) + len(document.rejected)
@@ -311,9 +312,15 @@ def _body_hash(answer: Answer) -> str:
     return sha256(answer.body).hexdigest()
 
 
-def _validators(answer: Answer) -> dict[str, Any]:
+def _validators(answer: Answer, document: Document) -> dict[str, Any]:
+    """Return what to ask with next time: nothing, unless the answer was read cleanly.
+
+    A body that was cut short looks like a feed with flaws. With its ETag kept, a 304 would hide
+    the lost rest for good.
+    """
+    clean = not document.flaws and not document.rejected
     return {
-        "etag": answer.etag,
-        "last_modified": answer.last_modified,
+        "etag": answer.etag if clean else None,
+        "last_modified": answer.last_modified if clean else None,
         "body_hash": _body_hash(answer),
     }
