@@ -42,7 +42,7 @@ def test_the_minimal_file_works_as_it_stands():
     assert config.delivery.smtp is None
     assert config.delivery.outbox == "outbox"
     assert config.polling.interval == timedelta(minutes=15)
-    assert config.polling.max_bytes == 50_000_000
+    assert config.polling.max_bytes == 10_000_000
     assert 1 <= config.polling.workers <= 4
     assert config.network.allow_private == ()
     assert (config.logging.level, config.logging.format) == ("info", "auto")

@@ -15,7 +15,7 @@ from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTime
 from monitor.feeds.fetch import HttpFetcher
 from monitor.feeds.guard import Guard
 from monitor.model import FeedToPoll
-from tests.feedserver import FeedServer, answer, conditional
+from feedserver import FeedServer, answer, conditional
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 BODY = b"<rss version='2.0'><channel/></rss>"
