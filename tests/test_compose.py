@@ -6,13 +6,13 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from editions import SLOT, TROUBLED, busy_edition, coverage, edition, hit, quotes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.digest.compose import Names, as_json
 from monitor.digest.excerpt import EXCERPT_CHARS
 from monitor.model import Evidence, FeedState, FeedTrouble, Role, Schedule
-from editions import SLOT, TROUBLED, busy_edition, coverage, edition, hit, quotes
 
 
 def entries(made):

@@ -108,6 +108,7 @@ class Edition:
     troubles: tuple[str, ...]
     feeds: int
     feeds_ok: int
+    polls: int
     sections: tuple[Section, ...]
     coverage: str
     fingerprint: str
@@ -141,6 +142,7 @@ def compose(
         troubles=troubles(coverage, when),
         feeds=coverage.feeds,
         feeds_ok=coverage.feeds_ok,
+        polls=coverage.polls,
         sections=sections,
         coverage=polled(coverage, matched=articles),
         fingerprint=fingerprint[:12],

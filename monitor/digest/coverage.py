@@ -34,7 +34,7 @@ def polled(coverage: Coverage, *, matched: int) -> str:
 
 def period(coverage: Coverage, when: ReaderCalendar) -> str:
     """Return the time the edition stands for, with the name of the reader's zone."""
-    until = f"{when.moment(coverage.until)}, {when.zone.key}"
+    until = f"{when.moment(coverage.until)}, {when.zone_name()}"
     since = coverage.since
     return f"{when.moment(since)} to {until}" if since else f"First digest, up to {until}"
 

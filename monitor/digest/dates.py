@@ -51,6 +51,11 @@ class ReaderCalendar:
         year = "" if local.year == self._local(self.slot).year else f" {local.year}"
         return f"{local.day} {_MONTHS[local.month - 1][:3]}{year} {_clock(local)}"
 
+    def zone_name(self) -> str:
+        """Return what to call the zone: "Hong Kong time", or its IANA key if that has no city."""
+        area, _, city = self.zone.key.rpartition("/")
+        return f"{city.replace('_', ' ')} time" if area not in {"", "Etc"} else self.zone.key
+
     def late(self, published_at: datetime | None, found_at: datetime) -> str | None:
         """Return what to say of an article whose date lies far from when it was found."""
         if published_at is None or abs(found_at - published_at) < LATE:
