@@ -1,0 +1,124 @@
+"""Messages: a mail in, the bytes that go to the server or into a file out (RFC 5322, RFC 2045).
+
+* The same values always give the same bytes, on every Python: a delivery that is repeated, since
+  nobody knows whether it arrived, must be the same message. So the boundary comes from the
+  Message-ID, and headers are written here: the standard library's folding has changed between
+  releases, and let line breaks through in some (CVE-2024-6923).
+* Every header is one line of printable text before it is encoded. What is not plain ASCII, or
+  could be read as an encoded word, becomes encoded words (RFC 2047).
+* Bodies are quoted-printable or base64, whichever is shorter: lines are at most 76 octets long.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode, encodebytes
+from binascii import b2a_qp
+from email.utils import format_datetime, quote
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from monitor.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from monitor.model import Mail
+
+_LINE = 76  # octets of a line with encoded words in it (RFC 2047, 2)
+_WORD_OCTETS = 39  # of text in one encoded word: with "Subject: " before it, still a whole line
+_PLAIN = re.compile(r"[ -~]*")
+
+
+def build(mail: Mail, sender: str) -> bytes:
+    """Return *mail* as a message with CRLF line ends, from *sender* ("Name <a@b>" or "a@b").
+
+    It is ASCII, unless an address is not: then its headers need SMTPUTF8 (RFC 6532).
+    """
+    boundary = "=_" + sha256(mail.message_id.encode("utf-8", "replace")).hexdigest()[:32]
+    headers = (
+        f"Date: {format_datetime(mail.date)}",
+        f"From: {_mailbox(sender)}",
+        f"To: {_mailbox(mail.recipient)}",
+        f"Subject: {_words(mail.subject, len('Subject: '))}",
+        f"Message-ID: {''.join(one_line(mail.message_id).split())}",
+        f"List-ID: {_list_id(mail.list_name, sender)}",
+        "Auto-Submitted: auto-generated",
+        "MIME-Version: 1.0",
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
+    )
+    parts = (_part("plain", mail.text), _part("html", mail.html))
+    head = "\r\n".join(headers).encode("utf-8", "replace")
+    edge = f"\r\n--{boundary}".encode()
+    body = b"".join(edge + b"\r\n" + part for part in parts)
+    return head + b"\r\n" + body + edge + b"--\r\n"
+
+
+def address_of(mailbox: str) -> str:
+    """Return the address in *mailbox*, which is "Name <a@b>" or "a@b"."""
+    return _split(mailbox)[1]
+
+
+def slug(name: str) -> str:
+    """Return *name* as letters, digits and dashes, for a List-ID or a file; never empty."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-")
+    if plain and plain == name.lower():
+        return plain
+    # Names that differ only in what was lost here must not become one.
+    digest = sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{plain}-{digest}" if plain else digest
+
+
+def _part(subtype: str, text: str) -> bytes:
+    lines = re.sub(r"\r\n?|\n", "\r\n", text).encode("utf-8", "replace")
+    if not lines.endswith(b"\r\n"):
+        lines += b"\r\n"
+    quoted = b2a_qp(lines, istext=True)
+    base64 = encodebytes(lines).replace(b"\n", b"\r\n")
+    encoding, body = (
+        ("quoted-printable", quoted) if len(quoted) <= len(base64) else ("base64", base64)
+    )
+    head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}'
+    return head.encode() + b"\r\n\r\n" + body
+
+
+def _mailbox(written: str) -> str:
+    name, address = _split(written)
+    if not name:
+        return address
+    if _PLAIN.fullmatch(name) and "=?" not in name and len(name) + len(address) < _LINE - 20:
+        return f'"{quote(name)}" <{address}>'
+    return f"{_words(name, len('From: '))}\r\n <{address}>"
+
+
+def _split(mailbox: str) -> tuple[str, str]:
+    # Not `parseaddr`, which reads odd addresses differently from one Python to the next.
+    name, bracket, rest = one_line(mailbox).rpartition("<")
+    address = rest.rstrip("> ") if bracket else rest
+    return name.strip(' "'), address
+
+
+def _list_id(name: str, sender: str) -> str:
+    domain = address_of(sender).rpartition("@")[2]
+    host = domain if domain and _PLAIN.fullmatch(domain) else "localhost"
+    return f"<{slug(name)}.monitor.{host}>"
+
+
+def _words(text: str, used: int) -> str:
+    """Return *text* as header words, folded; *used* octets of the first line are taken."""
+    line = one_line(text)
+    if _PLAIN.fullmatch(line) and "=?" not in line and used + len(line) <= _LINE:
+        return line
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(octets).decode()}?=" for octets in _chunks(line))
+
+
+def _chunks(text: str) -> Iterator[bytes]:
+    """Yield *text* in UTF-8, cut between characters: each encoded word must stand alone."""
+    chunk = b""
+    for char in text:
+        octets = char.encode("utf-8", "replace")
+        if len(chunk) + len(octets) > _WORD_OCTETS:
+            yield chunk
+            chunk = b""
+        chunk += octets
+    yield chunk

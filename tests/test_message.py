@@ -1,0 +1,165 @@
+"""Messages: standard, inert, and the same bytes whenever and wherever they are built."""
+
+import email
+import email.policy
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mails import SENDER, mail
+
+from monitor.deliver.message import address_of, build, slug
+
+GOLDEN = Path(__file__).with_name("data") / "mail.eml"
+
+HEADERS = [
+    *("Date", "From", "To", "Subject", "Message-ID", "List-ID", "Auto-Submitted"),
+    *("MIME-Version", "Content-Type"),
+]
+
+
+def parsed(raw):
+    message = email.message_from_bytes(raw, policy=email.policy.SMTP)
+    for part in message.walk():
+        assert part.defects == []
+    return message
+
+
+def test_same_bytes_everywhere():
+    """A mail is byte for byte the one in data/mail.eml, on every supported Python."""
+    assert build(mail(), SENDER) == GOLDEN.read_bytes()
+
+
+def test_headers():
+    """A message has each header once, says who it is from, and that a machine wrote it."""
+    message = parsed(build(mail(), SENDER))
+
+    assert message.keys() == HEADERS
+    assert message["From"].addresses[0].display_name == "Regulatory Monitor"
+    assert message["To"].addresses[0].addr_spec == "reader@example.com"
+    assert message["Date"].datetime == mail().date
+    assert message["Subject"] == mail().subject
+    assert message["Message-ID"] == "<4f2a9c@desk.example>"
+    assert message["List-ID"] == "<daily.monitor.desk.example>"
+    assert message["Auto-Submitted"] == "auto-generated"
+
+
+def test_parts():
+    """Text and HTML are alternatives, the richer last, and come out as they went in."""
+    message = parsed(build(mail(), SENDER))
+
+    text, html = message.iter_parts()
+    assert message.get_content_type() == "multipart/alternative"
+    assert [text.get_content_type(), html.get_content_type()] == ["text/plain", "text/html"]
+    assert text.get_content().replace("\r\n", "\n") == mail().text
+    assert html.get_content().replace("\r\n", "\n") == mail().html
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "阿里巴巴" * 40,
+        "plain " * 40,
+        "x" * 2000,
+        "=?utf-8?q?fake?=",
+        "🏛" * 50,
+        "",
+    ],
+)
+def test_any_subject_survives(subject):
+    """A subject of any length and script is read as it was written."""
+    message = parsed(build(mail(subject=subject), SENDER))
+
+    assert str(message["Subject"]) == subject.strip()
+
+
+@pytest.mark.parametrize("field", ["subject", "recipient", "message_id", "list_name"])
+def test_no_header_can_be_added(field):
+    """A line break in a value never begins a header."""
+    raw = build(mail(**{field: "x\r\nBcc: victim@example.com\r\n\r\nbody\x00\x1b"}), SENDER)
+
+    assert parsed(raw).keys() == HEADERS
+    assert b"\r\nBcc" not in raw
+
+
+def test_no_header_through_the_sender():
+    """A line break in the sender never begins a header."""
+    raw = build(mail(), "A\r\nBcc: x <a@desk.example>")
+
+    assert parsed(raw).keys() == HEADERS
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("a@desk.example", ""),
+        ('"Desk, the \\"first\\"" <a@desk.example>', None),
+        ("监管日报 <a@desk.example>", "监管日报"),
+        ("监管日报" * 20 + " <a@desk.example>", "监管日报" * 20),
+        ("D" * 70 + " <a@desk.example>", "D" * 70),
+    ],
+)
+def test_sender(sender, name):
+    """The sender's name may be anything or nothing; the address stays itself."""
+    [address] = parsed(build(mail(), sender))["From"].addresses
+
+    assert address.addr_spec == address_of(sender) == "a@desk.example"
+    # Python's reader puts a blank between two encoded words of a name; RFC 2047 has none.
+    assert name is None or address.display_name.replace(" ", "") == name
+
+
+def test_addresses_beyond_ascii():
+    """An address beyond ASCII stands in UTF-8, as a server with SMTPUTF8 wants it."""
+    raw = build(mail(recipient="读者@例子.example"), SENDER)
+
+    assert "\r\nTo: 读者@例子.example\r\n".encode() in raw
+
+
+@given(text=st.text(), html=st.text(), subject=st.text(max_size=200), name=st.text(max_size=60))
+def test_any_words(text, html, subject, name):
+    """Any words at all: valid, 7-bit, no line over 998 octets, and the same bytes twice."""
+    written = mail(text=text, html=html, subject=subject, list_name=name)
+
+    raw = build(written, SENDER)
+
+    assert raw == build(replace(written), SENDER)
+    assert raw.isascii()
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    assert b"\r" not in raw.replace(b"\r\n", b"")
+    assert max(map(len, raw.split(b"\r\n"))) <= 76
+    assert parsed(raw).keys() == HEADERS
+
+
+def test_other_mails_have_other_boundaries():
+    """The boundary follows the Message-ID, and nothing but the mail changes the bytes."""
+    one, other = (build(mail(message_id=f"<{n}@x>"), SENDER) for n in (1, 2))
+
+    boundaries = [parsed(raw).get_boundary() for raw in (one, other)]
+    assert boundaries[0] != boundaries[1]
+    assert build(mail(date=mail().date + timedelta(seconds=1)), SENDER) != build(mail(), SENDER)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("daily", "daily"),
+        ("Daily news!", "daily-news-1c9dba2f"),
+        ("日报", None),
+        ("../../etc/passwd", None),
+        ("", None),
+        ("a" * 100, None),
+    ],
+)
+def test_slug(name, expected):
+    """A name becomes a safe word, and two names never the same one."""
+    made = slug(name)
+
+    assert made.replace("-", "").isalnum()
+    assert made.isascii()
+    assert len(made) <= 49
+    assert made != slug(name + "!")
+    if expected and "-" not in expected:
+        assert made == expected
