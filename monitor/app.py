@@ -248,5 +248,6 @@ class App:
 
     def cut_delivery(self) -> None:
         """End a hand-over that is under way; whatever its state is, it is recorded as that."""
-        if "mailer" in self.__dict__:
-            self.mailer.close()
+        close = getattr(self.__dict__.get("mailer"), "close", None)
+        if close is not None:  # a folder has no dialogue to cut
+            close()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "json", "ndjson", "csv")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+NARROW = 18  # columns of a table but the last, which takes the rest; more ends in an ellipsis
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -93,8 +94,9 @@ def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in shown:
-        table.add_column(name, overflow="fold")
+    for name in shown[:-1]:
+        table.add_column(name, no_wrap=True, max_width=NARROW)
+    table.add_column(shown[-1], overflow="fold", ratio=1)
     count = 0
     for row in rows:
         table.add_row(*(_shown(row[name]) for name in shown))
@@ -109,5 +111,5 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
     if isinstance(value, float):
-        return f"{value:.2f}".removesuffix(".00")
+        return f"{value:.2f}"
     return "" if value is None else one_line(str(value))

@@ -53,7 +53,10 @@ def check(sessions: Sessions, clock: Clock, subscriptions: Sequence[Subscription
 def _silence(session: Session, now: datetime) -> list[str]:
     beat_at = workers.last_beat(session)
     if beat_at is None:
-        return ["no service has run on this database"]
+        stopped_at = workers.last_stop(session)
+        if stopped_at is None:
+            return ["no service has run on this database"]
+        return [f"the service was stopped at {stopped_at:%Y-%m-%d %H:%M:%S} UTC"]
     if now - beat_at > SILENCE:
         return [f"no sign of life since {beat_at:%Y-%m-%d %H:%M:%S} UTC"]
     return []
@@ -80,7 +83,7 @@ def _feeds(session: Session) -> list[str]:
     return [
         f"feed {row['feed_id']} is {row['state']}: {row['last_error']}"
         for row in queries.rows(session, queries.FEEDS, queries.Filter())
-        if row["state"] in {"failing", "dead"}
+        if row["last_error"] and row["state"] != "off"
     ]
 
 

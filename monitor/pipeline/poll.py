@@ -71,13 +71,15 @@ class PollStep:
     worker: str = "here"
     chance: random.Random = field(default_factory=random.Random)
 
-    def poll_due(self, stop: Event | None = None) -> PollTotals:
-        """Poll every feed that is due now; return what came of it.
+    def poll_due(
+        self, stop: Event | None = None, *, keys: Sequence[str] | None = None
+    ) -> PollTotals:
+        """Poll every feed that is due now, or those of *keys* that are; return what came of it.
 
         When *stop* is set, nothing more is claimed and what is under way is handed back.
         """
         totals = PollTotals()
-        claims = _Claims(self, stop)
+        claims = _Claims(self, stop, keys)
         try:
             with closing(self.fetcher.fetch_all(claims)) as answers:
                 bodies = self._settle_without_body(answers, claims, totals)
@@ -245,8 +247,8 @@ class PollStep:
 class _Claims:
     """Claims due feeds as they are asked for, and knows which are still unsettled."""
 
-    def __init__(self, step: PollStep, stop: Event | None) -> None:
-        self._sessions, self._clock, self._stop = step.sessions, step.clock, stop
+    def __init__(self, step: PollStep, stop: Event | None, keys: Sequence[str] | None) -> None:
+        self._sessions, self._clock, self._stop, self._keys = step.sessions, step.clock, stop, keys
         self._lease, self._worker = step.lease, step.worker
         self._held: set[int] = set()
 
@@ -263,6 +265,7 @@ class _Claims:
                     lease=self._lease,
                     limit=CLAIM,
                     worker=self._worker,
+                    keys=self._keys,
                 )
             if not claimed:
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 
 from monitor.model import FeedState, FeedToPoll
 from monitor.store.schema import FeedRow, PollRow
@@ -74,9 +74,17 @@ def make_due(session: Session, keys: Sequence[str] | None, *, now: datetime) -> 
 
 
 def claim_due(
-    session: Session, *, now: datetime, lease: timedelta, limit: int, worker: str
+    session: Session,
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    worker: str,
+    keys: Sequence[str] | None = None,
 ) -> list[FeedToPoll]:
     """Take up to *limit* of the longest overdue feeds for *worker*, in no set order.
+
+    With *keys*, only of the feeds so named.
 
     A claim moves `due_at` on by *lease*: no other worker sees the feed meanwhile, and a worker
     that dies leaves it to come due again. Any number of workers may call this at once; PostgreSQL
@@ -88,6 +96,7 @@ def claim_due(
     due = (
         select(FeedRow.id)
         .where(FeedRow.due_at <= now, FeedRow.enabled)
+        .where(true() if keys is None else FeedRow.key.in_(keys))
         .order_by(FeedRow.due_at, FeedRow.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

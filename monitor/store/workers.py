@@ -44,6 +44,11 @@ def last_beat(session: Session) -> datetime | None:
     return session.scalar(select(last).where(WorkerRow.stopped_at.is_(None)))
 
 
+def last_stop(session: Session) -> datetime | None:
+    """Return when a worker last stopped on purpose."""
+    return session.scalar(select(func.max(WorkerRow.stopped_at, type_=WorkerRow.beat_at.type)))
+
+
 def forget(session: Session, *, before: datetime) -> None:
     """Remove the workers that gave no sign of life since *before*. The caller commits."""
     session.execute(delete(WorkerRow).where(WorkerRow.beat_at < before))
