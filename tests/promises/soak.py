@@ -26,7 +26,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from smtpserver import smtp_server  # the servers of the tests stand beside them
+import trustme
+from smtpserver import SmtpServer, server_tls  # the servers of the tests stand beside them
 
 WINDOW = 40  # entries a feed shows
 PERIOD_S = 4  # one new entry a feed
@@ -100,9 +101,9 @@ delivery:
   smtp:
     host: localhost
     port: {smtp.port}
-    username: {smtp.username}
-    password: {smtp.password}
-    ca_file: {smtp.ca_file}
+    username: monitor
+    password: secret
+    ca_file: ca.pem
 """
 
 
@@ -171,10 +172,10 @@ def soak(folder, *, seconds, kills, feeds, seed, final_digest):
     chance = random.Random(seed)  # noqa: S311 - for moments, not for secrets
     publisher = Publisher(feeds)
     moments = sorted(chance.uniform(2, seconds - 2) for _ in range(kills))
-    with (
-        smtp_server(folder) as smtp,
-        ThreadingHTTPServer(("127.0.0.1", 0), handler(publisher)) as web,
-    ):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    server = SmtpServer(tls=server_tls(authority), login=("monitor", "secret"))
+    with server as smtp, ThreadingHTTPServer(("127.0.0.1", 0), handler(publisher)) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         config = configuration(web.server_address[1], smtp, feeds)
         (folder / "config.yaml").write_text(config, encoding="utf-8")
@@ -194,7 +195,9 @@ def soak(folder, *, seconds, kills, feeds, seed, final_digest):
                 [sys.executable, "-m", "monitor", "digest", "--send"], cwd=folder, check=True
             )
         web.shutdown()
-        return judge(folder, publisher, smtp.mails(), kills, code, stop_s)
+        return judge(
+            folder, publisher, [taken.content for taken in smtp.taken], kills, code, stop_s
+        )
 
 
 def judge(folder, publisher, mails, kills, code, stop_s):
