@@ -10,12 +10,12 @@ from itertools import count
 
 import pytest
 import trustme
+from feedserver import FeedServer, answer, conditional
 
 from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTimeout
 from monitor.feeds.fetch import HttpFetcher
 from monitor.feeds.guard import Guard
 from monitor.model import FeedToPoll
-from feedserver import FeedServer, answer, conditional
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 BODY = b"<rss version='2.0'><channel/></rss>"

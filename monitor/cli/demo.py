@@ -14,6 +14,7 @@ from monitor.cli import declare
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from monitor.app import App
 
@@ -86,7 +87,7 @@ def _run_line(app: App) -> Path:
     if not isinstance(mailer, FolderMailer):
         raise TypeError("the demonstration delivers into a folder")
     slot = app.clock.now()
-    steps = {
+    steps: dict[str, Callable[[], object]] = {
         "preparing the database": app.prepare,
         "polling, reading and matching the feeds": lambda: app.poll_step.poll_due(),  # noqa: PLW0108 - built only when its turn comes
         "grouping hits into stories": lambda: group_new(app.sessions),
