@@ -35,7 +35,7 @@ lint: $(VENV)/.dev ## check format, style, types, direction of imports and the D
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo --verbose
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
 
 container: ## build the container image and check it running (docker, podman or buildah)
