@@ -158,6 +158,13 @@ def test_digest_preview_stores_nothing(polled):
     assert "腾讯" not in run(polled, "digest").stdout, "nothing is reported twice"
 
 
+def test_a_preview_writes_nothing(polled):
+    """The database is the same to the byte after a preview."""
+    before = run(polled, "db", "check").stdout, (polled / "monitor.db").read_bytes()
+    run(polled, "digest")
+    assert before == (run(polled, "db", "check").stdout, (polled / "monitor.db").read_bytes())
+
+
 def test_digest_names_unknown_subscriptions(polled):
     """A name that is not in the configuration is answered with those that are."""
     assert "desk" in run(polled, "digest", "--subscription", "nobody", code=1).stderr

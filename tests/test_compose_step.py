@@ -253,6 +253,11 @@ def test_a_bad_subscription_stops_no_other(sessions, clock, compose, put_hit, re
     clock.at += timedelta(days=1)
     assert step.compose_due() == 1
     assert reported(sessions, "good") == [1]
+    step.renderer = renderer
+    assert step.compose_due() == 0, "not at every tick"
+    clock.at += timedelta(minutes=1)
+    assert step.compose_due() == 1
+    assert reported(sessions, "bad") == [1]
 
 
 @pytest.mark.parametrize(
@@ -303,3 +308,18 @@ def test_health_tells_a_digest_that_did_not_come(sessions, clock, compose):
         workers.beat(session, "here:1", now=clock.now())
     compose(desk).compose_due()
     assert check(sessions, clock, [desk]).healthy
+
+
+def test_health_warns_of_a_refused_delivery(sessions, clock, compose):
+    """A recipient the mail server refuses is an operator's business for a week."""
+    desk = subscription()
+    step = compose(desk)
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    with sessions.begin() as session:
+        delivery = session.scalars(select(DeliveryRow)).one()
+        delivery.status, delivery.due_at, delivery.last_error = "refused", None, "550 who?"
+    [warning] = check(sessions, clock, [desk]).warnings
+    assert "desk@x.example is refused" in warning
+    clock.at += timedelta(days=8)
+    assert check(sessions, clock, [desk]).warnings == ()

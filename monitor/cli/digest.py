@@ -37,11 +37,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _digest(args: argparse.Namespace) -> int:
     from monitor.app import App
-    from monitor.pipeline.group import group_new
 
     with App.load(config_path(args)) as app:
-        app.prepare()
-        group_new(app.sessions)
         chosen = _choose(app.subscriptions, args.subscription, several=args.send)
         if args.send:
             return _send(app, chosen)
@@ -81,9 +78,12 @@ def _choose(
 
 def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
     from monitor.pipeline.deliver import deliver_due
+    from monitor.pipeline.group import group_new
     from monitor.store import deliveries
     from monitor.store.engine import reading
 
+    app.prepare()
+    group_new(app.sessions)
     slot = app.clock.now()
     for subscription in subscriptions:
         app.compose_step.compose_now(subscription, slot)

@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from monitor.ports import Clock
     from monitor.store.engine import Sessions
 
+RETRY = timedelta(minutes=1)  # after a digest that could not be made
+
 log = structlog.get_logger()
 
 
@@ -45,12 +48,15 @@ class ComposeStep:
     names: Names
     fingerprint: str
     domain: str
+    _not_before: dict[str, datetime] = field(default_factory=dict)
 
     def compose_due(self) -> int:
         """Compose the digest of every open slot; return how many were made."""
         return sum(self._compose_if_due(subscription) for subscription in self.subscriptions)
 
     def _compose_if_due(self, subscription: Subscription) -> bool:
+        if self.clock.now() < self._not_before.get(subscription.name, self.clock.now()):
+            return False
         try:
             slot = latest_slot(subscription.schedule, self.clock.now())
             with reading(self.sessions) as session:
@@ -61,6 +67,7 @@ class ComposeStep:
             # Another process reported one of these hits a moment ago; the next tick tries again.
             log.info("digest postponed", subscription=subscription.name)
         except Exception:
+            self._not_before[subscription.name] = self.clock.now() + RETRY
             log.exception("digest failed", subscription=subscription.name)
         return False
 
@@ -86,7 +93,7 @@ class ComposeStep:
         """Return the digest that *subscription* would get for *slot* now; store nothing."""
         now = self.clock.now()
         with reading(self.sessions) as session:
-            hits = digests.unreported(session, subscription)
+            hits = digests.unreported(session, subscription, now=now)
             coverage = digests.coverage(session, subscription.name, now=now)
         edition = compose(
             subscription, slot, hits, coverage, names=self.names, fingerprint=self.fingerprint

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SILENCE = timedelta(minutes=1)  # a running service beats every ten seconds
 OVERDUE = timedelta(minutes=10)  # for a digest or a delivery that nobody takes up
 
+REFUSED = timedelta(days=7)  # how long a refused delivery is a warning
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -46,7 +48,7 @@ def check(sessions: Sessions, clock: Clock, subscriptions: Sequence[Subscription
             *_overdue_digests(session, now, subscriptions),
             *_overdue_deliveries(session, now),
         ]
-        warnings = [*_feeds(session), *_failed_deliveries(session)]
+        warnings = [*_feeds(session), *_failed_deliveries(session, now)]
     return Health(tuple(reasons), tuple(warnings))
 
 
@@ -87,8 +89,8 @@ def _feeds(session: Session) -> list[str]:
     ]
 
 
-def _failed_deliveries(session: Session) -> list[str]:
+def _failed_deliveries(session: Session, now: datetime) -> list[str]:
     return [
         f"delivery to {recipient} is {status} after {attempts} attempts: {error}"
-        for recipient, status, attempts, error in deliveries.troubled(session)
+        for recipient, status, attempts, error in deliveries.troubled(session, since=now - REFUSED)
     ]

@@ -87,16 +87,22 @@ def any_due(session: Session, *, now: datetime) -> bool:
     return session.scalar(due) is not None
 
 
-def troubled(session: Session) -> list[tuple[str, str, int, str | None]]:
-    """Return recipient, status, attempts and last error of every delivery that is not well."""
+def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, str | None]]:
+    """Return recipient, status, attempts and last error of every delivery that is not well.
+
+    That is one which is still tried after an error, or was refused for a digest made after *since*.
+    """
+    tried = DeliveryRow.due_at.is_not(None) & DeliveryRow.last_error.is_not(None)
+    refused = (DeliveryRow.status == DeliveryStatus.REFUSED) & (DigestRow.composed_at > since)
     query = (
         select(
             DeliveryRow.recipient, DeliveryRow.status, DeliveryRow.attempts, DeliveryRow.last_error
         )
-        .where(DeliveryRow.due_at.is_not(None), DeliveryRow.last_error.is_not(None))
+        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
+        .where(tried | refused)
         .order_by(DeliveryRow.id)
     )
-    return [row._tuple() for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+    return [(*row,) for row in session.execute(query)]
 
 
 def of_slot(session: Session, slot: datetime) -> list[tuple[str, str, str, str | None]]:
@@ -112,4 +118,4 @@ def of_slot(session: Session, slot: datetime) -> list[tuple[str, str, str, str |
         .where(DigestRow.slot == slot)
         .order_by(DeliveryRow.id)
     )
-    return [row._tuple() for row in session.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
+    return [(*row,) for row in session.execute(query)]

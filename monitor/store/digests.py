@@ -66,15 +66,16 @@ def is_open(session: Session, subscription: str, slot: datetime) -> bool:
     return started_at is not None and slot > started_at and not session.scalar(select(made))
 
 
-def unreported(session: Session, subscription: Subscription) -> list[ReportedHit]:
-    """Return the grouped hits that *subscription* wants and was not told of, oldest first."""
+def unreported(session: Session, subscription: Subscription, *, now: datetime) -> list[ReportedHit]:
+    """Return the grouped hits that *subscription* wants and was not told of, oldest first.
+
+    A subscription that was never seen before starts now.
+    """
     reported = exists().where(
         DigestItemRow.subscription == subscription.name, DigestItemRow.hit_id == HitRow.id
     )
     started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription.name)
-    started_at = session.scalar(started)
-    if started_at is None:
-        return []
+    started_at = session.scalar(started) or now
     query = (
         hits_with_articles()
         .where(HitRow.found_at >= started_at - LOOKBACK, HitRow.story_id.is_not(None), ~reported)

@@ -1,7 +1,7 @@
 """The tables. What must happen once has a unique constraint here; what is asked often, an index.
 
 * Instants are `Instant` (aware, UTC). Words such as states are text, so that SQL can be read.
-* A table of this file may change with any migration; analysts rely on the views (`views.py`).
+* A table of this file may change with any migration; analysts rely on its views.
 * `key` columns identify a thing by what it is; `id` columns are numbers for joins.
 """
 
