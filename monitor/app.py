@@ -195,6 +195,12 @@ class App:
         )
         return SmtpMailer(settings, delivery.sender)
 
+    @property
+    def delivery_lease(self) -> timedelta:
+        """How long a claimed delivery is this process's own: longer than any hand-over."""
+        smtp = self.config.delivery.smtp
+        return (smtp.timeout if smtp else timedelta(minutes=1)) + timedelta(minutes=2)
+
     @cached_property
     def poll_step(self) -> PollStep:
         """The first step of the line."""

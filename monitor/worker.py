@@ -127,7 +127,8 @@ def _compose(app: App, stop: threading.Event) -> None:
 
 def _deliver(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        deliver_due(app.sessions, app.mailer, app.clock, stop, worker=app.worker)
+        lease = app.delivery_lease
+        deliver_due(app.sessions, app.mailer, app.clock, stop, worker=app.worker, lease=lease)
 
 
 def _beat(app: App, name: str) -> None:

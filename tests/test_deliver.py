@@ -99,6 +99,33 @@ def test_a_deferral_is_tried_again_in_time(sessions, mailbox, clock):
     assert len(mailbox.mails) == 3
 
 
+def test_a_deferral_does_not_make_an_unsure_delivery_sure(sessions, mailbox, clock):
+    """What may have arrived once stays marked as such while the server says "not now"."""
+    mailbox.then["a@x.example"] = MailUnsure("lost")
+    deliver_due(sessions, mailbox, clock)
+    mailbox.then["a@x.example"] = MailDeferred("451 later")
+    clock.at += retry_after(1)
+    deliver_due(sessions, mailbox, clock)
+
+    assert states(sessions) == {"a@x.example": "unsure", "b@x.example": "sent"}
+
+
+def test_a_hand_over_within_its_lease_is_not_taken_by_another(sessions, clock):
+    """However long a mail server may take, no second worker hands the same mail over meanwhile."""
+
+    class Slow(Mailbox):
+        def send(self, mail):
+            clock.at += timedelta(minutes=10)
+            deliver_due(sessions, other, clock, worker="other:1")
+            super().send(mail)
+
+    slow, other = Slow(), Mailbox()
+    deliver_due(sessions, slow, clock, lease=timedelta(minutes=11))
+
+    sent = [mail.recipient for mail in slow.mails + other.mails]
+    assert sorted(sent) == ["a@x.example", "b@x.example"]
+
+
 def test_a_deferral_is_never_given_up():
     """The wait doubles up to an hour and stays there."""
     waits = [retry_after(attempt) for attempt in range(1, 1000)]

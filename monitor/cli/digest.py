@@ -87,7 +87,8 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
     slot = app.clock.now()
     for subscription in subscriptions:
         app.compose_step.compose_now(subscription, slot)
-    deliver_due(app.sessions, app.mailer, app.clock, worker=app.worker)
+    lease = app.delivery_lease
+    deliver_due(app.sessions, app.mailer, app.clock, worker=app.worker, lease=lease)
     with reading(app.sessions) as session:
         outcomes = deliveries.of_slot(session, slot)
     for name, recipient, status, error in outcomes:

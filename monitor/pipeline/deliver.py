@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.ports import Clock, Mailer
     from monitor.store.engine import Sessions
 
-LEASE = timedelta(minutes=3)  # must outlast one hand-over, whose own limit is `smtp.timeout`
+LEASE = timedelta(minutes=3)  # must outlast one hand-over: else two workers send one mail
 FIRST_RETRY = timedelta(minutes=1)
 LAST_RETRY = timedelta(hours=1)  # and every hour from then on: a delivery is never given up
 
@@ -38,15 +38,19 @@ def deliver_due(
     stop: Event | None = None,
     *,
     worker: str = "here",
+    lease: timedelta = LEASE,
 ) -> int:
-    """Hand over every delivery that is due; return how many were taken."""
+    """Hand over every delivery that is due; return how many were taken.
+
+    *lease* must outlast the longest hand-over of *mailer*.
+    """
     taken = 0
     while stop is None or not stop.is_set():
         with reading(sessions) as session:
             if not deliveries.any_due(session, now=clock.now()):
                 return taken
         with sessions.begin() as session:
-            delivery = deliveries.claim_due(session, now=clock.now(), lease=LEASE, worker=worker)
+            delivery = deliveries.claim_due(session, now=clock.now(), lease=lease, worker=worker)
         if delivery is None:
             return taken
         status, error = _hand_over(delivery, mailer)
@@ -54,7 +58,9 @@ def deliver_due(
         again = status in {DeliveryStatus.WAITING, DeliveryStatus.UNSURE}
         due_at = now + retry_after(delivery.attempt) if again else None
         with sessions.begin() as session:
-            deliveries.settle(session, delivery, status, now=now, due_at=due_at, error=error)
+            mine = deliveries.settle(session, delivery, status, now=now, due_at=due_at, error=error)
+        if not mine:
+            log.error("delivery outlasted its lease", delivery=delivery.id, status=status)
         taken += status is DeliveryStatus.SENT
     return taken
 
@@ -78,7 +84,9 @@ def _hand_over(delivery: DeliveryToMake, mailer: Mailer) -> tuple[DeliveryStatus
         return DeliveryStatus.REFUSED, str(error)
     except MailDeferred as error:
         bound.warning("delivery deferred", error=str(error), attempt=delivery.attempt)
-        return DeliveryStatus.WAITING, str(error)
+        # That nothing was handed over now does not tell what became of an earlier attempt.
+        before = DeliveryStatus.UNSURE if delivery.resumed else DeliveryStatus.WAITING
+        return before, str(error)
     except MailUnsure as error:
         bound.warning("delivery unsure", error=str(error), attempt=delivery.attempt)
         return DeliveryStatus.UNSURE, str(error)
