@@ -128,6 +128,32 @@ def test_broken_entry(broken):
         f"{entry.title}{entry.summary}".encode()
 
 
+def test_forbidden_references():
+    """References to characters that XML forbids cost nothing else, in no field, and are told."""
+    bad = "&#0;&#x1b;&#xFFFF;&#55357;"
+    item = (
+        f"<item><title>Fine{bad}</title><link>https://n.example/{bad}</link>"
+        f"<guid>g{bad}</guid><description><![CDATA[<p>For {bad}all]]></description>"
+        f"<source url='https://w.example'>W{bad}</source></item>"
+    )
+
+    document = read(rss(GOOD, item).replace(b"<title>Feed", f"<title>Feed{bad}".encode()))
+
+    first, entry = document.entries
+    assert (first.title, entry.title) == ("Good", "Fine")
+    assert document.flaws == ("references dropped to characters that XML forbids",)
+    for text in (document.title, entry.guid, entry.link, entry.summary, entry.publisher):
+        assert "\0" not in text
+        assert "\x1b" not in text
+        text.encode()
+
+
+def test_halves_of_a_character():
+    """Two references to the halves of one character, as some programs write it, are that one."""
+    [entry] = read(rss("<item><title>Up &#xD83D;&#xDCC8; and &#128200;</title></item>")).entries
+    assert entry.title == "Up 📈 and 📈"
+
+
 def test_cut_document():
     """What arrived of a document that was cut short is read, and the cut is on record."""
     body = rss(GOOD, GOOD.replace("Good", "Second"))[:-60]

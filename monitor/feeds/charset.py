@@ -16,6 +16,7 @@ Sources: XML 1.0 appendix F, the WHATWG Encoding Standard, RFC 7303.
 from __future__ import annotations
 
 import re
+import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,8 @@ _DECLARATION: Final = re.compile(r"<\?xml\s[^<>]{0,500}\?>")
 _NOT_XML: Final = dict.fromkeys(
     [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]
 )
+_REFERENCES: Final = re.compile(r"(?:&#(?:[0-9]{1,10}|[xX][0-9A-Fa-f]{1,8});?)+")
+_REFERENCE: Final = re.compile(r"&#(?:[xX]([0-9A-Fa-f]+)|([0-9]+))")
 _SAMPLE: Final = 2000  # characters are enough to tell languages apart
 _PLAUSIBLE: Final = 0.5  # share of common characters from which on a declared charset is believed
 _CERTAIN: Final = 0.9  # share from which on a guess is taken before others are tried
@@ -48,14 +51,32 @@ def decode(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
     """Return the text of *body*, the charset it was read as, and the flaws met; never raises.
 
     *content_type* is the HTTP header, if there was one. The text has no byte-order mark, no XML
-    declaration (it would name the wrong charset now) and no character that XML forbids.
+    declaration (it would name the wrong charset now) and no character that XML forbids, nor a
+    reference to one.
     """
     text, charset, flaws = _read(body, content_type)
     text = _DECLARATION.sub("", text.lstrip("\ufeff\0 \t\r\n"), count=1).lstrip()
     clean = text.translate(_NOT_XML)
     if len(clean) < len(text):
         flaws.append(f"{len(text) - len(clean)} characters dropped that XML forbids")
-    return clean, charset, flaws
+    allowed = _REFERENCES.sub(_allowed, clean)
+    if allowed != clean:
+        flaws.append("references dropped to characters that XML forbids")
+    return allowed, charset, flaws
+
+
+def _allowed(run: re.Match[str]) -> str:
+    """Return a run of references without those to characters that XML forbids.
+
+    Two that stand for the halves of one character, as UTF-16 has them, become that character.
+    """
+    found = _REFERENCE.findall(run[0])
+    codes = [int(hexadecimal, 16) if hexadecimal else int(number) for hexadecimal, number in found]
+    if _NOT_XML.keys().isdisjoint(codes):
+        return run[0]
+    units = "".join(chr(code) for code in codes if code <= sys.maxunicode)
+    whole = units.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
+    return "".join(f"&#{ord(char)};" for char in whole.translate(_NOT_XML))
 
 
 def _read(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:

@@ -177,6 +177,7 @@ def _link(raw: _Raw, url: str) -> str | None:
     try:
         link = urljoin(urljoin(url, base), given)
         parts = urlsplit(link)
+        parts.port  # noqa: B018 - raises where there is no such port
     except ValueError:
         return None
     web = parts.scheme in {"http", "https"} and parts.hostname
