@@ -35,11 +35,15 @@ TRACKING = frozenset(
 )
 TRACKING_PREFIXES = ("utm_", "pk_", "mtm_", "hsa_", "at_bbc")
 TWO_OF_THREE = 2
+LONGEST = 500  # characters of a guid or link that are compared as they are: databases index them
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an entry says of itself, made comparable. *link* has no scheme; *title* is folded."""
+    """What an entry says of itself, made comparable. *link* has no scheme; *title* is folded.
+
+    A long guid or link is cut and ends in a digest of the whole.
+    """
 
     guid: str
     link: str
@@ -106,8 +110,8 @@ def identity(entry: Entry) -> Identity:
     if guid.startswith(("http://", "https://")):
         guid = _guid_key(guid)
     return Identity(
-        guid=guid,
-        link=link_key(entry.link),
+        guid=_bounded(guid),
+        link=_bounded(link_key(entry.link)),
         title=title_key(entry.title),
         content_hash=digest(entry.title, entry.summary),
     )
@@ -118,6 +122,10 @@ def _guid_key(guid: str) -> str:
         return link_key(guid)
     except ValueError:  # not an address after all: take it as it stands
         return guid
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}~{digest(text)}"
 
 
 def title_key(title: str) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,19 @@ def test_every_title_is_kept(polls):
 def test_clean_url(url, clean):
     """Tracking goes, meaning stays."""
     assert clean_url(url) == clean
+
+
+def test_ids_and_links_of_any_length(sessions):
+    """Ids and links longer than a database can index are stored, told apart, and known again."""
+    [feed] = claim(sessions, "a")
+    noise = "".join(sha256(bytes([number])).hexdigest() for number in range(256))
+    entries = [
+        entry(f"{noise}{end}", f"https://a.example/{noise}?n={end}", f"Fine {end}") for end in "ab"
+    ]
+
+    first = put(sessions, feed, entries)
+    again = put(sessions, feed, entries)
+
+    assert (first.new, again.new, again.revised, count(sessions, ArticleRow)) == (2, 0, 0, 2)
+    with sessions.begin() as session:
+        assert list(session.scalars(select(ArticleRow.url))) == [item.link for item in entries]
