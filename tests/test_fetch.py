@@ -91,6 +91,15 @@ def test_unchanged(server, known):
     assert (got.status, got.body) == (304, b"")
 
 
+def test_odd_validators(server):
+    """A validator that no database could keep or no request carry is none; the body counts."""
+    server.put("/", answer(BODY, etag='"\xff\x80"', last_modified="x\x01y"))
+
+    got = fetcher().fetch(feed(server.url()))
+
+    assert (got.body, got.etag, got.last_modified) == (BODY, None, None)
+
+
 def test_unchanged_unasked(server):
     """A 304 to somebody who has nothing is a failure, not an answer."""
     server.put("/", answer(status=304))

@@ -194,8 +194,8 @@ class HttpFetcher:
                 url=str(response.url),
                 body=b"" if unchanged else await self._read(response),
                 content_type=response.headers.get("Content-Type"),
-                etag=response.headers.get("ETag"),
-                last_modified=response.headers.get("Last-Modified"),
+                etag=_validator(response, "ETag"),
+                last_modified=_validator(response, "Last-Modified"),
                 retry_after=retry_after,
             )
 
@@ -249,6 +249,12 @@ def _look_up(found: Future[list[Any]], host: str, port: int, family: socket.Addr
         found.set_result(socket.getaddrinfo(host, port, family, kind, flags=socket.AI_ADDRCONFIG))
     except (OSError, UnicodeError) as error:
         found.set_exception(socket.gaierror(str(error)))
+
+
+def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:
+    """Return the header *name* if it is text that can be kept and sent back (RFC 9110, 5.5)."""
+    value = response.headers.get(name)
+    return value if value and value.isprintable() else None
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
