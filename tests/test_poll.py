@@ -247,6 +247,22 @@ def test_death_while_fetching_hands_the_rest_back(sessions, clock, web, step):
     assert feed_row(sessions, "a").due_at == clock.now()
 
 
+def test_what_cannot_be_stored_is_told(sessions, clock, web, step):
+    """A document the database refuses is a failure of that feed, told with its reason."""
+    configure(sessions, clock, "odd", "good")
+    web.put("odd", replace(rss("Fine"), etag="\ud800"))
+    web.put("good", rss("Rain expected"))
+
+    totals = step.poll_due()
+
+    assert (totals.ok, totals.failed) == (1, 1)
+    assert titles(sessions) == ["Rain expected"]
+    row = feed_row(sessions, "odd")
+    assert (row.failures, row.claimed_by) == (1, None)
+    assert row.last_error.startswith("cannot be stored: ")
+    assert clock.now() < row.due_at
+
+
 def test_a_date_far_ahead_is_no_date(sessions, clock, web, step):
     """A date in the future does not keep an article on top for ever."""
     configure(sessions, clock, "news")

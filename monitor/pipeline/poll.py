@@ -17,13 +17,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
-from monitor.errors import FetchError, MonitorError, ParseError
+from monitor.errors import FetchError, MonitorError, ParseError, StoreError
 from monitor.feeds import health, manners
 from monitor.identity import identify, identity
 from monitor.model import Answer, Document, Entry, FeedState, FeedToPoll, Match, PollOutcome
 from monitor.store import articles, feeds
 from monitor.store.engine import reading
+from monitor.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand back
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # for a feed that is gone, until its address changes
+MAX_REASON_LENGTH = 200
 FUTURE = timedelta(days=1)  # a date further ahead than this is a mistake, not a date
 
 log = structlog.get_logger()
@@ -156,11 +159,14 @@ class PollStep:
             return
         try:
             self._store(feed, answer, document, totals)
-        except Exception:
-            # One feed's trouble with the database must not end the others' round; the claim runs
-            # out and the feed comes due again.
+        except OperationalError:
+            # The database is away: no failure of this feed, whose claim runs out.
             totals.failed += 1
             log.exception("poll not stored", feed=feed.key)
+        except Exception as error:
+            # One feed's odd document must not end the others' round.
+            log.exception("poll not stored", feed=feed.key)
+            self._settle_failure(feed, StoreError(f"cannot be stored: {_reason(error)}"), totals)
 
     def _store(
         self, feed: FeedToPoll, answer: Answer, document: Document, totals: PollTotals
@@ -309,6 +315,12 @@ def _dated(entry: Entry, now: datetime) -> Entry:
     if entry.published_at is None or entry.published_at <= now + FUTURE:
         return entry
     return replace(entry, published_at=None)
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of *error*: what follows in the database's own is the statement."""
+    first = next(iter(str(error).splitlines()), "")
+    return one_line(f"{type(error).__name__}: {first}")[:MAX_REASON_LENGTH]
 
 
 def _body_hash(answer: Answer) -> str:
