@@ -81,7 +81,8 @@ class App:
         return cls(config)
 
     def __enter__(self) -> Self:
-        """Return the application itself."""
+        """Return the application itself; a database that fails from now on is a StoreError."""
+        self._closing.enter_context(usable(self.database_url))
         return self
 
     def __exit__(
@@ -91,12 +92,12 @@ class App:
         trace: TracebackType | None,
     ) -> None:
         """Close whatever was opened, last first."""
-        self._closing.close()
+        self._closing.__exit__(kind, error, trace)
 
     @property
     def database_url(self) -> str:
         """The database's address, with its password."""
-        return self.config.database.get_secret_value()
+        return self.config.database_url
 
     @cached_property
     def engine(self) -> Engine:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -180,10 +181,22 @@ def test_database_commands(folder):
 
 def test_wrong_usage(folder, tmp_path):
     """Wrong options and a missing configuration are exit code 2, with a sentence."""
-    run(folder, "hits", "--since", "yesterday", code=2)
+    for since in ("yesterday", "999999w", "0001-01-01T00:00+14:00"):
+        run(folder, "hits", "--since", since, code=2)
+    for limit in ("-1", "0", "99999999999999999999"):
+        run(folder, "hits", "--limit", limit, code=2)
+    run(folder, "digest", "--send", "--preview", "-", code=2)
     run(folder, "nonsense", code=2)
     missing = run(tmp_path / "..", "hits", "--config", "nowhere.yaml", code=2)
     assert "nowhere.yaml" in missing.stderr
+
+
+def test_a_database_that_fails_midway(polled):
+    """A database that cannot be read or written after all is exit code 1, with a sentence."""
+    with sqlite3.connect(polled / "monitor.db") as broken:
+        broken.execute("DROP VIEW v_hits")
+    broken.close()
+    assert "monitor.db cannot be used: no such table: v_hits" in run(polled, "hits", code=1).stderr
 
 
 def test_config_before_or_after(polled):

@@ -131,6 +131,13 @@ def test_match_names_a_missing_file(monitor):
     assert done.stderr == "monitor: nowhere.ndjson: No such file or directory\n"
 
 
+def test_group_survives_odd_dates(monitor):
+    """A date at either end of the calendar is none, and the items are grouped all the same."""
+    dates = ("0001-01-01", "9999-12-31", "Fri, 31 Dec 9999 23:59:59 -2359")
+    items = [{"id": at, "title": FINED["title"], "published": at} for at in dates]
+    assert {told["story"] for told in answers(monitor("group", lines=items))} == {"s1"}
+
+
 def test_group_names_stories(monitor):
     """Items about one thing share a story; an item without a hit has none."""
     again = {"id": "b", "title": "Alibaba is fined $2.8bn in antitrust case | Courier"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
-from monitor.errors import InputError
+from monitor.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     import argparse
@@ -22,12 +22,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     purpose = "show the digest that would be sent now, or send it"
     command = declare(commands, "digest", purpose)
     command.add_argument("--subscription", metavar="NAME", help="this one")
-    command.add_argument(
+    how = command.add_mutually_exclusive_group()
+    how.add_argument(
         "--preview",
         metavar="FILE.html|-",
         help="write the HTML part there instead of showing the text part (- is stdout)",
     )
-    command.add_argument(
+    how.add_argument(
         "--send",
         action="store_true",
         help="make the digest now and deliver it; without, nothing is stored",
@@ -77,6 +78,8 @@ def _choose(
 
 
 def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
+    from sqlalchemy.exc import IntegrityError
+
     from monitor.pipeline.deliver import deliver_due
     from monitor.pipeline.group import group_new
     from monitor.store import deliveries
@@ -86,11 +89,18 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
     group_new(app.sessions)
     slot = app.clock.now()
     for subscription in subscriptions:
-        app.compose_step.compose_now(subscription, slot)
+        try:
+            app.compose_step.compose_now(subscription, slot)
+        except IntegrityError as error:
+            name = subscription.name
+            message = f"{name}: its digest is being made by another process; see `monitor digest`"
+            raise StoreError(message) from error
     lease = app.delivery_lease
     deliver_due(app.sessions, app.mailer, app.clock, worker=app.worker, lease=lease)
     with reading(app.sessions) as session:
         outcomes = deliveries.of_slot(session, slot)
+    if not outcomes:
+        print("nothing new, and no mail is wanted then")
     for name, recipient, status, error in outcomes:
         print(f"{name} to {recipient}: {status}" + (f" ({error})" if error else ""))
     return 0 if all(status == "sent" for _, _, status, _ in outcomes) else 1

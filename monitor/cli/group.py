@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -70,13 +70,18 @@ def stories_of(items: Iterable[Item], found: Iterable[tuple[Match, ...]]) -> lis
 
 
 def _published(item: Item) -> datetime | None:
-    """Return when an item says it appeared; "2021" and "2021-04" are the first of that time."""
+    """Return when an item says it appeared; "2021" and "2021-04" are the first of that time.
+
+    A date that no calendar leaves room around says nothing.
+    """
     text = (item.data or {}).get("published")
     if not isinstance(text, str):
         return None
     try:
         found = _read_date(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
+        return None
+    if not MINYEAR < found.year < MAXYEAR:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

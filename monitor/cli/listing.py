@@ -36,16 +36,23 @@ def format_option(command: argparse.ArgumentParser) -> None:
 
 def instant(text: str) -> datetime:
     """Read `30d` (that long ago), `2026-11-01` or an ISO 8601 instant; UTC unless it says else."""
-    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text)
-    if ago:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    ago = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
     try:
+        if ago:
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither a time ago (30d, 12h) nor a date (2026-11-01)"
         ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def count(text: str) -> int:
+    """Read a number of rows, at least 1: databases differ on what a negative limit means."""
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999999999")
+    return int(text)
 
 
 def chosen_format(args: argparse.Namespace) -> str:

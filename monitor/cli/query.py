@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
-from monitor.cli.listing import chosen_format, format_option, instant, show
+from monitor.cli.listing import chosen_format, count, format_option, instant, show
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,7 @@ def add_query(
     command.add_argument("--until", type=instant, metavar="WHEN", help="before this instant")
     command.add_argument("--search", metavar="QUERY", help="in which all these words occur")
     command.add_argument("--min-score", type=float, metavar="0..1", help="at least this sure")
-    command.add_argument("--limit", type=int, metavar="N", help="at most so many, the newest")
+    command.add_argument("--limit", type=count, metavar="N", help="at most so many, the newest")
     format_option(command)
     return command
 
