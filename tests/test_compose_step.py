@@ -107,6 +107,27 @@ def reported(sessions, name):
         return sorted(session.scalars(items))
 
 
+class _GoingClock:
+    """A clock that goes on between two looks at it, as real ones do."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def now(self):
+        self.clock.at += timedelta(microseconds=1)
+        return self.clock.at
+
+
+def test_a_clock_that_goes_on(sessions, clock, compose, put_hit):
+    """No digest waits because time has passed between two looks at the clock."""
+    step = compose(subscription())
+    step.clock = _GoingClock(clock)
+    put_hit()
+    clock.at += timedelta(days=1)
+
+    assert step.compose_due() == 1
+
+
 def test_a_slot_gives_one_digest(sessions, clock, compose, put_hit):
     """At the slot the digest is made, with the hit, for every recipient; and only once."""
     step = compose(subscription(recipients=("a@x.example", "b@x.example")))

@@ -48,17 +48,19 @@ class ComposeStep:
     names: Names
     fingerprint: str
     domain: str
-    _not_before: dict[str, datetime] = field(default_factory=dict)
+    _failed_at: dict[str, datetime] = field(default_factory=dict)
 
     def compose_due(self) -> int:
         """Compose the digest of every open slot; return how many were made."""
         return sum(self._compose_if_due(subscription) for subscription in self.subscriptions)
 
     def _compose_if_due(self, subscription: Subscription) -> bool:
-        if self.clock.now() < self._not_before.get(subscription.name, self.clock.now()):
+        now = self.clock.now()
+        failed_at = self._failed_at.get(subscription.name)
+        if failed_at is not None and failed_at <= now < failed_at + RETRY:
             return False
         try:
-            slot = latest_slot(subscription.schedule, self.clock.now())
+            slot = latest_slot(subscription.schedule, now)
             with reading(self.sessions) as session:
                 if not digests.is_open(session, subscription.name, slot):
                     return False
@@ -67,7 +69,7 @@ class ComposeStep:
             # Another process reported one of these hits a moment ago; the next tick tries again.
             log.info("digest postponed", subscription=subscription.name)
         except Exception:
-            self._not_before[subscription.name] = self.clock.now() + RETRY
+            self._failed_at[subscription.name] = now
             log.exception("digest failed", subscription=subscription.name)
         return False
 
