@@ -118,7 +118,7 @@ class _GoingClock:
         return self.clock.at
 
 
-def test_a_clock_that_goes_on(sessions, clock, compose, put_hit):
+def test_a_clock_that_goes_on(clock, compose, put_hit):
     """No digest waits because time has passed between two looks at the clock."""
     step = compose(subscription())
     step.clock = _GoingClock(clock)
