@@ -38,7 +38,10 @@ log = structlog.get_logger()
 
 
 def serve(app: App) -> int:
-    """Run until SIGTERM or SIGINT; return the exit code."""
+    """Prepare the database and run until SIGTERM or SIGINT; return the exit code.
+
+    Raises ConfigError, StoreError or RenderError if it cannot start.
+    """
     stop = threading.Event()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
@@ -49,6 +52,8 @@ def serve(app: App) -> int:
         number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
     }
     try:
+        app.prepare()
+        app.build()
         _serve_until(app, stop)
     finally:
         for number, handler in before.items():
@@ -70,12 +75,27 @@ def _serve_until(app: App, stop: threading.Event) -> None:
         lexicon=app.lexicon.fingerprint[:12],
         taken_over=freed,
     )
+    scheduler = _scheduler(app, stop)
+    scheduler.start()
+    stop.wait()
+    app.cut_polling()
+    cut = threading.Timer(GRACE_S, app.cut_delivery)
+    cut.daemon = True
+    cut.start()
+    scheduler.shutdown(wait=True)
+    cut.cancel()
+    with app.sessions.begin() as session:
+        workers.stopped(session, name, now=app.clock.now())
+    log.info("stopped", worker=name)
+
+
+def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(4)}, timezone="UTC")
     jobs: dict[str, tuple[Callable[[], None], int]] = {
         "poll": (lambda: _poll(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
         "deliver": (lambda: _deliver(app, stop), TICK_S),
-        "beat": (lambda: _beat(app, name), BEAT_S),
+        "beat": (lambda: _beat(app), BEAT_S),
     }
     for step, (work, seconds) in jobs.items():
         scheduler.add_job(
@@ -88,17 +108,7 @@ def _serve_until(app: App, stop: threading.Event) -> None:
             misfire_grace_time=None,
             next_run_time=app.clock.now(),
         )
-    scheduler.start()
-    stop.wait()
-    app.cut_polling()
-    cut = threading.Timer(GRACE_S, app.cut_delivery)
-    cut.daemon = True
-    cut.start()
-    scheduler.shutdown(wait=True)
-    cut.cancel()
-    with app.sessions.begin() as session:
-        workers.stopped(session, name, now=app.clock.now())
-    log.info("stopped", worker=name)
+    return scheduler
 
 
 def _guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
@@ -131,6 +141,6 @@ def _deliver(app: App, stop: threading.Event) -> None:
         deliver_due(app.sessions, app.mailer, app.clock, stop, worker=app.worker, lease=lease)
 
 
-def _beat(app: App, name: str) -> None:
+def _beat(app: App) -> None:
     with app.sessions.begin() as session:
-        workers.beat(session, name, now=app.clock.now())
+        workers.beat(session, app.worker, now=app.clock.now())

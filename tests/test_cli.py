@@ -274,6 +274,15 @@ def test_the_service(folder):
     assert "the service was stopped at" in run(folder, "health", code=1).stdout
 
 
+def test_a_part_that_cannot_be_built_stops_the_start(folder):
+    """An operator's mistake that shows only when a part is built is exit code 2, not a bad tick."""
+    pem = folder / "ca.pem"
+    pem.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
+    with (folder / "config.yaml").open("a", encoding="utf-8") as config:
+        config.write(f"delivery: {{smtp: {{host: localhost, ca_file: '{pem}'}}}}\n")
+    assert "delivery.smtp.ca_file" in run(folder, "run", code=2).stderr
+
+
 def test_a_stop_cuts_a_slow_feed(folder, server):
     """A feed that never ends keeps nobody waiting at a stop, and is due at the next start."""
     server.put("/bad", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", 30])

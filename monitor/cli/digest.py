@@ -91,10 +91,10 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
     for subscription in subscriptions:
         try:
             app.compose_step.compose_now(subscription, slot)
-        except IntegrityError as error:
+        except IntegrityError as clash:
             name = subscription.name
             message = f"{name}: its digest is being made by another process; see `monitor digest`"
-            raise StoreError(message) from error
+            raise StoreError(message) from clash
     lease = app.delivery_lease
     deliver_due(app.sessions, app.mailer, app.clock, worker=app.worker, lease=lease)
     with reading(app.sessions) as session:

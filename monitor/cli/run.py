@@ -22,5 +22,4 @@ def _run(args: argparse.Namespace) -> int:
     from monitor.worker import serve
 
     with App.load(config_path(args)) as app:
-        app.prepare()
         return serve(app)
