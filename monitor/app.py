@@ -210,7 +210,7 @@ class App:
     def poll_step(self) -> PollStep:
         """The first step of the line."""
         from monitor.detect.associate import Detector
-        from monitor.pipeline.poll import PollStep
+        from monitor.pipeline.poll import CLAIM, PollStep
 
         polling = self.config.polling
         return PollStep(
@@ -224,6 +224,7 @@ class App:
             # Were it too short, a feed would be polled twice at once, which changes nothing.
             lease=polling.timeout + 2 * polling.parse_timeout + timedelta(minutes=1),
             worker=self.worker,
+            batch=min(CLAIM, polling.concurrency),
         )
 
     @cached_property

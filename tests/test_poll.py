@@ -247,6 +247,45 @@ def test_death_while_fetching_hands_the_rest_back(sessions, clock, web, step):
     assert feed_row(sessions, "a").due_at == clock.now()
 
 
+def test_one_round_ends(sessions, clock, step):
+    """A round over what was due when it began does not begin again with what has come due since."""
+
+    class SlowWeb(Web):
+        def fetch_all(self, wanted):
+            for outcome in super().fetch_all(wanted):
+                clock.at += timedelta(minutes=1)
+                yield outcome
+
+    step.fetcher = slow = SlowWeb()
+    configure(sessions, clock, "a", "b", interval=timedelta(seconds=10))
+    for key in "ab":
+        slow.put(key, rss(key, name=key))
+    step.batch = 1
+
+    assert step.poll_due(due_by=clock.now()).feeds == 2
+
+
+def test_only_what_is_still_held_is_handed_back(sessions, clock, web, step):
+    """What another worker has taken since, its lease being over, stays with that worker."""
+    configure(sessions, clock, "a")
+
+    def taken_over(wanted):
+        for _feed in wanted:
+            clock.at += 2 * step.lease
+            with sessions.begin() as session:
+                feeds.claim_due(
+                    session, now=clock.now(), lease=step.lease, limit=9, worker="other:1"
+                )
+            raise SystemExit
+        yield
+
+    web.fetch_all = taken_over
+    with pytest.raises(SystemExit):
+        step.poll_due()
+
+    assert feed_row(sessions, "a").claimed_by == "other:1"
+
+
 def test_what_cannot_be_stored_is_told(sessions, clock, web, step):
     """A document the database refuses is a failure of that feed, told with its reason."""
     configure(sessions, clock, "odd", "good")

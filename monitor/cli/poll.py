@@ -35,7 +35,7 @@ def _poll(args: argparse.Namespace) -> int:
     with App.load(config_path(args)) as app:
         app.prepare()
         _make_due(app, args)
-        totals = app.poll_step.poll_due(keys=args.feed)
+        totals = app.poll_step.poll_due(keys=args.feed, due_by=app.clock.now())
         group_new(app.sessions)
     report = {**asdict(totals), "seconds": round(time.monotonic() - began, 3)}
     if args.json:

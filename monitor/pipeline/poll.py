@@ -70,19 +70,25 @@ class PollStep:
     lexicon: Lexicon
     detector: Detector
     interval: timedelta
-    lease: timedelta  # must outlast the slowest fetch and parse, waiting for a free parser included
+    lease: timedelta  # should outlast the slowest fetch and parse: else a feed is asked twice
     worker: str = "here"
+    batch: int = CLAIM  # feeds claimed at a time; more than are asked at once would wait claimed
     chance: random.Random = field(default_factory=random.Random)
 
     def poll_due(
-        self, stop: Event | None = None, *, keys: Sequence[str] | None = None
+        self,
+        stop: Event | None = None,
+        *,
+        keys: Sequence[str] | None = None,
+        due_by: datetime | None = None,
     ) -> PollTotals:
-        """Poll every feed that is due now, or those of *keys* that are; return what came of it.
+        """Poll every feed that is due, or those of *keys* that are; return what came of it.
 
-        When *stop* is set, nothing more is claimed and what is under way is handed back.
+        What comes due meanwhile is polled too, unless that is later than *due_by*. When *stop* is
+        set, nothing more is claimed and what is under way is handed back.
         """
         totals = PollTotals()
-        claims = _Claims(self, stop, keys)
+        claims = _Claims(self, stop, keys, due_by)
         try:
             with closing(self.fetcher.fetch_all(claims)) as answers:
                 bodies = self._settle_without_body(answers, claims, totals)
@@ -253,9 +259,14 @@ class PollStep:
 class _Claims:
     """Claims due feeds as they are asked for, and knows which are still unsettled."""
 
-    def __init__(self, step: PollStep, stop: Event | None, keys: Sequence[str] | None) -> None:
-        self._sessions, self._clock, self._stop, self._keys = step.sessions, step.clock, stop, keys
-        self._lease, self._worker = step.lease, step.worker
+    def __init__(
+        self,
+        step: PollStep,
+        stop: Event | None,
+        keys: Sequence[str] | None,
+        due_by: datetime | None,
+    ) -> None:
+        self._step, self._stop, self._keys, self._due_by = step, stop, keys, due_by
         self._held: set[int] = set()
 
     @property
@@ -263,15 +274,17 @@ class _Claims:
         return self._stop is not None and self._stop.is_set()
 
     def __iter__(self) -> Iterator[FeedToPoll]:
+        step = self._step
         while not self.stopping:
-            with self._sessions.begin() as session:
+            with step.sessions.begin() as session:
                 claimed = feeds.claim_due(
                     session,
-                    now=self._clock.now(),
-                    lease=self._lease,
-                    limit=CLAIM,
-                    worker=self._worker,
+                    now=step.clock.now(),
+                    lease=step.lease,
+                    limit=step.batch,
+                    worker=step.worker,
                     keys=self._keys,
+                    due_by=self._due_by,
                 )
             if not claimed:
                 return
@@ -283,8 +296,11 @@ class _Claims:
 
     def hand_back(self) -> None:
         if self._held:
-            with self._sessions.begin() as session:
-                feeds.hand_back(session, sorted(self._held), now=self._clock.now())
+            step = self._step
+            with step.sessions.begin() as session:
+                feeds.hand_back(
+                    session, sorted(self._held), worker=step.worker, now=step.clock.now()
+                )
 
 
 class _Matches:

@@ -81,10 +81,11 @@ def claim_due(
     limit: int,
     worker: str,
     keys: Sequence[str] | None = None,
+    due_by: datetime | None = None,
 ) -> list[FeedToPoll]:
     """Take up to *limit* of the longest overdue feeds for *worker*, in no set order.
 
-    With *keys*, only of the feeds so named.
+    With *keys*, only of the feeds so named; with *due_by*, only of those due by then.
 
     A claim moves `due_at` on by *lease*: no other worker sees the feed meanwhile, and a worker
     that dies leaves it to come due again. Any number of workers may call this at once; PostgreSQL
@@ -95,7 +96,7 @@ def claim_due(
     """
     due = (
         select(FeedRow.id)
-        .where(FeedRow.due_at <= now, FeedRow.enabled)
+        .where(FeedRow.due_at <= (due_by or now), FeedRow.enabled)
         .where(true() if keys is None else FeedRow.key.in_(keys))
         .order_by(FeedRow.due_at, FeedRow.id)
         .limit(limit)
@@ -140,9 +141,13 @@ def claim_due(
     ]
 
 
-def hand_back(session: Session, ids: Sequence[int], *, now: datetime) -> None:
-    """Give claimed feeds back unpolled, due at once. The caller commits."""
-    session.execute(update(FeedRow).where(FeedRow.id.in_(ids)).values(due_at=now, claimed_by=None))
+def hand_back(session: Session, ids: Sequence[int], *, worker: str, now: datetime) -> None:
+    """Give back unpolled, due at once, those of *ids* that *worker* still holds.
+
+    The caller commits.
+    """
+    mine = update(FeedRow).where(FeedRow.id.in_(ids), FeedRow.claimed_by == worker)
+    session.execute(mine.values(due_at=now, claimed_by=None))
 
 
 def settle(session: Session, feed: FeedToPoll, poll: dict[str, Any], after: dict[str, Any]) -> None:
