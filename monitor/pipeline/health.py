@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.digest.slots import latest_slot
-from monitor.store import deliveries, digests, queries, workers
+from monitor.store import deliveries, digests, feeds, queries, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SILENCE = timedelta(minutes=1)  # a running service beats every ten seconds
 OVERDUE = timedelta(minutes=10)  # for a digest or a delivery that nobody takes up
-
+UNPOLLED = timedelta(minutes=30)  # for a feed: behind many slow ones it may have to wait
 REFUSED = timedelta(days=7)  # how long a refused delivery is a warning
 
 
@@ -47,21 +47,21 @@ def check(sessions: Sessions, clock: Clock, subscriptions: Sequence[Subscription
             *_silence(session, now),
             *_overdue_digests(session, now, subscriptions),
             *_overdue_deliveries(session, now),
+            *_overdue_feeds(session, now),
         ]
         warnings = [*_feeds(session), *_failed_deliveries(session, now)]
     return Health(tuple(reasons), tuple(warnings))
 
 
 def _silence(session: Session, now: datetime) -> list[str]:
-    beat_at = workers.last_beat(session)
-    if beat_at is None:
-        stopped_at = workers.last_stop(session)
-        if stopped_at is None:
-            return ["no service has run on this database"]
+    beat_at, stopped_at = workers.last_beat(session), workers.last_stop(session)
+    if beat_at is not None and now - beat_at <= SILENCE:
+        return []
+    if stopped_at is not None and (beat_at is None or beat_at < stopped_at):
         return [f"the service was stopped at {stopped_at:%Y-%m-%d %H:%M:%S} UTC"]
-    if now - beat_at > SILENCE:
-        return [f"no sign of life since {beat_at:%Y-%m-%d %H:%M:%S} UTC"]
-    return []
+    if beat_at is None:
+        return ["no service has run on this database"]
+    return [f"no sign of life since {beat_at:%Y-%m-%d %H:%M:%S} UTC"]
 
 
 def _overdue_digests(
@@ -78,6 +78,15 @@ def _overdue_digests(
 def _overdue_deliveries(session: Session, now: datetime) -> list[str]:
     if deliveries.any_due(session, now=now - OVERDUE):
         return ["a delivery is due and nobody takes it up"]
+    return []
+
+
+def _overdue_feeds(session: Session, now: datetime) -> list[str]:
+    started_at = workers.last_start(session)
+    if started_at is None or now - started_at < UNPOLLED:
+        return []  # after a pause all feeds are due, and their turn comes
+    if feeds.any_due(session, now=now - UNPOLLED):
+        return ["a feed is due and nobody polls it"]
     return []
 
 

@@ -44,6 +44,12 @@ def last_beat(session: Session) -> datetime | None:
     return session.scalar(select(last).where(WorkerRow.stopped_at.is_(None)))
 
 
+def last_start(session: Session) -> datetime | None:
+    """Return when a worker last started that has not stopped on purpose."""
+    last = func.max(WorkerRow.started_at, type_=WorkerRow.beat_at.type)
+    return session.scalar(select(last).where(WorkerRow.stopped_at.is_(None)))
+
+
 def last_stop(session: Session) -> datetime | None:
     """Return when a worker last stopped on purpose."""
     return session.scalar(select(func.max(WorkerRow.stopped_at, type_=WorkerRow.beat_at.type)))
