@@ -12,6 +12,8 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from monitor.errors import ConfigError, MonitorError
@@ -83,6 +85,7 @@ def config_path(args: argparse.Namespace) -> str:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and end the process with its exit code."""
+    _open_streams()
     args = parser().parse_args(argv)
     try:
         code = args.work(args)
@@ -95,8 +98,29 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code = 1
     except BrokenPipeError:
         # The reader of our output has left, as `head` does: that is no failure of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 0
+    except OSError as error:
+        _drop_output()
+        print(f"monitor: {error}", file=sys.stderr)
+        code = 1
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Let output be written whatever the shell gave us: nothing at all, or a charset with gaps."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _nowhere() -> TextIOWrapper:
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _drop_output() -> None:
+    """Let nothing more be written to stdout, not even what is left at the very end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
@@ -18,6 +20,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    # Until the service stands there is nothing to finish or hand back: a stop is just the end. As
+    # a container's first process we would not even be stopped without a handler of our own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     from monitor.app import App
     from monitor.worker import serve
 

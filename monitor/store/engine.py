@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from monitor.errors import StoreError
@@ -76,7 +76,10 @@ def usable(url: str) -> Iterator[None]:
     """Turn a database that cannot be reached into a StoreError that says which and why."""
     try:
         yield
-    except OperationalError as error:
+    except DatabaseError as error:
+        # A file that is damaged, or no database, has no kind of its own; the other kinds are ours.
+        if type(error) not in {OperationalError, DatabaseError}:
+            raise
         shown = make_url(url).render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0]
         raise StoreError(f"database {shown} cannot be used: {reason}") from error
