@@ -24,7 +24,7 @@ def reasons(sessions, clock):
 
 
 def test_a_feed_that_nobody_polls(sessions, clock):
-    """A service that beats but no longer polls is not healthy; one that just started may be late."""
+    """A service that beats but polls no more is not healthy; one just started may be late."""
     with sessions.begin() as session:
         feeds.sync(session, [Feed("a", "https://a.example/", "a")], now=clock.now() - 9 * UNPOLLED)
     start(sessions, clock)
