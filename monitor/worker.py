@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,7 @@ from monitor.store import feeds, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from monitor.app import App
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
+LAST_S = 8.5  # after a stop, when something still holds us up: a database another process locked
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
 log = structlog.get_logger()
@@ -78,15 +81,31 @@ def _serve_until(app: App, stop: threading.Event) -> None:
     scheduler = _scheduler(app, stop)
     scheduler.start()
     stop.wait()
-    app.cut_polling()
-    cut = threading.Timer(GRACE_S, app.cut_delivery)
-    cut.daemon = True
-    cut.start()
-    scheduler.shutdown(wait=True)
-    cut.cancel()
-    with app.sessions.begin() as session:
-        workers.stopped(session, name, now=app.clock.now())
+    with _after(LAST_S, _leave):
+        app.cut_polling()
+        with _after(GRACE_S, app.cut_delivery):
+            scheduler.shutdown(wait=True)
+        with app.sessions.begin() as session:
+            workers.stopped(session, name, now=app.clock.now())
     log.info("stopped", worker=name)
+
+
+@contextmanager
+def _after(seconds: float, act: Callable[[], None]) -> Iterator[None]:
+    """Do *act* if what is inside takes longer than *seconds*."""
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _leave() -> None:
+    """End the process as it is. What it had claimed is taken over, as after a power cut."""
+    log.warning("stop cut short", after_s=LAST_S)
+    os._exit(0)
 
 
 def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:

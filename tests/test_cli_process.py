@@ -83,3 +83,21 @@ def test_what_is_no_database(tmp_path, command):
     assert done.returncode == 1
     assert "cannot be used: file is not a database" in said
     assert "Traceback" not in said
+
+
+def test_a_stop_while_another_holds_the_database(tmp_path):
+    """A service that cannot write down that it stops still ends within ten seconds, with 0."""
+    (tmp_path / "config.yaml").write_text("feeds: []\n", encoding="utf-8")
+    command = [sys.executable, "-m", "monitor", "run"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as service:
+        try:
+            while b'"started"' not in service.stderr.readline():
+                assert service.poll() is None
+            database = tmp_path / "monitor.db"
+            with closing(sqlite3.connect(database, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                service.send_signal(signal.SIGTERM)
+                assert service.wait(10) == 0
+            assert b"stop cut short" in service.stderr.read()
+        finally:
+            service.kill()
