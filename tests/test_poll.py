@@ -247,6 +247,16 @@ def test_death_while_fetching_hands_the_rest_back(sessions, clock, web, step):
     assert feed_row(sessions, "a").due_at == clock.now()
 
 
+def test_a_sum_beyond_all_money(sessions, clock, web, step):
+    """A sum no database column holds costs neither its hit nor the feed's other articles."""
+    configure(sessions, clock, "news")
+    web.put("news", rss("Alibaba fined $999999999999999 trillion in antitrust probe", "Rain"))
+    assert step.poll_due().new_articles == 2
+    with sessions.begin() as session:
+        amounts = session.execute(select(HitRow.amount, HitRow.amount_text)).all()
+    assert amounts == [(None, "$999999999999999 trillion")]
+
+
 def test_one_round_ends(sessions, clock, step):
     """A round over what was due when it began does not begin again with what has come due since."""
 

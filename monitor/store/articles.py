@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from monitor.model import Entry, FeedToPoll, Match
 
 _T = TypeVar("_T")
+MOST_MONEY = 10**21  # what the column `amount` holds with room to spare; more is a hoax or a slip
 AT_ONCE = 500  # values in one IN list: well under every database's limit
 
 
@@ -169,10 +170,11 @@ def _revise(
         if verdict.article is not None:
             chosen.setdefault(verdict.article.id, index)
     revised = {}
-    for article_id, index in chosen.items():
+    for article_id, index in sorted(chosen.items()):  # in one order: no deadlock with another
         if not verdicts[index].revised:
             continue
-        old = session.get_one(ArticleRow, article_id)
+        # Locked, so that two workers who revise one article at once number their revisions apart.
+        old = session.get_one(ArticleRow, article_id, with_for_update=True)
         entry = batch.entries[index]
         if (old.title, old.summary) != (entry.title, entry.summary):
             past = {"article_id": old.id, "number": old.revision, "replaced_at": batch.now}
@@ -244,7 +246,7 @@ def _hit(batch: Batch, article_id: int, revision: int, match: Match) -> dict[str
         "score": match.score,
         "stage": match.stage,
         "regulator": match.regulator,
-        "amount": float(amount.value) if amount else None,
+        "amount": float(amount.value) if amount and amount.value < MOST_MONEY else None,
         "currency": amount.currency if amount else None,
         "amount_text": amount.text if amount else None,
         "sentence": match.sentence,
