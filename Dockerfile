@@ -8,11 +8,11 @@ WORKDIR /src
 # pip lives in a place of its own, so that the environment that is shipped has none.
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/monitor
 COPY requirements.lock requirements-build.lock ./
-RUN /opt/build/bin/pip install --quiet --require-hashes --requirement requirements-build.lock \
- && /opt/build/bin/pip --python /opt/monitor/bin/python install --quiet --require-hashes --requirement requirements.lock
+RUN /opt/build/bin/pip install -qq --require-hashes --requirement requirements-build.lock \
+ && /opt/build/bin/pip --python /opt/monitor/bin/python install -qq --require-hashes --requirement requirements.lock
 COPY . ./
-RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /src/dist . \
- && /opt/build/bin/pip --python /opt/monitor/bin/python install --quiet --no-deps --no-index /src/dist/*.whl
+RUN /opt/build/bin/pip wheel -qq --no-deps --no-build-isolation --no-index --wheel-dir /src/dist . \
+ && /opt/build/bin/pip --python /opt/monitor/bin/python install -qq --no-deps --no-index /src/dist/*.whl
 
 FROM ${BASE}
 ARG VERSION=dev
@@ -22,8 +22,8 @@ LABEL org.opencontainers.image.title="Regulatory Monitor" \
       org.opencontainers.image.version="${VERSION}"
 # The base ships the standard library without bytecode, and a read-only root could never keep any:
 # compiled here once, every start and every health check takes a third less time.
-RUN groupadd --system --gid 10001 monitor \
- && useradd --system --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin monitor \
+RUN groupadd --gid 10001 monitor \
+ && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin monitor \
  && install --directory --owner=10001 --group=10001 --mode=0750 /data \
  && rm -rf /usr/local/lib/python3.*/site-packages/pip* /usr/local/bin/pip* \
  && python -m compileall -q -x '/(test|tests|idlelib|tkinter|turtledemo|ensurepip|pydoc_data|(site|dist)-packages)/' \

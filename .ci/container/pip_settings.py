@@ -44,7 +44,8 @@ def main() -> None:
     found = settings()
     lines = [f"{name} = {value}\n" for name, value in found.items()]
     Path(sys.argv[1]).write_text("".join(["[global]\n", *lines]), encoding="utf-8")
-    print("\n".join(local_paths(found)))
+    for path in local_paths(found):
+        print(path)
 
 
 if __name__ == "__main__":
