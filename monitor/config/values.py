@@ -177,6 +177,9 @@ def read_database(value: object) -> str:
     if scheme in {"postgres", "postgresql"} and separator:
         raise ValueError("must start with postgresql+psycopg:// instead")
     if scheme == "postgresql+psycopg" and separator and rest:
+        server = re.split("[/?]", rest, maxsplit=1)[0].rpartition("@")[2]
+        if not re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:[0-9]+)?", server):
+            raise ValueError("must have a number for a port, and %2F for a / in the password")
         return value
     if scheme != "sqlite" or not separator:
         raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
