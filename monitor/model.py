@@ -308,7 +308,8 @@ class DeliveryStatus(StrEnum):
 class DeliveryToMake:
     """A claimed delivery; *attempt* is the fence against a worker whose lease ran out.
 
-    *resumed* says that an earlier attempt may have been taken by the server.
+    *resumed* says that an earlier attempt may have been taken by the server; *doubts* counts the
+    attempts that were handed over whole and never answered.
     """
 
     id: int
@@ -319,6 +320,7 @@ class DeliveryToMake:
     composed_at: datetime
     rendered: Rendered
     resumed: bool = False
+    doubts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

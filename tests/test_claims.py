@@ -111,7 +111,7 @@ def deliverable(sessions, clock):
         "text": "t",
         "html": "h",
     }
-    row = {"digest_id": 1, "status": "waiting", "attempts": 0, "due_at": clock.now()}
+    row = {"digest_id": 1, "status": "waiting", "attempts": 0, "doubts": 0, "due_at": clock.now()}
     with sessions.begin() as session:
         session.execute(insert(DigestRow), [digest])
         people = [

@@ -49,6 +49,7 @@ def _two_deliveries(sessions, clock):
             "message_id": f"<{recipient}>",
             "status": "waiting",
             "attempts": 0,
+            "doubts": 0,
             "due_at": clock.now(),
         }
         for recipient in ("a@x.example", "b@x.example")
@@ -124,6 +125,17 @@ def test_a_hand_over_within_its_lease_is_not_taken_by_another(sessions, clock):
 
     sent = [mail.recipient for mail in slow.mails + other.mails]
     assert sorted(sent) == ["a@x.example", "b@x.example"]
+
+
+def test_an_unanswered_mail_is_resent_once(sessions, mailbox, clock):
+    """A server that never answers gets a mail twice, not every hour; the delivery stays unsure."""
+    mailbox.then["a@x.example"] = MailUnsure("no answer")
+    for _ in range(30):
+        deliver_due(sessions, mailbox, clock)
+        clock.at += timedelta(hours=1)
+
+    assert [mail.recipient for mail in mailbox.mails].count("a@x.example") == 2
+    assert states(sessions) == {"a@x.example": "unsure", "b@x.example": "sent"}
 
 
 def test_a_deferral_is_never_given_up():

@@ -165,6 +165,7 @@ def upgrade() -> None:
     sa.Column('message_id', sa.Text(), nullable=False),
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('attempts', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('doubts', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('due_at', Instant(), nullable=True),
     sa.Column('claimed_by', sa.Text(), nullable=True),
     sa.Column('sent_at', Instant(), nullable=True),

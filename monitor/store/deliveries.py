@@ -21,7 +21,7 @@ def claim_due(
     """Take the longest overdue delivery for *worker*, if any. The lease: `feeds.claim_due`.
 
     A claim that finds "handing_over" succeeds a worker that died in the middle: whether the mail
-    was taken, nobody can know. Its status becomes "unsure" first, so `resumed` is True.
+    was taken, nobody can know, so `resumed` is True.
     """
     due = (
         select(DeliveryRow.id)
@@ -49,6 +49,7 @@ def claim_due(
         composed_at=digest.composed_at,
         rendered=Rendered(digest.subject, digest.text, digest.html),
         resumed=resumed,
+        doubts=row.doubts,
     )
 
 
@@ -60,9 +61,11 @@ def settle(
     now: datetime,
     due_at: datetime | None,
     error: str | None,
+    doubts: int = 0,
 ) -> bool:
     """Record how an attempt ended; with *due_at* None nothing more is tried.
 
+    *doubts* is how many attempts, this one included, were never answered.
     Does nothing, and returns False, if the lease ran out and another worker has taken the
     delivery since. The caller commits.
     """
@@ -73,6 +76,7 @@ def settle(
             status=status,
             due_at=due_at,
             claimed_by=None,
+            doubts=doubts,
             last_error=error,
             sent_at=now if status is DeliveryStatus.SENT else None,
         )
@@ -90,10 +94,12 @@ def any_due(session: Session, *, now: datetime) -> bool:
 def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, str | None]]:
     """Return recipient, status, attempts and last error of every delivery that is not well.
 
-    That is one which is still tried after an error, or was refused for a digest made after *since*.
+    That is one which is still tried after an error, or which ended refused or unsure for a digest
+    made after *since*.
     """
     tried = DeliveryRow.due_at.is_not(None) & DeliveryRow.last_error.is_not(None)
-    refused = (DeliveryRow.status == DeliveryStatus.REFUSED) & (DigestRow.composed_at > since)
+    ended = DeliveryRow.status.in_([DeliveryStatus.REFUSED, DeliveryStatus.UNSURE])
+    refused = ended & (DigestRow.composed_at > since)
     query = (
         select(
             DeliveryRow.recipient, DeliveryRow.status, DeliveryRow.attempts, DeliveryRow.last_error

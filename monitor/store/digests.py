@@ -160,6 +160,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
             "message_id": message_id,
             "status": "waiting",
             "attempts": 0,
+            "doubts": 0,
             "due_at": edition.composed_at,
         }
         for recipient, message_id in edition.message_ids.items()

@@ -229,7 +229,10 @@ class DigestItemRow(Base):
 
 
 class DeliveryRow(Base):
-    """One digest to one recipient. `due_at` is null when nothing more is to be done."""
+    """One digest to one recipient. `due_at` is null when nothing more is to be done.
+
+    `doubts` counts the attempts that were handed over whole and never answered.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (UniqueConstraint("digest_id", "recipient"),)
@@ -240,6 +243,7 @@ class DeliveryRow(Base):
     message_id: Mapped[str] = mapped_column(unique=True)
     status: Mapped[str] = mapped_column(default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)
+    doubts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None] = mapped_column(index=True)
     claimed_by: Mapped[str | None]
     sent_at: Mapped[datetime | None]
