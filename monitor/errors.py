@@ -2,7 +2,8 @@
 
     MonitorError
     ├── ConfigError        an operator's mistake: stops the start, exit code 2
-    ├── InputError         a line, file or option a command cannot use
+    ├── InputError         a line or file a command cannot use
+    ├── UsageError         a name or option that does not exist: exit code 2
     ├── StoreError         the database cannot be used as it is
     ├── FetchError         a feed's address gave no usable answer
     │   ├── AddressRefused     it leads to an address we do not go to
@@ -54,6 +55,10 @@ class ConfigError(MonitorError):
 
 class InputError(MonitorError):
     """What a command was given cannot be used; the message names the file and line."""
+
+
+class UsageError(MonitorError):
+    """A command was given a name that is not in the configuration; the message says which are."""
 
 
 class StoreError(MonitorError):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import OperationalError
 
 from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.group import group_new
@@ -134,6 +135,9 @@ def _guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         try:
             work()
+        except OperationalError as error:
+            # A full disk or a locked database: it says enough in a line, at every tick it lasts.
+            log.error("tick failed", step=step, error=str(error.orig))  # noqa: TRY400
         except Exception:
             # The next tick tries again; what was claimed comes due again by its lease.
             log.exception("tick failed", step=step)

@@ -99,6 +99,21 @@ def test_a_new_address_forgets_the_old_validators(sessions, clock):
     assert (moved.url, moved.etag) == ("https://new.example/feed", None)
 
 
+def test_a_late_poll_leaves_a_moved_feed_alone(sessions, clock):
+    """The validators of a former address are not written onto the new one."""
+    configure(sessions, clock, "a")
+    [feed] = claim(sessions, clock)
+    with sessions.begin() as session:
+        feeds.sync(session, [Feed("a", "https://new.example/feed", "a")], now=clock.now())
+    with sessions.begin() as session:
+        ledger = {"at": clock.now(), "outcome": "stored"}
+        later = clock.now() + timedelta(hours=1)
+        feeds.settle(session, feed, ledger, {"etag": '"old"', "due_at": later})
+
+    [moved] = claim(sessions, clock)
+    assert (moved.url, moved.etag) == ("https://new.example/feed", None)
+
+
 def deliverable(sessions, clock):
     digest = {
         "id": 1,

@@ -85,7 +85,7 @@ def test_poll_one_feed(folder):
     """Only the named feed is polled, and an unknown name is an error that says so."""
     report = json.loads(run(folder, "poll", "--feed", "wire", "--json").stdout)
     assert report["feeds"] == 1
-    assert "nowhere" in run(folder, "poll", "--feed", "nowhere", code=1).stderr
+    assert "nowhere" in run(folder, "poll", "--feed", "nowhere", code=2).stderr
 
 
 def test_hits_in_every_format(polled):
@@ -168,7 +168,7 @@ def test_a_preview_writes_nothing(polled):
 
 def test_digest_names_unknown_subscriptions(polled):
     """A name that is not in the configuration is answered with those that are."""
-    assert "desk" in run(polled, "digest", "--subscription", "nobody", code=1).stderr
+    assert "desk" in run(polled, "digest", "--subscription", "nobody", code=2).stderr
 
 
 def test_database_commands(folder):
@@ -187,6 +187,7 @@ def test_wrong_usage(folder, tmp_path):
         run(folder, "hits", "--limit", limit, code=2)
     run(folder, "digest", "--send", "--preview", "-", code=2)
     run(folder, "nonsense", code=2)
+    assert "not valid text" in run(folder, "hits", "--search", b"\xff", code=2).stderr
     missing = run(tmp_path / "..", "hits", "--config", "nowhere.yaml", code=2)
     assert "nowhere.yaml" in missing.stderr
 

@@ -16,7 +16,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import ConfigError, MonitorError, UsageError
 from monitor.resources import version
 
 if TYPE_CHECKING:
@@ -86,12 +86,20 @@ def config_path(args: argparse.Namespace) -> str:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and end the process with its exit code."""
     _open_streams()
-    args = parser().parse_args(argv)
+    commands = parser()
+    given = sys.argv[1:] if argv is None else argv
+    for argument in given:
+        if argument != argument.encode(errors="ignore").decode():
+            commands.error(f"not valid text: {argument!a}")
+    args = commands.parse_args(given)
     try:
         code = args.work(args)
         sys.stdout.flush()
     except ConfigError as error:
         print(error, file=sys.stderr)
+        code = 2
+    except UsageError as error:
+        print(f"monitor: {error}", file=sys.stderr)
         code = 2
     except MonitorError as error:
         print(f"monitor: {error}", file=sys.stderr)

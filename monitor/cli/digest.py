@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
-from monitor.errors import InputError, StoreError
+from monitor.errors import MonitorError, StoreError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +57,7 @@ def _write(path: Path, html: str) -> None:
     try:
         path.write_text(html, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
+        raise MonitorError(f"{path} cannot be written: {error.strerror}") from error
     print(path)
 
 
@@ -68,12 +68,12 @@ def _choose(
     if name is not None:
         chosen = [subscription for subscription in subscriptions if subscription.name == name]
         if not chosen:
-            raise InputError(f"no subscription is called {name!r}; there are: {known or 'none'}")
+            raise UsageError(f"no subscription is called {name!r}; there are: {known or 'none'}")
         return chosen
     if not subscriptions:
-        raise InputError("the configuration has no subscriptions")
+        raise UsageError("the configuration has no subscriptions")
     if len(subscriptions) > 1 and not several:
-        raise InputError(f"say which with --subscription: {known}")
+        raise UsageError(f"say which with --subscription: {known}")
     return subscriptions
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
-from monitor.errors import InputError
+from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -58,4 +58,4 @@ def _make_due(app: App, args: argparse.Namespace) -> None:
         due = feeds.make_due(session, args.feed, now=app.clock.now())
     unknown = sorted(set(args.feed or ()) - set(due))
     if unknown:
-        raise InputError(f"no such feed, or switched off: {', '.join(unknown)}")
+        raise UsageError(f"no such feed, or switched off: {', '.join(unknown)}")

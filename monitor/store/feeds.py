@@ -153,10 +153,12 @@ def hand_back(session: Session, ids: Sequence[int], *, worker: str, now: datetim
 def settle(session: Session, feed: FeedToPoll, poll: dict[str, Any], after: dict[str, Any]) -> None:
     """Write a poll's line in the ledger and the feed's state after it.
 
-    *poll* holds columns of `polls`, *after* columns of `feeds`. The caller commits.
+    *poll* holds columns of `polls`, *after* columns of `feeds`; a feed that was given another
+    address meanwhile is left as it is, since the validators are not its own. The caller commits.
     """
     session.execute(inserting(session, PollRow), {"feed_id": feed.id, **poll})
-    session.execute(update(FeedRow).where(FeedRow.id == feed.id).values(claimed_by=None, **after))
+    same = (FeedRow.id == feed.id, FeedRow.url == feed.url)
+    session.execute(update(FeedRow).where(*same).values(claimed_by=None, **after))
 
 
 def any_due(session: Session, *, now: datetime) -> bool:
