@@ -23,6 +23,7 @@ from monitor.errors import FetchError, MonitorError, ParseError, StoreError
 from monitor.feeds import health, manners
 from monitor.identity import identify, identity
 from monitor.model import Answer, Document, Entry, FeedState, FeedToPoll, Match, PollOutcome
+from monitor.pipeline.claims import Claims
 from monitor.store import articles, feeds
 from monitor.store.engine import reading
 from monitor.text import one_line
@@ -88,7 +89,7 @@ class PollStep:
         set, nothing more is claimed and what is under way is handed back.
         """
         totals = PollTotals()
-        claims = _Claims(self, stop, keys, due_by)
+        claims = Claims(self, stop, keys, due_by)
         try:
             with closing(self.fetcher.fetch_all(claims)) as answers:
                 bodies = self._settle_without_body(answers, claims, totals)
@@ -102,7 +103,7 @@ class PollStep:
     def _settle_without_body(
         self,
         answers: Iterator[tuple[FeedToPoll, Answer | FetchError]],
-        claims: _Claims,
+        claims: Claims,
         totals: PollTotals,
     ) -> Iterator[tuple[FeedToPoll, Answer]]:
         """Settle failures and unchanged feeds; yield those with something to read."""
@@ -254,53 +255,6 @@ class PollStep:
             retry_after=retry_after,
             jitter=self.chance.random(),
         )
-
-
-class _Claims:
-    """Claims due feeds as they are asked for, and knows which are still unsettled."""
-
-    def __init__(
-        self,
-        step: PollStep,
-        stop: Event | None,
-        keys: Sequence[str] | None,
-        due_by: datetime | None,
-    ) -> None:
-        self._step, self._stop, self._keys, self._due_by = step, stop, keys, due_by
-        self._held: set[int] = set()
-
-    @property
-    def stopping(self) -> bool:
-        return self._stop is not None and self._stop.is_set()
-
-    def __iter__(self) -> Iterator[FeedToPoll]:
-        step = self._step
-        while not self.stopping:
-            with step.sessions.begin() as session:
-                claimed = feeds.claim_due(
-                    session,
-                    now=step.clock.now(),
-                    lease=step.lease,
-                    limit=step.batch,
-                    worker=step.worker,
-                    keys=self._keys,
-                    due_by=self._due_by,
-                )
-            if not claimed:
-                return
-            self._held.update(feed.id for feed in claimed)
-            yield from claimed
-
-    def done(self, feed: FeedToPoll) -> None:
-        self._held.discard(feed.id)
-
-    def hand_back(self) -> None:
-        if self._held:
-            step = self._step
-            with step.sessions.begin() as session:
-                feeds.hand_back(
-                    session, sorted(self._held), worker=step.worker, now=step.clock.now()
-                )
 
 
 class _Matches:

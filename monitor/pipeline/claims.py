@@ -1,0 +1,70 @@
+"""Claims: the feeds a round of polling has taken, one batch after another.
+
+A feed is claimed when a connection is nearly free for it, never sooner: what waits under a lease
+keeps other workers away. Whatever is unsettled when a round ends is handed back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitor.store import feeds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from threading import Event
+
+    from monitor.model import FeedToPoll
+    from monitor.pipeline.poll import PollStep
+
+
+class Claims:
+    """Claims due feeds as they are asked for, and knows which are still unsettled."""
+
+    def __init__(
+        self,
+        step: PollStep,
+        stop: Event | None,
+        keys: Sequence[str] | None,
+        due_by: datetime | None,
+    ) -> None:
+        self._step, self._stop, self._keys, self._due_by = step, stop, keys, due_by
+        self._held: set[int] = set()
+
+    @property
+    def stopping(self) -> bool:
+        """Return whether nothing more is to be begun."""
+        return self._stop is not None and self._stop.is_set()
+
+    def __iter__(self) -> Iterator[FeedToPoll]:
+        """Yield due feeds, claimed a batch at a time, each batch in a short transaction."""
+        step = self._step
+        while not self.stopping:
+            with step.sessions.begin() as session:
+                claimed = feeds.claim_due(
+                    session,
+                    now=step.clock.now(),
+                    lease=step.lease,
+                    limit=step.batch,
+                    worker=step.worker,
+                    keys=self._keys,
+                    due_by=self._due_by,
+                )
+            if not claimed:
+                return
+            self._held.update(feed.id for feed in claimed)
+            yield from claimed
+
+    def done(self, feed: FeedToPoll) -> None:
+        """Note that *feed* is settled."""
+        self._held.discard(feed.id)
+
+    def hand_back(self) -> None:
+        """Give back what is still unsettled, due at once."""
+        if self._held:
+            step = self._step
+            with step.sessions.begin() as session:
+                feeds.hand_back(
+                    session, sorted(self._held), worker=step.worker, now=step.clock.now()
+                )
