@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from monitor.model import Answer, FeedToPoll
 
 SHOWN = ("feed_id", "state", "last_ok_at", "newest_article_at", "articles", "hits", "last_error")
-CHECKED = ("feed_id", "verdict", "entries", "newest", "reason", "url")
+CHECKED = ("feed_id", "verdict", "entries", "newest", "reason", "terms", "url")
+CHECKED_SHOWN = ("feed_id", "verdict", "entries", "newest", "terms", "reason")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,8 +65,10 @@ def _check(app: App, args: argparse.Namespace) -> int:
         for row in _judge_all(app, feeds):
             found.append(row)
             progress.advance(task)
+    terms = {feed.key: feed.terms for feed in app.config.model_feeds()}
+    found = [{**row, "terms": terms[row["feed_id"]]} for row in found]
     found.sort(key=lambda row: (row["verdict"] == "ok", row["feed_id"]))
-    show(found, CHECKED, chosen_format(args), shown=CHECKED)
+    show(found, CHECKED, chosen_format(args), shown=CHECKED_SHOWN)
     return 0 if all(row["verdict"] == "ok" for row in found) else 1
 
 

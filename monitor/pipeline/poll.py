@@ -135,7 +135,6 @@ class PollStep:
             "due_at": due_at,
             "state": state,
             "failures": failures,
-            "last_polled_at": now,
             "last_error": str(error),
         }
         with self.sessions.begin() as session:
@@ -240,7 +239,6 @@ class PollStep:
             "due_at": self._next_due(feed, now, failures=0, retry_after=answer.retry_after),
             "state": FeedState.OK,
             "failures": 0,
-            "last_polled_at": now,
             "last_ok_at": now,
             "last_error": None,
         }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from monitor.model import Feed
 
-CONFIGURED = ("url", "name", "language", "company", "terms", "interval_s", "enabled")
+CONFIGURED = ("url", "name", "language", "company", "interval_s", "enabled")
 
 
 def sync(session: Session, feeds: Sequence[Feed], *, now: datetime) -> None:

@@ -64,14 +64,12 @@ class FeedRow(Base):
     name: Mapped[str]
     language: Mapped[str | None]
     company: Mapped[str | None]
-    terms: Mapped[str | None]
     interval_s: Mapped[int | None]
     enabled: Mapped[bool] = mapped_column(default=True)
     due_at: Mapped[datetime] = mapped_column(index=True)
     claimed_by: Mapped[str | None]
     state: Mapped[str] = mapped_column(default="probation")
     failures: Mapped[int] = mapped_column(default=0)
-    last_polled_at: Mapped[datetime | None]
     last_ok_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
     etag: Mapped[str | None]
