@@ -28,7 +28,6 @@ from monitor.store.engine import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
 
     from monitor.app import App
 
@@ -47,22 +46,48 @@ def serve(app: App) -> int:
     Raises ConfigError, StoreError or RenderError if it cannot start.
     """
     stop = threading.Event()
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
-        stop.set()
-
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
+    with _heeding_signals(stop):
         app.prepare()
         app.build()
         _serve_until(app, stop)
+    return 0
+
+
+@contextmanager
+def _heeding_signals(stop: threading.Event) -> Iterator[None]:
+    """Set *stop* on SIGTERM or SIGINT, whatever the main thread is doing.
+
+    Python runs a handler between two steps of the main thread. That is late while it waits inside
+    SQLite; and if the handler fails, as a log line does that is written within another, the signal
+    is lost. The wake-up descriptor has neither fault: it is written to at once, by the C handler.
+    """
+    source, sink = os.pipe()
+    os.set_blocking(sink, False)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    sink_before = signal.set_wakeup_fd(sink, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    watcher = threading.Thread(target=_watch, args=(source, stop), name="signals", daemon=True)
+    watcher.start()
+    try:
+        yield
     finally:
+        signal.set_wakeup_fd(sink_before)
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 0
+        os.close(sink)
+        watcher.join()
+        os.close(source)
+
+
+def _watch(source: int, stop: threading.Event) -> None:
+    """Heed the first signal; the last resort counts from there. Ends when the pipe is closed."""
+    while number := os.read(source, 1):
+        if not stop.is_set():
+            log.info("stopping", signal=signal.Signals(number[0]).name)
+            stop.set()
+            last = threading.Timer(LAST_S, _leave)
+            last.daemon = True
+            last.start()
 
 
 def _serve_until(app: App, stop: threading.Event) -> None:
@@ -82,25 +107,15 @@ def _serve_until(app: App, stop: threading.Event) -> None:
     scheduler = _scheduler(app, stop)
     scheduler.start()
     stop.wait()
-    with _after(LAST_S, _leave):
-        app.cut_polling()
-        with _after(GRACE_S, app.cut_delivery):
-            scheduler.shutdown(wait=True)
-        with app.sessions.begin() as session:
-            workers.stopped(session, name, now=app.clock.now())
+    app.cut_polling()
+    cut = threading.Timer(GRACE_S, app.cut_delivery)
+    cut.daemon = True
+    cut.start()
+    scheduler.shutdown(wait=True)
+    cut.cancel()
+    with app.sessions.begin() as session:
+        workers.stopped(session, name, now=app.clock.now())
     log.info("stopped", worker=name)
-
-
-@contextmanager
-def _after(seconds: float, act: Callable[[], None]) -> Iterator[None]:
-    """Do *act* if what is inside takes longer than *seconds*."""
-    timer = threading.Timer(seconds, act)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _leave() -> None:
