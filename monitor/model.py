@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from datetime import datetime, time, timedelta
+    from datetime import date, datetime, time, timedelta
     from decimal import Decimal
     from zoneinfo import ZoneInfo
 
@@ -131,6 +131,7 @@ class Role(StrEnum):
     STAGE = "stage"
     REGULATOR = "regulator"
     AMOUNT = "amount"
+    DATE = "date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,20 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class ScorePart:
+    """What one rule gave to a score: *rule* in words an analyst reads, *value* added or taken."""
+
+    rule: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A company and a topic met in one text; becomes a hit once stored.
 
-    *rejected* is None for a match that is reported, else the reason why not.
+    *rejected* is None for a match that is reported, else the reason why not. *possible* marks a
+    rejected match that a reader should still be offered. *score* is the sum of *parts*, held
+    between 0 and 1. *event_date* is the day the text gives for what happened.
     """
 
     company: str
@@ -170,6 +181,9 @@ class Match:
     regulator: str | None = None
     amounts: tuple[Amount, ...] = ()
     rejected: str | None = None
+    possible: bool = False
+    parts: tuple[ScorePart, ...] = ()
+    event_date: date | None = None
 
 
 # --- stories -----------------------------------------------------------------------------------
