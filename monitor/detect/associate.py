@@ -13,13 +13,14 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from monitor.detect.fields import sums
+from monitor.detect.facts import Facts, Met, distance
 from monitor.detect.places import Owner, Place, Text, judge
 from monitor.detect.terms import TermIndex
-from monitor.model import Amount, Evidence, Match, Role, Strength
+from monitor.model import Evidence, Match, Role, Strength
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from monitor.detect.lexicon import Lexicon
     from monitor.model import Company, Label, Term, Topic
@@ -54,7 +55,12 @@ class _Pair(NamedTuple):
 
     def order(self) -> tuple[float, int, int, int]:
         """Best first: by score, then by distance, then by place."""
-        return -self.score, _distance(self.company, self.topic), self.topic.field, self.topic.start
+        return (
+            -self.score,
+            0 if self.company is None else distance(self.company, self.topic),
+            self.topic.field,
+            self.topic.start,
+        )
 
 
 class Detector:
@@ -77,48 +83,52 @@ class Detector:
         self.index = TermIndex(self.terms)
         self.stages = {stage.key: stage for stage in lexicon.stages}
 
-    def find(self, title: str, summary: str, *, company: str | None = None) -> tuple[Match, ...]:
+    def find(
+        self,
+        title: str,
+        summary: str,
+        *,
+        company: str | None = None,
+        published: datetime | None = None,
+    ) -> tuple[Match, ...]:
         """Return one match for each company and topic found, in the order of the lexicon.
 
         Those not to be reported carry `rejected`. *title* and *summary* are plain text; spans
         count their code points. *company* is the key of a company every sentence is about, as in
-        a feed of one company's filings: its topics need not name it.
+        a feed of one company's filings: its topics need not name it. *published* is when the
+        text appeared: against it a day without a year, or a weekday, is read.
         """
         texts = (Text(0, "title", title, self.index), Text(1, "summary", summary, self.index))
         roles = {self.owners[found.term].role for text in texts for found in text.found}
         if Role.TOPIC not in roles or (Role.COMPANY not in roles and company is None):
             return ()
-        article = _Article(self, texts, company)
+        article = _Article(self, texts, company, published)
         pairs = (
             (one.key, two.key) for one in self.lexicon.companies for two in self.lexicon.topics
         )
         return tuple(match for pair in pairs if (match := article.match(*pair)) is not None)
 
 
-class _Facts(NamedTuple):
-    """What a sentence holds beside companies and topics."""
-
-    labels: list[tuple[Owner, Place]]
-    amounts: list[tuple[Evidence, Amount]]
-
-
 class _Article:
     """One article while its matches are worked out."""
 
-    def __init__(self, detector: Detector, texts: Sequence[Text], bound: str | None) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        texts: Sequence[Text],
+        bound: str | None,
+        published: datetime | None,
+    ) -> None:
         self.detector = detector
         self.texts = texts
         self.bound = bound
         self.places = judge(texts, detector.terms, detector.owners)
         self.names: dict[Sentence, list[Place]] = {}  # of all companies that count
-        self.labels: dict[Sentence, list[tuple[Owner, Place]]] = {}
-        self.facts: dict[Sentence, _Facts] = {}
+        self.facts = Facts(texts, self.places, detector.terms, detector.stages, published)
         for owner, places in self.places.items():
-            for place in _sound(places):
-                if owner.role is Role.COMPANY:
+            if owner.role is Role.COMPANY:
+                for place in _sound(places):
                     self.names.setdefault(place[:2], []).append(place)
-                elif owner.role is not Role.TOPIC:
-                    self.labels.setdefault(place[:2], []).append((owner, place))
 
     def match(self, company: str, topic: str) -> Match | None:
         """Return the match of a pair, reported or rejected; None if either is not there at all."""
@@ -150,15 +160,14 @@ class _Article:
 
     def _score(self, name: Place | None, word: Place, topic: str) -> float:
         terms = self.detector.terms
-        facts = self._facts(word[:2])
+        told = self.facts.of(topic, Met(name, word))
         score = MET + IN_TITLE * (word.field == 0)
-        score += NAMED * (bool(facts.amounts) + bool(_nearest(facts.labels, Role.REGULATOR, word)))
-        score += NAMED * bool(self._stage(facts, topic, word))
+        score += NAMED * (bool(told.amounts) + bool(told.regulator) + bool(told.stage))
         ambiguous = [it for it in (name, word) if it and _is_context(terms[it.term])]
         score += AMBIGUOUS * len(ambiguous)
         if name is not None:
-            distance = _distance(name, word)
-            score += CLOSE * (distance <= NEAR) + FAR * (distance > WIDE)
+            far = distance(name, word)
+            score += CLOSE * (far <= NEAR) + FAR * (far > WIDE)
             score += BETWEEN * self._is_between(name, word)
         return round(min(max(score, 0.0), 1.0), 2)
 
@@ -170,53 +179,22 @@ class _Article:
         chain = sorted([name, *others], key=lambda it: it.start)
         return any(not _LIST.fullmatch(text, one.end, two.start) for one, two in pairwise(chain))
 
-    def _facts(self, sentence: Sentence) -> _Facts:
-        if sentence not in self.facts:
-            text = self.texts[sentence[0]]
-            start, end = text.sentences.span(sentence[1])
-            amounts = []
-            for first, last, value, currency in sums(text.folded.text[start:end]):
-                term = f"amount.{currency.lower()}"
-                quote = text.evidence(Role.AMOUNT, start + first, start + last, term)
-                amounts.append((quote, Amount(value, currency, quote.text)))
-            self.facts[sentence] = _Facts(self.labels.get(sentence, []), amounts)
-        return self.facts[sentence]
-
-    def _stage(self, facts: _Facts, topic: str, word: Place) -> tuple[Owner, Place] | None:
-        """Return the gravest stage that may stand by *topic*, the nearest place of it."""
-        stages = self.detector.stages
-        fitting = [
-            (stages[owner.key].rank, owner)
-            for owner, _ in facts.labels
-            if owner.role is Role.STAGE and topic in (stages[owner.key].topics or (topic,))
-        ]
-        if not fitting:
-            return None
-        _, gravest = max(fitting)
-        return _nearest([it for it in facts.labels if it[0] == gravest], Role.STAGE, word)
-
     def _made(self, company: str, topic: str, pair: _Pair, problem: str | None) -> Match:
         text = self.texts[pair.topic.field]
-        facts = self._facts(pair.topic[:2])
-        stage = self._stage(facts, topic, pair.topic)
-        regulator = _nearest(facts.labels, Role.REGULATOR, pair.topic)
-        told = (
-            (Role.COMPANY, pair.company),
-            (Role.TOPIC, pair.topic),
-            (Role.STAGE, stage[1] if stage else None),
-            (Role.REGULATOR, regulator[1] if regulator else None),
-        )
-        quotes = [self._evidence(role, place) for role, place in told if place]
+        told = self.facts.of(topic, Met(pair.company, pair.topic))
+        both = ((Role.COMPANY, pair.company), (Role.TOPIC, pair.topic))
+        quotes = [self._evidence(role, place) for role, place in both if place]
         return Match(
             company=company,
             topic=topic,
             score=pair.score,
             sentence=text.sentence(pair.topic.sentence),
-            evidence=(*quotes, *(quote for quote, _ in facts.amounts)),
-            stage=stage[0].key if stage else None,
-            regulator=regulator[0].key if regulator else None,
-            amounts=tuple(amount for _, amount in facts.amounts),
+            evidence=(*quotes, *told.evidence),
+            stage=told.stage,
+            regulator=told.regulator,
+            amounts=told.amounts,
             rejected=problem,
+            event_date=told.event_date,
         )
 
     def _evidence(self, role: Role, place: Place) -> Evidence:
@@ -232,12 +210,6 @@ def _sound(places: Iterable[Place]) -> list[Place]:
     return [place for place in places if place.problem is None]
 
 
-def _distance(name: Place | None, word: Place) -> int:
-    if name is None:
-        return 0
-    return max(0, max(name.start, word.start) - min(name.end, word.end))
-
-
 def _closest(names: Iterable[Place], words: Iterable[Place]) -> Iterator[tuple[Place, Place]]:
     """Yield, for each sentence that holds both, the closest name and word, the first on a tie."""
     best: dict[Sentence, tuple[int, Place, Place]] = {}
@@ -247,15 +219,8 @@ def _closest(names: Iterable[Place], words: Iterable[Place]) -> Iterator[tuple[P
         if one[:2] != two[:2] or is_name == is_other_name:
             continue
         name, word = (one, two) if is_name else (two, one)
-        distance = _distance(name, word)
-        if one[:2] not in best or distance < best[one[:2]][0]:
-            best[one[:2]] = distance, name, word
+        far = distance(name, word)
+        if one[:2] not in best or far < best[one[:2]][0]:
+            best[one[:2]] = far, name, word
     for _, name, word in best.values():
         yield name, word
-
-
-def _nearest(
-    labels: list[tuple[Owner, Place]], role: Role, word: Place
-) -> tuple[Owner, Place] | None:
-    fitting = [it for it in labels if it[0].role is role]
-    return min(fitting, key=lambda it: (_distance(it[1], word), it[1].start), default=None)
