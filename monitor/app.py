@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from monitor import config as configuration
 from monitor import logs
 from monitor.resources import version
-from monitor.store import articles, digests, feeds, migrate, workers
+from monitor.store import digests, feeds, lexicons, migrate, workers
 from monitor.store.engine import Sessions, make_sessions, open_engine, usable
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class App:
             feeds.sync(session, self.config.model_feeds(), now=now)
             names = [subscription.name for subscription in self.subscriptions]
             digests.sync_subscriptions(session, names, now=now)
-            articles.keep_lexicon(
+            lexicons.keep(
                 session,
                 fingerprint=self.lexicon.fingerprint,
                 content=self.lexicon.canonical,

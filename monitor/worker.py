@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.group import group_new
+from monitor.pipeline.prune import prune
 from monitor.store import feeds, workers
 from monitor.store.engine import reading
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
+PRUNE_S = 3600  # how often what is kept for a time only is looked through
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 LAST_S = 8.5  # after a stop, when something still holds us up: a database another process locked
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
@@ -125,12 +127,13 @@ def _leave() -> None:
 
 
 def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(4)}, timezone="UTC")
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(5)}, timezone="UTC")
     jobs: dict[str, tuple[Callable[[], None], int]] = {
         "poll": (lambda: _poll(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
         "deliver": (lambda: _deliver(app, stop), TICK_S),
         "beat": (lambda: _beat(app), BEAT_S),
+        "prune": (lambda: _prune(app, stop), PRUNE_S),
     }
     for step, (work, seconds) in jobs.items():
         scheduler.add_job(
@@ -177,6 +180,11 @@ def _deliver(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
         lease = app.delivery_lease
         deliver_due(app.sessions, app.mailer, app.clock, stop, worker=app.worker, lease=lease)
+
+
+def _prune(app: App, stop: threading.Event) -> None:
+    if not stop.is_set():
+        prune(app.sessions, now=app.clock.now())
 
 
 def _beat(app: App) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from monitor.identity import clean_url, identity
 from monitor.model import Entry, Evidence, Feed, Match, Role
@@ -118,6 +118,24 @@ def test_a_hit_is_stored_once(sessions):
 
     assert (stored.revised, stored.hits) == (1, 1)
     assert count(sessions, HitRow) == 2
+
+
+def test_a_status_that_moves_on_is_one_more_hit(sessions):
+    """A register that changes a title under one address is told anew for each new stage."""
+    [feed] = claim(sessions, "a")
+    stages = ["filing", "filing", None, "withdrawal", "filing"]
+    found = []
+    for number, stage in enumerate(stages):
+        shown = entry("g1", "https://a.example/1", f"Acme IPO {number}")
+        stored = put(sessions, feed, [shown], lambda _, at=stage: [replace(match("ipo"), stage=at)])
+        found.append(stored.hits)
+
+    assert found == [1, 0, 0, 1, 0]
+    with sessions.begin() as session:
+        query = select(HitRow.stage, HitRow.revision).order_by(HitRow.id)
+        assert session.execute(query).all() == [("filing", 1), ("withdrawal", 4)]
+        shown = session.execute(text("SELECT title FROM v_hits ORDER BY hit_id")).scalars().all()
+    assert shown == ["Acme IPO 0", "Acme IPO 3"], "each keeps quoting the text it was found in"
 
 
 def test_a_rejected_match_is_no_hit(sessions):

@@ -18,7 +18,7 @@ from monitor.store.schema import SCHEMA, Base, SubscriptionRow
 
 VIEWS = {
     "v_hits": "hit_id found_at published_at company topic stage regulator amount currency score "
-    "verdict title url publisher language feed story_id sentence",
+    "verdict title url publisher language feed story_id sentence event_date",
     "v_stories": "story_id company topic stage headline first_seen last_seen sources hits "
     "regulator amount currency",
     "v_feeds": "feed_id url name state last_ok_at last_error newest_article_at articles hits",

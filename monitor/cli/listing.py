@@ -12,7 +12,7 @@ import csv
 import json
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import InputError
@@ -87,7 +87,7 @@ def show(
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a column holds

@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
+from monitor.detect.changes import changes
 from monitor.identity import (
     KnownArticle,
     article_key,
@@ -19,8 +20,9 @@ from monitor.identity import (
     generic_links,
     identify,
 )
-from monitor.store.schema import ArticleRow, HitRow, LexiconRow, RevisionRow, SightingRow
-from monitor.store.upsert import insert_new, inserting
+from monitor.store import hits, near_misses
+from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
+from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,11 +30,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from monitor.detect.changes import KnownHit
     from monitor.identity import Identity, Verdict
     from monitor.model import Entry, FeedToPoll, Match
 
 _T = TypeVar("_T")
-MOST_MONEY = 10**21  # what the column `amount` holds with room to spare; more is a hoax or a slip
 AT_ONCE = 500  # values in one IN list: well under every database's limit
 
 
@@ -109,13 +111,13 @@ def store(session: Session, batch: Batch) -> Stored:
     fresh = _insert_articles(session, batch, known, verdicts)
     revised = _revise(session, batch, verdicts)
     _see(session, batch, verdicts, fresh)
-    hits = _insert_hits(session, batch, {**fresh, **revised})
+    found = _settle_hits(session, batch, fresh, revised)
     matched = [batch.matches(index) for index in (*fresh, *revised)]
     return Stored(
         new=len(fresh),
         known=len(batch.entries) - len(fresh) - len(revised),
         revised=len(revised),
-        hits=hits,
+        hits=found,
         unmatched=sum(found is None for found in matched),
     )
 
@@ -222,41 +224,28 @@ def _see(
         )
 
 
-def _insert_hits(session: Session, batch: Batch, texts: dict[int, tuple[int, int]]) -> int:
-    """Insert the hits of new and revised texts; return how many there were not before."""
-    rows = [
-        _hit(batch, article_id, revision, match)
-        for index, (article_id, revision) in sorted(texts.items())
-        for match in batch.matches(index) or ()
-        if match.rejected is None
-    ]
-    if not rows:
-        return 0
-    insert = inserting(session, HitRow).on_conflict_do_nothing().returning(HitRow.id)
-    return len(session.scalars(insert, rows).all())
-
-
-def _hit(batch: Batch, article_id: int, revision: int, match: Match) -> dict[str, Any]:
-    amount = match.amounts[0] if match.amounts else None
-    return {
-        "article_id": article_id,
-        "revision": revision,
-        "company": match.company,
-        "topic": match.topic,
-        "score": match.score,
-        "stage": match.stage,
-        "regulator": match.regulator,
-        "amount": float(amount.value) if amount and amount.value < MOST_MONEY else None,
-        "currency": amount.currency if amount else None,
-        "amount_text": amount.text if amount else None,
-        "sentence": match.sentence,
-        "evidence": [asdict(quote) for quote in match.evidence],
-        "lexicon": batch.lexicon,
-        "found_at": batch.now,
-    }
-
-
-def keep_lexicon(session: Session, *, fingerprint: str, content: str, now: datetime) -> None:
-    """Keep *content* of a lexicon under its fingerprint, once. The caller commits."""
-    row = {"fingerprint": fingerprint, "content": content, "valid_from": now}
-    insert_new(session, LexiconRow, [row])
+def _settle_hits(
+    session: Session,
+    batch: Batch,
+    fresh: dict[int, tuple[int, int]],
+    revised: dict[int, tuple[int, int]],
+) -> int:
+    """Store the hits and near-misses of new and revised texts; return how many hits are new."""
+    new: list[dict[str, Any]] = []
+    near: list[dict[str, Any]] = []
+    matched_again: list[int] = []
+    for index, (article, revision) in sorted({**fresh, **revised}.items()):
+        matches = batch.matches(index)
+        if matches is None:
+            continue
+        had: list[KnownHit] = []
+        if index in revised:
+            matched_again.append(article)
+            had = hits.between(session, article, article).get(article, [])
+        at = hits.Finding(article, revision, batch.lexicon, batch.now)
+        found = changes({revision: matches}, revision, had)
+        hits.correct(session, found, lexicon=batch.lexicon, now=batch.now)
+        new += [hits.row(match, at) for match in found.found]
+        near += [near_misses.row(match, at) for match in found.near]
+    near_misses.replace(session, matched_again, near)
+    return hits.insert(session, new)

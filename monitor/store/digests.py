@@ -69,7 +69,7 @@ def is_open(session: Session, subscription: str, slot: datetime) -> bool:
 def unreported(session: Session, subscription: Subscription, *, now: datetime) -> list[ReportedHit]:
     """Return the grouped hits that *subscription* wants and was not told of, oldest first.
 
-    A subscription that was never seen before starts now.
+    A subscription that was never seen before starts now. Quiet and withdrawn hits are left out.
     """
     reported = exists().where(
         DigestItemRow.subscription == subscription.name, DigestItemRow.hit_id == HitRow.id
@@ -79,6 +79,7 @@ def unreported(session: Session, subscription: Subscription, *, now: datetime) -
     query = (
         hits_with_articles()
         .where(HitRow.found_at >= started_at - LOOKBACK, HitRow.story_id.is_not(None), ~reported)
+        .where(HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
         .where(*_wanted(subscription))
         .order_by(HitRow.id)
     )

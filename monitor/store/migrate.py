@@ -2,10 +2,13 @@
 
 * `SCHEMA` in `schema.py` names the newest migration; reading it costs no import of Alembic.
 * An upgrade is one transaction; two processes that start at once do it one after the other.
+* SQLite changes a table by making it anew. References between tables rest meanwhile, and are all
+  checked before the commit, as https://www.sqlite.org/lang_altertable.html (section 7) wants it.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
@@ -17,6 +20,8 @@ from monitor.store.engine import lock
 from monitor.store.schema import SCHEMA
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
@@ -61,11 +66,39 @@ def upgrade(engine: Engine) -> str | None:
         require(engine)
     from alembic import command
 
-    with engine.begin() as connection:
+    with migrating(engine) as connection:
         with Session(connection) as session:
             lock(session, "upgrade")
         command.upgrade(alembic_config(connection), "head")
     return found
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in a transaction in which tables may be made anew; commit at the end.
+
+    Raises StoreError, and changes nothing, if a row would refer to nothing.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name != "sqlite":
+            with connection.begin():
+                yield connection
+            return
+        # The pragma does nothing inside a transaction, and SQLAlchemy's connection begins one.
+        raw = connection.connection.cursor()
+        raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+                _require_references(connection)
+        finally:
+            raw.execute("PRAGMA foreign_keys=ON")
+            raw.close()
+
+
+def _require_references(connection: Connection) -> None:
+    for row in connection.execute(text("PRAGMA foreign_key_check")):
+        raise StoreError(f"table {row[0]}, row {row[1]}: would refer to nothing in {row[2]}")
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVarTuple
 from sqlalchemy import (
     ColumnClause,
     ColumnElement,
+    Date,
     Float,
     Integer,
     Select,
@@ -23,7 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import column as sql_column
 
-from monitor.model import Evidence, ReportedHit, Role
+from monitor.model import ReportedHit
+from monitor.store.hits import evidence_of
 from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow, StoryRow
 from monitor.store.types import Instant
 
@@ -84,9 +86,7 @@ def reported_hit(row: Row[Any]) -> ReportedHit:
         amount_text=hit.amount_text,
         score=hit.score,
         sentence=hit.sentence,
-        evidence=tuple(
-            Evidence(**{**quote, "role": Role(quote["role"])}) for quote in hit.evidence
-        ),
+        evidence=evidence_of(hit.evidence),
         found_at=hit.found_at,
         story_id=hit.story_id,
         headline=row.headline,
@@ -147,6 +147,7 @@ HITS = Listing(
         "feed": Text(),
         "story_id": Integer(),
         "sentence": Text(),
+        "event_date": Date(),
     },
     instant="found_at",
     searched=("title", "sentence"),
@@ -251,4 +252,5 @@ def _limits(
             of_hit.append(HitRow.score >= wanted.min_score)
     if of_hit:
         key = listing.hit_key
-        yield exists().where(getattr(HitRow, key) == columns[key], *of_hit)
+        live = HitRow.withdrawn_at.is_(None)
+        yield exists().where(getattr(HitRow, key) == columns[key], live, *of_hit)

@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -20,13 +21,14 @@ from sqlalchemy import (
     Numeric,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0001"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0002"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -38,6 +40,8 @@ NAMING = {  # so that a migration can name what it alters, on both databases
 
 
 UNGROUPED = text("story_id IS NULL")
+UNMATCHED = text("matched_with IS NULL")
+NO_PARTS = text("'[]'")
 
 
 class Base(DeclarativeBase):
@@ -46,6 +50,7 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         datetime: Instant(),
+        date: Date(),
         int: BigInteger().with_variant(Integer, "sqlite"),  # SQLite counts only INTEGER keys up
         str: Text(),
         dict[str, Any]: JSON(),
@@ -102,6 +107,9 @@ class ArticleRow(Base):
     """One published piece, in its present revision. `matched_with` is null if detection failed."""
 
     __tablename__ = "articles"
+    __table_args__ = (
+        Index("ix_articles_unmatched", "id", sqlite_where=UNMATCHED, postgresql_where=UNMATCHED),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
@@ -146,11 +154,14 @@ class SightingRow(Base):
 
 
 class HitRow(Base):
-    """A company and a topic met in an article. `revision` is the text its evidence quotes."""
+    """A company and a topic met in an article. `revision` is the text its evidence quotes.
+
+    `withdrawn_at` is set while the rules no longer find it; a `quiet` hit is in no digest.
+    """
 
     __tablename__ = "hits"
     __table_args__ = (
-        UniqueConstraint("article_id", "company", "topic"),
+        UniqueConstraint("article_id", "company", "topic", "revision"),
         Index(None, "company", "topic", "found_at"),
         Index("ix_hits_ungrouped", "id", sqlite_where=UNGROUPED, postgresql_where=UNGROUPED),
     )
@@ -166,11 +177,39 @@ class HitRow(Base):
     amount: Mapped[float | None] = mapped_column(Numeric(24, 2, asdecimal=False))
     currency: Mapped[str | None]
     amount_text: Mapped[str | None]
+    event_date: Mapped[date | None]
     sentence: Mapped[str]
     evidence: Mapped[list[Any]]
+    parts: Mapped[list[Any]] = mapped_column(default=list, server_default=NO_PARTS)
     lexicon: Mapped[str]
     found_at: Mapped[datetime] = mapped_column(index=True)
+    quiet: Mapped[bool] = mapped_column(default=False, server_default=false())
+    withdrawn_at: Mapped[datetime | None]
     story_id: Mapped[int | None] = mapped_column(ForeignKey("stories.id"), index=True)
+
+
+class NearMissRow(Base):
+    """A company and a topic that stand in an article and were not reported, with the reason.
+
+    `possible` marks one that a reader should still be offered.
+    """
+
+    __tablename__ = "near_misses"
+    __table_args__ = (UniqueConstraint("article_id", "company", "topic"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("articles.id"))
+    revision: Mapped[int]
+    company: Mapped[str]
+    topic: Mapped[str]
+    score: Mapped[float]
+    reason: Mapped[str]
+    possible: Mapped[bool]
+    sentence: Mapped[str]
+    evidence: Mapped[list[Any]]
+    parts: Mapped[list[Any]]
+    lexicon: Mapped[str]
+    found_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class StoryRow(Base):

@@ -27,7 +27,8 @@ def ungrouped(session: Session, *, limit: int) -> list[HitToGroup]:
     at = func.coalesce(ArticleRow.published_at, ArticleRow.first_seen, type_=HitRow.found_at.type)
     columns = (HitRow.id, HitRow.company, HitRow.topic, HitRow.stage, hit_title(), at.label("at"))
     query = text_of_hit(select(*columns))
-    query = query.where(HitRow.story_id.is_(None)).order_by(HitRow.id).limit(limit)
+    query = query.where(HitRow.story_id.is_(None), HitRow.withdrawn_at.is_(None))
+    query = query.order_by(HitRow.id).limit(limit)
     return [HitToGroup(*row) for row in session.execute(query)]
 
 
@@ -46,7 +47,7 @@ def open_stories(
     found = (
         select(HitRow.story_id, ArticleRow.title)
         .join(ArticleRow, ArticleRow.id == HitRow.article_id)
-        .where(HitRow.story_id.in_([row.id for row in rows]))
+        .where(HitRow.story_id.in_([row.id for row in rows]), HitRow.withdrawn_at.is_(None))
         .order_by(HitRow.id.desc())
     )
     for story_id, title in session.execute(found):

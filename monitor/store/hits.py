@@ -1,0 +1,153 @@
+"""Hits in the store: the rows of new ones, what is stored, and what a new judgement changes.
+
+* The caller holds the article: its row is new in this transaction, or locked (`FOR UPDATE`).
+* Number, date of finding and story of a hit never change, whatever else does.
+* Nothing is deleted: a hit that is not found any more is marked as withdrawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select, update
+
+from monitor.detect.changes import KnownHit
+from monitor.model import Evidence, Role, ScorePart
+from monitor.store.schema import HitRow
+from monitor.store.upsert import inserting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from monitor.detect.changes import Changes
+    from monitor.model import Match
+
+MOST_MONEY: Final = 10**21  # what the column `amount` holds with room to spare; more is a slip
+
+_STORED: Final = (
+    HitRow.id,
+    HitRow.article_id,
+    HitRow.revision,
+    HitRow.company,
+    HitRow.topic,
+    HitRow.score,
+    HitRow.stage,
+    HitRow.regulator,
+    HitRow.amount_text,
+    HitRow.event_date,
+    HitRow.sentence,
+    HitRow.evidence,
+    HitRow.parts,
+    HitRow.lexicon,
+    HitRow.withdrawn_at,
+)
+
+
+def evidence_of(stored: Sequence[dict[str, Any]]) -> tuple[Evidence, ...]:
+    """Return stored quotes as values."""
+    return tuple(Evidence(**{**quote, "role": Role(quote["role"])}) for quote in stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where and when matches were found: in which text of which article, by which lexicon."""
+
+    article: int
+    revision: int
+    lexicon: str
+    now: datetime
+
+
+def row(match: Match, at: Finding, *, quiet: bool = False) -> dict[str, Any]:
+    """Return the row of a new hit."""
+    keys = {"article_id": at.article, "revision": at.revision}
+    pair = {"company": match.company, "topic": match.topic}
+    return {**keys, **pair, **_details(match, at.lexicon), "found_at": at.now, "quiet": quiet}
+
+
+def _details(match: Match, lexicon: str) -> dict[str, Any]:
+    amount = match.amounts[0] if match.amounts else None
+    return {
+        "score": match.score,
+        "stage": match.stage,
+        "regulator": match.regulator,
+        "amount": float(amount.value) if amount and amount.value < MOST_MONEY else None,
+        "currency": amount.currency if amount else None,
+        "amount_text": amount.text if amount else None,
+        "event_date": match.event_date,
+        "sentence": match.sentence,
+        "evidence": [asdict(quote) for quote in match.evidence],
+        "parts": [asdict(part) for part in match.parts],
+        "lexicon": lexicon,
+    }
+
+
+def insert(session: Session, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert the hits *rows*, but those that are there; return how many were not."""
+    if not rows:
+        return 0
+    statement = inserting(session, HitRow).on_conflict_do_nothing().returning(HitRow.id)
+    return len(session.scalars(statement, list(rows)).all())
+
+
+def between(session: Session, first: int, last: int) -> dict[int, list[KnownHit]]:
+    """Return by article the hits of the articles numbered *first* to *last*, oldest first.
+
+    Withdrawn ones are among them.
+    """
+    query = select(*_STORED).where(HitRow.article_id.between(first, last)).order_by(HitRow.id)
+    found: dict[int, list[KnownHit]] = {}
+    for stored in session.execute(query):
+        found.setdefault(stored.article_id, []).append(_known(stored))
+    return found
+
+
+def get(session: Session, number: int) -> KnownHit | None:
+    """Return the hit of that number, withdrawn or not."""
+    stored = session.execute(select(*_STORED).where(HitRow.id == number)).one_or_none()
+    return _known(stored) if stored else None
+
+
+def _known(stored: Any) -> KnownHit:  # noqa: ANN401 - a row of _STORED
+    return KnownHit(
+        id=stored.id,
+        article=stored.article_id,
+        revision=stored.revision,
+        company=stored.company,
+        topic=stored.topic,
+        score=stored.score,
+        stage=stored.stage,
+        regulator=stored.regulator,
+        amount=stored.amount_text,
+        event_date=stored.event_date,
+        sentence=stored.sentence,
+        evidence=evidence_of(stored.evidence),
+        parts=tuple(ScorePart(**part) for part in stored.parts),
+        lexicon=stored.lexicon,
+        withdrawn=stored.withdrawn_at is not None,
+    )
+
+
+def correct(session: Session, changes: Changes, *, lexicon: str, now: datetime) -> None:
+    """Write what became of an article's hits: details as they are found now, and withdrawals.
+
+    The caller commits.
+    """
+    differing = {hit.id for hit, _ in changes.corrected}
+    same = [hit.id for hit, _ in changes.kept if hit.id not in differing]
+    if same:  # found as they are under these rules too: those are what explains them now
+        session.execute(
+            update(HitRow)
+            .where(HitRow.id.in_(same), HitRow.lexicon != lexicon)
+            .values(lexicon=lexicon)
+        )
+    for hit, match in changes.corrected:
+        details = {**_details(match, lexicon), "withdrawn_at": None}
+        session.execute(update(HitRow).where(HitRow.id == hit.id).values(details))
+    gone = [hit.id for hit, _ in changes.lost]
+    if gone:
+        session.execute(update(HitRow).where(HitRow.id.in_(gone)).values(withdrawn_at=now))

@@ -1,0 +1,27 @@
+"""Lexicons in the store: each that made hits, in full, under its fingerprint, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from monitor.store.schema import LexiconRow
+from monitor.store.upsert import insert_new
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+def keep(session: Session, *, fingerprint: str, content: str, now: datetime) -> None:
+    """Keep *content* of a lexicon under its fingerprint, once. The caller commits."""
+    row = {"fingerprint": fingerprint, "content": content, "valid_from": now}
+    insert_new(session, LexiconRow, [row])
+
+
+def content(session: Session, fingerprint: str) -> str | None:
+    """Return the text of the lexicon of that fingerprint, None if it was never kept."""
+    query = select(LexiconRow.content).where(LexiconRow.fingerprint == fingerprint)
+    return session.scalar(query)

@@ -1,0 +1,107 @@
+"""Near-misses in the store: pairs found and not reported, so that a miss can be explained.
+
+* There is at most one for a pair in an article, of its present text; it goes when the pair
+  becomes a hit.
+* They are kept for KEPT; whoever prunes deletes a batch at a time, so that no writer waits long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import delete, select
+
+from monitor.store.hits import evidence_of
+from monitor.store.schema import NearMissRow
+from monitor.store.upsert import inserting
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from monitor.model import Evidence, Match
+    from monitor.store.hits import Finding
+
+KEPT: Final = timedelta(days=30)
+_KEY: Final = ("article_id", "company", "topic")
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A near-miss as it is stored."""
+
+    company: str
+    topic: str
+    score: float
+    reason: str
+    possible: bool
+    sentence: str
+    evidence: tuple[Evidence, ...]
+    found_at: datetime
+
+
+def row(match: Match, at: Finding) -> dict[str, Any]:
+    """Return the row of a rejected match."""
+    return {
+        "article_id": at.article,
+        "revision": at.revision,
+        "company": match.company,
+        "topic": match.topic,
+        "score": match.score,
+        "reason": match.rejected or "",
+        "possible": match.possible,
+        "sentence": match.sentence,
+        "evidence": [asdict(quote) for quote in match.evidence],
+        "parts": [asdict(part) for part in match.parts],
+        "lexicon": at.lexicon,
+        "found_at": at.now,
+    }
+
+
+def replace(session: Session, articles: Collection[int], rows: Sequence[dict[str, Any]]) -> None:
+    """Store *rows*, and delete what else *articles* had; a pair found again keeps its date.
+
+    The caller holds the articles, and commits.
+    """
+    wanted = {tuple(row[name] for name in _KEY) for row in rows}
+    if articles:
+        had = select(NearMissRow.id, *(getattr(NearMissRow, name) for name in _KEY))
+        had = had.where(NearMissRow.article_id.in_(articles))
+        gone = [number for number, *key in session.execute(had) if tuple(key) not in wanted]
+        if gone:
+            session.execute(delete(NearMissRow).where(NearMissRow.id.in_(gone)))
+    if rows:
+        insert = inserting(session, NearMissRow)
+        kept = {*_KEY, "found_at"}
+        changed = {name: insert.excluded[name] for name in rows[0] if name not in kept}
+        session.execute(insert.on_conflict_do_update(index_elements=_KEY, set_=changed), list(rows))
+
+
+def of_article(session: Session, article: int) -> list[NearMiss]:
+    """Return the near-misses of an article."""
+    query = select(NearMissRow).where(NearMissRow.article_id == article).order_by(NearMissRow.id)
+    return [
+        NearMiss(
+            company=stored.company,
+            topic=stored.topic,
+            score=stored.score,
+            reason=stored.reason,
+            possible=stored.possible,
+            sentence=stored.sentence,
+            evidence=evidence_of(stored.evidence),
+            found_at=stored.found_at,
+        )
+        for stored in session.scalars(query)
+    ]
+
+
+def prune(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to *limit* near-misses found before that instant; return how many. Commit after."""
+    old = select(NearMissRow.id).where(NearMissRow.found_at < before)
+    old = old.order_by(NearMissRow.found_at).limit(limit)
+    deleted = delete(NearMissRow).where(NearMissRow.id.in_(old)).returning(NearMissRow.id)
+    return len(session.scalars(deleted).all())

@@ -1,0 +1,113 @@
+"""Migrations on databases that are in use: nothing that was stored is lost or changed."""
+
+import json
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from monitor.errors import StoreError
+from monitor.store.engine import open_engine
+from monitor.store.migrate import alembic_config, integrity, migrating, upgrade
+
+AT = "2026-11-23T08:00:00.000000Z"
+QUOTES = json.dumps([{"role": "company", "field": "title", "start": 0, "end": 4, "text": "Acme"}])
+# One row at least in each table that refers to another, as the first version stored them.
+ROWS = {
+    "feeds": f"(1, 'a', 'https://a.example/', 'A', true, '{AT}', 'ok', 0)",
+    "articles": f"(1, 'k', 1, 'Acme fined', '', '{AT}', 1, 'old')",
+    "stories": f"(1, 'acme', 'antitrust', 'Acme fined', '{AT}', '{AT}')",
+    "hits": f"(1, 1, 1, 'acme', 'antitrust', 0.75, 'Acme fined', '{QUOTES}', 'old', '{AT}', 1)",
+    "digests": f"(1, 'desk', '{AT}', '{AT}', 'old', '{{}}', 's', 't', 'h')",
+    "digest_items": "(1, 1, 'desk', 1)",
+}
+COLUMNS = {
+    "feeds": "id, key, url, name, enabled, due_at, state, failures",
+    "articles": "id, key, feed_id, title, summary, first_seen, revision, matched_with",
+    "stories": "id, company, topic, headline, first_at, last_at",
+    "hits": "id, article_id, revision, company, topic, score, sentence, evidence, lexicon, "
+    "found_at, story_id",
+    "digests": "id, subscription, slot, composed_at, lexicon, content, subject, text, html",
+    "digest_items": "id, digest_id, subscription, hit_id",
+}
+
+
+@pytest.fixture
+def first(empty_database):
+    """A database of the first schema with something in it."""
+    engine = open_engine(empty_database)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        for table, row in ROWS.items():
+            connection.execute(text(f"INSERT INTO {table} ({COLUMNS[table]}) VALUES {row}"))
+    yield engine
+    engine.dispose()
+
+
+def contents(engine):
+    with engine.connect() as connection:
+        return {
+            table: connection.execute(text(f"SELECT {columns} FROM {table}")).all()
+            for table, columns in COLUMNS.items()
+        }
+
+
+def test_an_upgrade_keeps_everything(first):
+    """What the first version stored is all there afterwards, and what it refers to as well."""
+    before = contents(first)
+
+    assert upgrade(first) == "0001"
+
+    assert contents(first) == before
+    assert integrity(first) == []
+    with first.connect() as connection:
+        [hit] = connection.execute(text("SELECT hit_id, title, event_date FROM v_hits")).all()
+        quiet = connection.scalar(text("SELECT quiet FROM hits"))
+        if first.dialect.name == "sqlite":
+            assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+    assert (tuple(hit), bool(quiet)) == ((1, "Acme fined", None), False)
+
+
+def test_a_way_back_keeps_what_was_there(first):
+    """Going back gives the first schema with what it held, if later hits had no place in it."""
+    before = contents(first)
+    upgrade(first)
+    with first.begin() as connection:
+        later = ROWS["hits"].replace("(1, 1, 1,", "(2, 1, 2,")
+        connection.execute(text(f"INSERT INTO hits ({COLUMNS['hits']}) VALUES {later}"))
+        connection.execute(text("INSERT INTO digest_items VALUES (2, 1, 'desk', 2)"))
+    with migrating(first) as connection:
+        command.downgrade(alembic_config(connection), "0001")
+
+    assert contents(first) == before
+    assert integrity(first) == []
+
+
+def test_readers_keep_their_grants(first):
+    """On PostgreSQL, who may read a view may do so after an upgrade."""
+    if first.dialect.name != "postgresql":
+        return
+    with first.begin() as connection:
+        connection.execute(text("CREATE ROLE reader_of_views"))
+        connection.execute(text("GRANT SELECT ON v_hits, v_stories TO reader_of_views"))
+    try:
+        upgrade(first)
+        with first.connect() as connection:
+            for view in ("v_hits", "v_stories"):
+                asked = f"SELECT has_table_privilege('reader_of_views', '{view}', 'SELECT')"
+                assert connection.scalar(text(asked))
+    finally:
+        with first.begin() as connection:
+            connection.execute(text("DROP OWNED BY reader_of_views"))
+            connection.execute(text("DROP ROLE reader_of_views"))
+
+
+def test_a_migration_that_would_break_a_reference_is_undone(first):
+    """On SQLite, where references rest during a migration, they are checked before the commit."""
+    if first.dialect.name != "sqlite":
+        return
+    before = contents(first)
+    with pytest.raises(StoreError, match="digest_items"), migrating(first) as connection:
+        connection.execute(text("DELETE FROM hits"))
+
+    assert contents(first) == before
