@@ -6,7 +6,8 @@
   stay. Where feedparser gives up on a whole document, its entries are tried one by one.
 * All text is plain (`monitor.text`). Nothing is cut but fields beyond MAX_FIELD_LENGTH, and that
   is a flaw on record.
-* The document is decoded before feedparser sees it (`monitor.feeds.charset`). No entity or file
+* A usual feed takes the fast path (`fast`), which leaves all others to feedparser.
+* The document is decoded before either sees it (`monitor.feeds.charset`). No entity or file
   outside it is ever read.
 """
 
@@ -24,6 +25,7 @@ import feedparser
 
 from monitor.errors import ParseError
 from monitor.feeds.charset import decode
+from monitor.feeds.parse import fast
 from monitor.model import Document, Entry
 from monitor.text import one_line, to_text
 
@@ -35,19 +37,21 @@ EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)  # nothing was published on t
 
 _HTML_TYPES: Final = {"text/html", "application/xhtml+xml"}
 _ENTRY: Final = re.compile(r"<(item|entry)\b.*?</\1\s*>", re.DOTALL)
+_PLAIN_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*/[^\s\\]*")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 
 
-def parse(body: bytes, content_type: str | None, url: str) -> Document:
+def parse(body: bytes, content_type: str | None, url: str, *, fast_path: bool = True) -> Document:
     """Return the feed in *body*, which came from *url* under the header *content_type*.
 
+    Without *fast_path* feedparser reads it, whatever it is: the result is the same, later.
     Raises ParseError with a one-line reason if there is no feed in it.
     """
     text, charset, flaws = decode(body, content_type)
     _refuse_other_formats(text)
     rejected: list[str] = []
     try:
-        found = _feedparser(text)
+        found = _fast_or_feedparser(text) if fast_path else _feedparser(text)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - feedparser fails on odd input in many ways
@@ -87,6 +91,13 @@ def _refuse_other_formats(text: str) -> None:
         raise ParseError("JSON, not RSS or Atom")
     if "<" not in text:
         raise ParseError("no feed: no markup at all")
+
+
+def _fast_or_feedparser(text: str) -> _Raw:
+    try:
+        return fast.read(text)
+    except fast.Unsure:
+        return _feedparser(text)
 
 
 def _feedparser(text: str) -> _Raw:
@@ -173,6 +184,8 @@ def _link(raw: _Raw, url: str) -> str | None:
     # An id that may serve as a link must be one: "12345" is no page of the feed's site.
     if not given or (dict.get(raw, "guidislink") and "://" not in given):
         return None
+    if len(given) <= MAX_FIELD_LENGTH and _PLAIN_ADDRESS.fullmatch(given):
+        return one_line(given)
     base = (dict.get(raw, "title_detail") or {}).get("base") or ""
     try:
         link = urljoin(urljoin(url, base), given)
