@@ -1,6 +1,7 @@
 """The commands match, group and eval, run as a user runs them, in an empty folder."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -17,7 +18,7 @@ def monitor(tmp_path):
             [sys.executable, "-m", "monitor", *arguments],
             input="".join(f"{text}\n" for text in texts),
             cwd=tmp_path,
-            env={"PATH": "", "PYTHONUTF8": "1"},
+            env={"PATH": "", "PYTHONUTF8": "1", "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
             capture_output=True,
             encoding="utf-8",
             timeout=120,
@@ -47,7 +48,8 @@ def test_match_answers_line_by_line(monitor):
     assert (match["company"], match["topic"], match["stage"]) == ("alibaba", "antitrust", "fine")
     assert match["amounts"] == [{"value": "2800000000", "currency": "USD", "text": "$2.8bn"}]
     assert set(match) == {
-        "company", "topic", "score", "stage", "regulator", "amounts", "sentence", "evidence",
+        "company", "topic", "score", "stage", "regulator", "amounts", "date",
+        "sentence", "evidence",
     }  # fmt: skip
     for quote in match["evidence"]:
         assert FINED[quote["field"]][quote["start"] : quote["end"]] == quote["text"]
@@ -213,7 +215,51 @@ def test_eval_table_and_errors(monitor):
     assert "c  false negative  xiaomi/ipo  A quiet day" in done.stdout
 
 
-@pytest.mark.parametrize("labels", [{}, {"labels": "x"}, {"labels": [{"company": "acme"}]}])
+TOLD = {
+    "id": "t",
+    "title": "Alibaba fined $2.8 billion in antitrust case on 10 April 2021",
+    "labels": [
+        {
+            "company": "alibaba",
+            "topic": "antitrust",
+            "stage": ["decision", "fine"],
+            "regulator": "samr",
+            "amounts": [{"value": "2.8e9", "currency": "USD"}, {"value": 1, "currency": "EUR"}],
+        }
+    ],
+}
+
+
+def test_eval_scores_fields(monitor):
+    """Where a label names the fields of a pair they are scored too, each by itself."""
+    done = monitor("eval", "-", "--format", "json", lines=[TOLD, *LABELLED])
+
+    fields = json.loads(done.stdout)["fields"]
+    assert list(fields) == ["stage", "regulator", "amounts"]
+    assert (fields["stage"]["precision"], fields["stage"]["recall"]) == (1, 1)
+    assert (fields["regulator"]["told"], fields["regulator"]["needed"]) == (0, 1)
+    assert (fields["amounts"]["precision"], fields["amounts"]["recall"]) == (1, 0.5)
+
+
+def test_eval_names_wrong_fields(monitor):
+    """--errors says what was told of a field and what should have been."""
+    done = monitor("eval", "-", "--errors", "--format", "table", lines=[TOLD])
+
+    assert "t  missed regulator: -, not samr  alibaba/antitrust" in done.stdout
+    assert "t  missed amounts: 2800000000 USD, not 2800000000 USD, 1 EUR" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {},
+        {"labels": "x"},
+        {"labels": [{"company": "acme"}]},
+        {"labels": [{"company": "acme", "topic": "ipo", "stage": 1}]},
+        {"labels": [{"company": "acme", "topic": "ipo", "amounts": ["$5"]}]},
+        {"labels": [{"company": "acme", "topic": "ipo", "amounts": [{"value": "x"}]}]},
+    ],
+)
 def test_eval_names_a_useless_line(monitor, labels):
     """A line without proper labels is named on stderr and left out, and the run exits 1."""
     done = monitor("eval", "-", "--format", "json", lines=[*LABELLED, FINED | labels])
@@ -221,4 +267,4 @@ def test_eval_names_a_useless_line(monitor, labels):
     assert done.returncode == 1
     assert json.loads(done.stdout)["items"] == 4
     assert done.stderr.startswith("-:5: ")
-    assert "labels" in done.stderr
+    assert any(name in done.stderr for name in ("labels", "stage", "amounts"))

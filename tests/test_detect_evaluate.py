@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.detect.evaluate import Judged, b_cubed, score, score_by, without_context
+from monitor.detect.evaluate import (
+    FieldCase,
+    Judged,
+    b_cubed,
+    score,
+    score_by,
+    score_field,
+    without_context,
+)
 
 A, B, C = ("acme", "antitrust"), ("acme", "ipo"), ("zeta", "ipo")
 
@@ -76,6 +84,36 @@ def test_without_context():
     assert score(items).false_negatives == 2
     scores = score(without_context(items))
     assert (scores.true_positives, scores.false_negatives, scores.items) == (1, 0, 1)
+
+
+def case(told, *needed, allowed=()):
+    choices = tuple(frozenset(choice.split("|")) for choice in needed)
+    return FieldCase(frozenset(told), choices, frozenset(allowed))
+
+
+def test_fields_by_hand():
+    """Values told are right or wrong, values needed found or missed; allowed ones do not count."""
+    scores = score_field(
+        [
+            case(["fine"], "fine"),  # right
+            case(["fine"], "decision|fine"),  # either would be right
+            case(["probe"], "fine"),  # wrong, and missed
+            case([], "fine"),  # missed
+            case(["plan"], allowed=["plan"]),  # neither rewarded nor punished
+            case(["plan"]),  # wrong: nothing is there to tell
+            case(["1 USD", "2 EUR"], "1 USD", "2 EUR"),
+        ]
+    )
+
+    assert (scores.told, scores.right, scores.needed, scores.found) == (6, 4, 6, 4)
+    assert scores.precision == scores.recall == scores.f1 == pytest.approx(2 / 3)
+
+
+def test_fields_without_labels_are_zero():
+    """Where nothing was told and nothing is needed every ratio is 0, not an error."""
+    scores = score_field([])
+
+    assert (scores.precision, scores.recall, scores.f1) == (0, 0, 0)
 
 
 def test_b_cubed_by_hand():

@@ -4,6 +4,8 @@
   either way, `optional`; each is a list of `{"company", "topic"}` (`event` is `topic` too).
 * `needs_context: true`, on a label or a line, marks what cannot be told from the text alone;
   the scores are given with and without.
+* A label may also name `stage`, `regulator`, `amounts` and `date`; these are scored over the pairs
+  that were found.
 * If lines have a `story`, the grouping of those lines is scored as well.
 * A line that cannot be used is named on stderr and left out, and the run exits 1.
 """
@@ -16,17 +18,28 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.cli import config_option
 from monitor.cli.group import stories_of
+from monitor.cli.labels import FIELDS, cases, read_labels
 from monitor.cli.match import Reading, line, read_items
-from monitor.detect.evaluate import Judged, Scores, b_cubed, score, score_by, without_context
+from monitor.detect.evaluate import (
+    Judged,
+    Scores,
+    b_cubed,
+    score,
+    score_by,
+    score_field,
+    without_context,
+)
 from monitor.text import one_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from monitor.cli.match import Item
-    from monitor.detect.evaluate import Grouped, Pair
+    from monitor.detect.evaluate import FieldCase, FieldScores, Grouped, Pair
     from monitor.model import Match
+
+_Fields = dict[tuple[str, "Pair"], "FieldCase"]  # the case of each field of each pair found
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,59 +62,70 @@ def _eval(args: argparse.Namespace) -> int:
     items: list[Item] = []
     found: list[tuple[Match, ...]] = []
     judged: list[Judged] = []
+    fields: list[_Fields] = []
     useless = 0
     for item in read_items(args.file):
         matches = reading.find(item) if item.error is None else ()
-        one = item.error or _judged(item, matches)
-        if isinstance(one, str):
+        try:
+            one, told = _judged(item, matches)
+        except ValueError as error:
             useless += 1
-            print(f"{args.file}:{item.number}: {one}", file=sys.stderr)
+            print(f"{args.file}:{item.number}: {error}", file=sys.stderr)
             continue
         items.append(item)
         found.append(matches)
         judged.append(one)
+        fields.append(told)
     report = _Report(
         scores=score(judged),
         without_context=score(without_context(judged)),
         groups=score_by(judged, args.by) if args.by else {},
         grouping=_grouping(items, found),
-        errors=_errors(judged) if args.errors else None,
+        fields=_score_fields(fields),
+        errors=[*_errors(judged), *_field_errors(judged, fields)] if args.errors else None,
     )
     print(_as_json(report)) if args.format == "json" else _print_table(report, args.by)
     return 1 if useless else 0
 
 
-def _judged(item: Item, matches: Sequence[Match]) -> Judged | str:
-    """Return the item with its labels read, or what is wrong with them."""
+def _judged(item: Item, matches: Sequence[Match]) -> tuple[Judged, _Fields]:
+    """Return the item with its labels read; raises ValueError if they are none."""
+    if item.error is not None:
+        raise ValueError(item.error)
     data = item.data or {}
     if "labels" not in data:
-        return 'lacks "labels"'
-    labels, optional = _labels(data["labels"]), _labels(data.get("optional") or [])
-    if labels is None or optional is None:
-        return '"labels" and "optional" must be lists of {"company", "topic"}'
-    return Judged(
+        raise ValueError('lacks "labels"')
+    labels, optional = read_labels(data["labels"]), read_labels(data.get("optional") or [])
+    found = {(match.company, match.topic): match for match in matches if not match.rejected}
+    judged = Judged(
         id=str(item.id),
         title=item.title,
         lang=str(data.get("lang") or ""),
-        wanted=frozenset(labels),
-        optional=frozenset(optional) - frozenset(labels),
-        found=frozenset((match.company, match.topic) for match in matches if not match.rejected),
-        context=frozenset(pair for pair, flagged in labels.items() if flagged),
+        wanted=frozenset(labels.context),
+        optional=frozenset(optional.context) - frozenset(labels.context),
+        found=frozenset(found),
+        context=frozenset(pair for pair, flagged in labels.context.items() if flagged),
         needs_context=data.get("needs_context") is True,
     )
+    fields = {
+        (name, pair): case
+        for pair, wanted in labels.fields.items()
+        if pair in found
+        for name, case in cases(wanted, found[pair]).items()
+    }
+    return judged, fields
 
 
-def _labels(entries: object) -> dict[Pair, bool] | None:
-    """Return the pairs with whether each needs context; None if they are no list of pairs."""
-    pairs: dict[Pair, bool] = {}
-    for entry in entries if isinstance(entries, list) else [None]:
-        if not isinstance(entry, dict):
-            return None
-        company, topic = entry.get("company"), entry.get("topic", entry.get("event"))
-        if not isinstance(company, str) or not isinstance(topic, str):
-            return None
-        pairs[company, topic] = entry.get("needs_context") is True
-    return pairs
+def _score_fields(items: Sequence[_Fields]) -> dict[str, FieldScores]:
+    """Return the scores of each field that some label names."""
+    named = {name for fields in items for name, _ in fields}
+    return {
+        field: score_field(
+            case for fields in items for (name, _), case in fields.items() if name == field
+        )
+        for field in FIELDS
+        if field in named
+    }
 
 
 def _grouping(items: Sequence[Item], found: Sequence[tuple[Match, ...]]) -> Grouped | None:
@@ -123,6 +147,23 @@ def _errors(judged: Sequence[Judged]) -> list[dict[str, str]]:
     ]
 
 
+def _field_errors(judged: Sequence[Judged], items: Sequence[_Fields]) -> list[dict[str, str]]:
+    return [
+        {
+            "id": item.id,
+            "error": f"wrong {name}" if case.wrong else f"missed {name}",
+            "company": company,
+            "topic": topic,
+            "title": item.title,
+            "told": ", ".join(sorted(case.told)),
+            "needed": ", ".join(" or ".join(sorted(choice)) for choice in case.needed),
+        }
+        for item, fields in zip(judged, items, strict=True)
+        for (name, (company, topic)), case in fields.items()
+        if case.wrong or case.missed
+    ]
+
+
 # --- output ------------------------------------------------------------------------------------
 
 
@@ -132,14 +173,15 @@ class _Report:
     without_context: Scores
     groups: dict[str, Scores]
     grouping: Grouped | None
+    fields: Mapping[str, FieldScores]
     errors: list[dict[str, str]] | None
 
 
-def _ratios(scores: Scores | Grouped) -> dict[str, float]:
+def _ratios(scores: Scores | Grouped | FieldScores) -> dict[str, float]:
     return {name: round(getattr(scores, name), 4) for name in ("precision", "recall", "f1")}
 
 
-def _plain(scores: Scores | Grouped) -> dict[str, float]:
+def _plain(scores: Scores | Grouped | FieldScores) -> dict[str, float]:
     return _ratios(scores) | {
         name: count for name, count in asdict(scores).items() if isinstance(count, int)
     }
@@ -152,6 +194,8 @@ def _as_json(report: _Report) -> str:
         data["groups"] = {key: _plain(scores) for key, scores in report.groups.items()}
     if report.grouping is not None:
         data["grouping"] = _plain(report.grouping)
+    if report.fields:
+        data["fields"] = {name: _plain(scores) for name, scores in report.fields.items()}
     if report.errors is not None:
         data["errors"] = report.errors
     return line(data, indent=2)
@@ -172,7 +216,12 @@ def _print_table(report: _Report, by: str | None) -> None:
     if report.grouping is not None:
         ratios = [f"{ratio:.3f}" for ratio in _ratios(report.grouping).values()]
         table.add_row("grouping (B-cubed)", *ratios, "", "", "", str(report.grouping.items))
+    for name, field in report.fields.items():
+        ratios = [f"{ratio:.3f}" for ratio in _ratios(field).values()]
+        wrong, missed = field.told - field.right, field.needed - field.found
+        table.add_row(name, *ratios, str(field.right), str(wrong), str(missed), "")
     Console(markup=False, highlight=False, emoji=False).print(table)
     for error in report.errors or ():
         told = one_line(error["title"])
-        print(f"{error['id']}  {error['error']}  {error['company']}/{error['topic']}  {told}")
+        what = f": {error['told'] or '-'}, not {error['needed'] or '-'}" if "told" in error else ""
+        print(f"{error['id']}  {error['error']}{what}  {error['company']}/{error['topic']}  {told}")

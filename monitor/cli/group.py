@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_option
 from monitor.cli.match import Reading, file_argument, line, read_items
+from monitor.cli.published import published
 from monitor.model import HitToGroup
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def stories_of(items: Iterable[Item], found: Iterable[tuple[Match, ...]]) -> lis
     best: list[int | None] = []
     at = _START
     for item, matches in zip(items, found, strict=True):
-        at = _published(item) or at
+        at = published((item.data or {}).get("published")) or at
         reported = [match for match in matches if match.rejected is None]
         scores = [match.score for match in reported]
         best.append(len(hits) + scores.index(max(scores)) if scores else None)
@@ -67,28 +66,3 @@ def stories_of(items: Iterable[Item], found: Iterable[tuple[Match, ...]]) -> lis
     grouping = group(hits, ())
     name = {hit: f"s{n}" for n, story in enumerate(grouping.new, start=1) for hit in story}
     return [None if hit is None else name[hit] for hit in best]
-
-
-def _published(item: Item) -> datetime | None:
-    """Return when an item says it appeared; "2021" and "2021-04" are the first of that time.
-
-    A date that no calendar leaves room around says nothing.
-    """
-    text = (item.data or {}).get("published")
-    if not isinstance(text, str):
-        return None
-    try:
-        found = _read_date(text.strip())
-    except (ValueError, OverflowError):
-        return None
-    if not MINYEAR < found.year < MAXYEAR:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _read_date(text: str) -> datetime:
-    if re.fullmatch(r"[0-9]{4}(-[0-9]{2})?", text):
-        return datetime.fromisoformat(f"{text}-01-01"[:10])
-    if re.match(r"[0-9]{4}", text):
-        return datetime.fromisoformat(text)
-    return parsedate_to_datetime(text)

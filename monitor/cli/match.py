@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.cli import config_option, config_path
+from monitor.cli.published import published
 from monitor.errors import InputError
 from monitor.text import looks_like_html, to_text
 
@@ -101,9 +102,11 @@ class Reading:
 
     def find(self, item: Item) -> tuple[Match, ...]:
         """Return the matches of an item, rejected ones included."""
-        feed = (item.data or {}).get("feed")
+        data = item.data or {}
+        feed = data.get("feed")
         company = self.bound.get(feed) if isinstance(feed, str) else None
-        return self.detector.find(item.title, item.summary, company=company)
+        at = published(data.get("published"), exact=True)
+        return self.detector.find(item.title, item.summary, company=company, published=at)
 
 
 def read_items(file: str) -> Iterator[Item]:
@@ -170,6 +173,7 @@ def _plain(match: Match) -> dict[str, Any]:
             {"value": f"{amount.value:f}", "currency": amount.currency, "text": amount.text}
             for amount in match.amounts
         ],
+        "date": match.event_date.isoformat() if match.event_date else None,
         "sentence": match.sentence,
         "evidence": [
             {

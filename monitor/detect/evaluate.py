@@ -3,6 +3,8 @@
 * A pair is a company and a topic; it counts once an item, however often the item says it.
 * An `optional` pair is neither rewarded when found nor punished when not.
 * "Without context" leaves out labels that no reader could tell from the text alone.
+* The fields of a pair (stage, regulator, amounts, date) are scored only where it was found rightly
+  and its label says what they are.
 * Grouping is scored by B-cubed (Bagga and Baldwin, 1998): for each item, how much of its found
   story is of its true story and the other way round, averaged over the items.
 """
@@ -118,6 +120,70 @@ def _only(item: Judged, place: int, key: str) -> Judged:
     )
     wanted, optional, found = kept
     return replace(item, wanted=wanted, optional=optional, found=found)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCase:
+    """One field of one pair: what was *told*, and what a reader would tell.
+
+    Of each set in *needed* one value must be told; those in *allowed* may be, and do not count.
+    """
+
+    told: frozenset[str]
+    needed: tuple[frozenset[str], ...] = ()
+    allowed: frozenset[str] = frozenset()
+
+    @property
+    def wrong(self) -> frozenset[str]:
+        """Values told that no reader would tell."""
+        return self.told.difference(self.allowed, *self.needed)
+
+    @property
+    def missed(self) -> tuple[frozenset[str], ...]:
+        """What should have been told and was not."""
+        return tuple(choice for choice in self.needed if not choice & self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldScores:
+    """Counts of the values of one field, and the ratios, 0 where nothing is counted.
+
+    *told* and *right* leave out what was merely allowed; *needed* is what should be told, *found*
+    what of it was.
+    """
+
+    told: int
+    right: int
+    needed: int
+    found: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the values told that are right."""
+        return _ratio(self.right, self.told)
+
+    @property
+    def recall(self) -> float:
+        """Share of the values to be told that were."""
+        return _ratio(self.found, self.needed)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        return harmonic(self.precision, self.recall)
+
+
+def score_field(cases: Iterable[FieldCase]) -> FieldScores:
+    """Return the scores of one field over all *cases*."""
+    counts: Counter[str] = Counter()
+    for case in cases:
+        required = frozenset[str]().union(*case.needed)
+        told = case.told - (case.allowed - required)
+        counts["told"] += len(told)
+        counts["right"] += len(told & required)
+        counts["needed"] += len(case.needed)
+        counts["found"] += len(case.needed) - len(case.missed)
+    return FieldScores(counts["told"], counts["right"], counts["needed"], counts["found"])
 
 
 @dataclass(frozen=True, slots=True)

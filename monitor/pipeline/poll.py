@@ -270,7 +270,10 @@ class _Matches:
     def _find(self, entry: Entry) -> Sequence[Match] | None:
         try:
             found: Sequence[Match] = self._detector.find(
-                entry.title, entry.summary, company=self._feed.company
+                entry.title,
+                entry.summary,
+                company=self._feed.company,
+                published=entry.published_at,
             )
         except Exception:
             # The article is stored all the same, marked as not matched, and the log says which.
