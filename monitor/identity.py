@@ -15,6 +15,7 @@ A wrong "new" costs a repeat, a wrong "known" loses an article for good: doubt m
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -34,6 +35,8 @@ TRACKING = frozenset(
     )
 )
 TRACKING_PREFIXES = ("utm_", "pk_", "mtm_", "hsa_", "at_bbc")
+# Most addresses need no cleaning: a host in lower case without a port, a path, and no more.
+_CLEAN = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(/[^\s?#\x00-\x1f]*)")
 TWO_OF_THREE = 2
 LONGEST = 500  # characters of a guid or link that are compared as they are: databases index them
 
@@ -74,6 +77,8 @@ class Verdict:
 
 def clean_url(url: str) -> str:
     """Return *url* without tracking parameters, fragment and default port; host in lower case."""
+    if _CLEAN.fullmatch(url):
+        return url
     parts = urlsplit(url.strip())
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:
@@ -98,6 +103,8 @@ def link_key(url: str | None) -> str:
     """
     if not url:
         return ""
+    if plain := _CLEAN.fullmatch(url):
+        return plain[1].removeprefix("www.") + plain[2].rstrip("/")
     parts = urlsplit(clean_url(url))
     query = "&".join(sorted(parts.query.split("&"))) if parts.query else ""
     path = parts.path.rstrip("/")

@@ -187,7 +187,7 @@ class PollStep:
             lexicon=self.lexicon.fingerprint,
             now=now,
         )
-        self._detect_ahead(batch)
+        batch = self._detect_ahead(batch)
         with self.sessions.begin() as session:
             stored = articles.store(session, batch)
             poll = {
@@ -226,13 +226,14 @@ class PollStep:
             hits=stored.hits,
         )
 
-    def _detect_ahead(self, batch: articles.Batch) -> None:
+    def _detect_ahead(self, batch: articles.Batch) -> articles.Batch:
         """Match what looks new before the write transaction, which then stays short."""
         with reading(self.sessions) as session:
-            known = articles.find_known(session, batch.feed, batch.identities)
-        for index, verdict in enumerate(identify(batch.identities, known)):
+            ahead = articles.look_up(session, batch.feed, batch.identities)
+        for index, verdict in enumerate(identify(batch.identities, ahead.known)):
             if verdict.article is None or verdict.revised:
                 batch.matches(index)
+        return replace(batch, ahead=ahead)
 
     def _well(self, feed: FeedToPoll, answer: Answer, now: datetime) -> dict[str, Any]:
         return {

@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 
 from monitor.detect.changes import changes
 from monitor.identity import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from sqlalchemy import BindParameter, Table
     from sqlalchemy.orm import Session
 
     from monitor.detect.changes import KnownHit
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from monitor.model import Entry, FeedToPoll, Match
 
 _T = TypeVar("_T")
+# Tables, not mapped classes: the ORM takes as long over a row as the database does.
+_ARTICLES: Final = cast("Table", ArticleRow.__table__)
+_SEEN: Final = cast("Table", SightingRow.__table__)
+_REVISIONS: Final = cast("Table", RevisionRow.__table__)
 AT_ONCE = 500  # values in one IN list: well under every database's limit
 
 
@@ -50,11 +55,20 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """Known articles, and the *state* of the store in which they were found."""
+
+    known: list[KnownArticle]
+    state: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One document's entries on their way into the store.
 
     *matches* gives the matches of the entry with that index, None if detection failed on it; it
-    is asked only for entries that are new or revised.
+    is asked only for entries that are new or revised. *ahead* is a look-up from before the
+    transaction, which is used if it still holds.
     """
 
     feed: FeedToPoll
@@ -63,6 +77,7 @@ class Batch:
     matches: Callable[[int], Sequence[Match] | None]
     lexicon: str
     now: datetime
+    ahead: LookUp | None = None
 
 
 def find_known(
@@ -72,30 +87,43 @@ def find_known(
     links = {mine.link for mine in identities if mine.link}
     guids = {mine.guid for mine in identities if mine.guid}
     keys = {article_key(feed.key, mine) for mine in identities if not (mine.link or mine.guid)}
+    connection = session.connection()
     found: dict[int, tuple[str, str]] = {}
-    for column, values in ((ArticleRow.link, links), (ArticleRow.key, keys)):
+    for query, values in ((_BY_LINK, links), (_BY_KEY, keys), (_BY_GUID, guids)):
         for some in _chunks(values):
-            query = select(ArticleRow.id, ArticleRow.link, ArticleRow.title)
-            for row in session.execute(query.where(column.in_(some))):
-                found[row.id] = (row.link or "", row.title)
-    for some in _chunks(guids):
-        query = (
-            select(ArticleRow.id, ArticleRow.link, ArticleRow.title)
-            .join(SightingRow, SightingRow.article_id == ArticleRow.id)
-            .where(SightingRow.feed_id == feed.id, SightingRow.guid.in_(some))
-        )
-        for row in session.execute(query):
-            found[row.id] = (row.link or "", row.title)
+            for article, link, title in connection.execute(query, {"feed": feed.id, "some": some}):
+                found[article] = (link or "", title)
     sightings: dict[int, dict[str, str]] = {article: {} for article in found}
     for some_ids in _chunks(set(found)):
-        seen = select(SightingRow.article_id, SightingRow.guid, SightingRow.content_hash)
-        seen = seen.where(SightingRow.feed_id == feed.id, SightingRow.article_id.in_(some_ids))
-        for row in session.execute(seen):
-            sightings[row.article_id][row.guid] = row.content_hash
+        seen = connection.execute(_SIGHTINGS, {"feed": feed.id, "some": some_ids})
+        for article, guid, content_hash in seen:
+            sightings[article][guid] = content_hash
     return [
         KnownArticle(article, link, title, sightings[article])
         for article, (link, title) in sorted(found.items())
     ]
+
+
+# Made once: a list of values is a single parameter, which costs nothing to put together.
+_SOME: Final[BindParameter[Any]] = bindparam("some", expanding=True)
+_KNOWN: Final = select(_ARTICLES.c.id, _ARTICLES.c.link, _ARTICLES.c.title)
+_BY_LINK: Final = _KNOWN.where(_ARTICLES.c.link.in_(_SOME))
+_BY_KEY: Final = _KNOWN.where(_ARTICLES.c.key.in_(_SOME))
+_BY_GUID: Final = _KNOWN.join(_SEEN, _SEEN.c.article_id == _ARTICLES.c.id).where(
+    _SEEN.c.feed_id == bindparam("feed"), _SEEN.c.guid.in_(_SOME)
+)
+_SIGHTINGS: Final = select(_SEEN.c.article_id, _SEEN.c.guid, _SEEN.c.content_hash).where(
+    _SEEN.c.feed_id == bindparam("feed"), _SEEN.c.article_id.in_(_SOME)
+)
+_STATE: Final = select(
+    *(select(func.max(table.c.id)).scalar_subquery() for table in (_ARTICLES, _SEEN, _REVISIONS))
+)
+
+
+def look_up(session: Session, feed: FeedToPoll, identities: Sequence[Identity]) -> LookUp:
+    """Return what `find_known` finds, and the state of the store in which it did."""
+    state = tuple(session.connection().execute(_STATE).one())
+    return LookUp(find_known(session, feed, identities), state)
 
 
 def _chunks(values: set[_T]) -> Iterator[list[_T]]:
@@ -106,7 +134,7 @@ def _chunks(values: set[_T]) -> Iterator[list[_T]]:
 
 def store(session: Session, batch: Batch) -> Stored:
     """Store every entry of *batch*, with its hits. The caller commits."""
-    known = find_known(session, batch.feed, batch.identities)
+    known = _known(session, batch)
     verdicts = identify(batch.identities, known)
     fresh = _insert_articles(session, batch, known, verdicts)
     revised = _revise(session, batch, verdicts)
@@ -120,6 +148,14 @@ def store(session: Session, batch: Batch) -> Stored:
         hits=found,
         unmatched=sum(found is None for found in matched),
     )
+
+
+def _known(session: Session, batch: Batch) -> list[KnownArticle]:
+    """Return what was found ahead, if nothing has been stored since; else look again."""
+    ahead = batch.ahead
+    if ahead is not None and tuple(session.connection().execute(_STATE).one()) == ahead.state:
+        return ahead.known
+    return find_known(session, batch.feed, batch.identities)
 
 
 def _insert_articles(
@@ -138,10 +174,11 @@ def _insert_articles(
                 index_of[key] = index
     if not rows:
         return {}
-    insert = inserting(session, ArticleRow).on_conflict_do_nothing()
+    insert = inserting(session, _ARTICLES).on_conflict_do_nothing()
     # In the order of keys, so that two workers who find the same articles cannot deadlock.
     ordered = [rows[key] for key in sorted(rows)]
-    returned = session.execute(insert.returning(ArticleRow.id, ArticleRow.key), ordered)
+    returning = insert.returning(_ARTICLES.c.id, _ARTICLES.c.key)
+    returned = session.connection().execute(returning, ordered)
     return {index_of[row.key]: (row.id, 1) for row in returned}
 
 
@@ -214,10 +251,10 @@ def _see(
                 }
             )
     if rows:
-        insert = inserting(session, SightingRow)
-        session.execute(
+        insert = inserting(session, _SEEN)
+        session.connection().execute(
             insert.on_conflict_do_update(
-                index_elements=[SightingRow.feed_id, SightingRow.guid, SightingRow.article_id],
+                index_elements=[_SEEN.c.feed_id, _SEEN.c.guid, _SEEN.c.article_id],
                 set_={"content_hash": insert.excluded.content_hash},
             ),
             rows,

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
     from monitor.store.schema import Base
 
 
-def inserting(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+def inserting(session: Session, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:
     """Return the INSERT of *session*'s database, which knows `on_conflict_do_nothing`."""
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
