@@ -111,6 +111,11 @@ def link_key(url: str | None) -> str:
     return parts.netloc.removeprefix("www.") + path + (f"?{query}" if query else "")
 
 
+def comparable_link(url: str | None) -> str:
+    """Return `link_key` of *url*, cut if it is long, as it is stored and looked up."""
+    return _bounded(link_key(url))
+
+
 def identity(entry: Entry) -> Identity:
     """Return the comparable form of *entry*."""
     guid = (entry.guid or "").strip()
@@ -118,7 +123,7 @@ def identity(entry: Entry) -> Identity:
         guid = _guid_key(guid)
     return Identity(
         guid=_bounded(guid),
-        link=_bounded(link_key(entry.link)),
+        link=comparable_link(entry.link),
         title=title_key(entry.title),
         content_hash=digest(entry.title, entry.summary),
     )

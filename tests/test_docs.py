@@ -141,7 +141,7 @@ def test_every_command_shown_exists(page):
 def test_commands_are_looked_for_where_they_are_shown():
     """The documents show enough commands for the test above to mean something."""
     assert sum(len(shown_commands(page)) for page in GUIDES) > 50
-    assert not is_known(["explain", "7"])
+    assert not is_known(["approve", "7"])
     assert not is_known(["poll", "--everything"])
     assert not is_known(["db", "destroy"])
 

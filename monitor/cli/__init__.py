@@ -33,6 +33,7 @@ VERBS = (
     "match",
     "group",
     "eval",
+    "explain",
     "config",
     "db",
     "health",

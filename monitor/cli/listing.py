@@ -84,9 +84,16 @@ def show(
         raise InputError(f"unknown format {form!r}")
 
 
+def instant_text(at: datetime | None) -> str | None:
+    """Return an instant as commands print it: UTC, ISO 8601, to the second."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return instant_text(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

@@ -278,7 +278,7 @@ def _settle_hits(
         had: list[KnownHit] = []
         if index in revised:
             matched_again.append(article)
-            had = hits.between(session, article, article).get(article, [])
+            had = hits.of_articles(session, [article]).get(article, [])
         at = hits.Finding(article, revision, batch.lexicon, batch.now)
         found = changes({revision: matches}, revision, had)
         hits.correct(session, found, lexicon=batch.lexicon, now=batch.now)

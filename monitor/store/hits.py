@@ -18,7 +18,7 @@ from monitor.store.schema import HitRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -94,12 +94,9 @@ def insert(session: Session, rows: Sequence[dict[str, Any]]) -> int:
     return len(session.scalars(statement, list(rows)).all())
 
 
-def between(session: Session, first: int, last: int) -> dict[int, list[KnownHit]]:
-    """Return by article the hits of the articles numbered *first* to *last*, oldest first.
-
-    Withdrawn ones are among them.
-    """
-    query = select(*_STORED).where(HitRow.article_id.between(first, last)).order_by(HitRow.id)
+def of_articles(session: Session, articles: Collection[int]) -> dict[int, list[KnownHit]]:
+    """Return by article the hits of up to 500 *articles*, oldest first, withdrawn ones too."""
+    query = select(*_STORED).where(HitRow.article_id.in_(articles)).order_by(HitRow.id)
     found: dict[int, list[KnownHit]] = {}
     for stored in session.execute(query):
         found.setdefault(stored.article_id, []).append(_known(stored))

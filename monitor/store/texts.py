@@ -1,0 +1,183 @@
+"""Stored articles as detection wants them: the present text, and the older ones hits quote.
+
+* Read a page at a time by number, each in a transaction of its own, so that nobody waits.
+* An article is bound to a company if one of the feeds that carry it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, func, or_, select
+
+from monitor.store import hits
+from monitor.store.schema import ArticleRow, FeedRow, RevisionRow, SightingRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from monitor.detect.changes import KnownHit
+
+_COLUMNS = (
+    ArticleRow.id,
+    FeedRow.key,
+    FeedRow.name,
+    ArticleRow.url,
+    ArticleRow.title,
+    ArticleRow.summary,
+    ArticleRow.published_at,
+    ArticleRow.first_seen,
+    ArticleRow.revision,
+    ArticleRow.matched_with,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """A text of an article; *revision* numbers it."""
+
+    revision: int
+    title: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArticle:
+    """An article to be matched. *texts* are the older ones that hits quote, then the present one.
+
+    *feed* is the key of the feed it was first seen in; *bound* that of the company it is about.
+    """
+
+    id: int
+    feed: str
+    feed_name: str
+    bound: str | None
+    url: str | None
+    published_at: datetime | None
+    first_seen: datetime
+    matched_with: str | None
+    texts: tuple[StoredText, ...]
+    hits: tuple[KnownHit, ...]
+
+    @property
+    def present(self) -> StoredText:
+        """Return the text the article has now."""
+        return self.texts[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which articles are meant: all, or those first seen since an instant, or by how matched.
+
+    *not_with* leaves out those matched with the lexicon of that fingerprint; *unmatched* takes
+    only those on which detection failed.
+    """
+
+    since: datetime | None = None
+    not_with: str | None = None
+    unmatched: bool = False
+
+    def limits(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on articles."""
+        wanted: list[ColumnElement[bool]] = []
+        if self.since is not None:
+            wanted.append(ArticleRow.first_seen >= self.since)
+        if self.unmatched:
+            wanted.append(ArticleRow.matched_with.is_(None))
+        elif self.not_with is not None:
+            other = ArticleRow.matched_with != self.not_with
+            wanted.append(or_(ArticleRow.matched_with.is_(None), other))
+        return wanted
+
+
+def count(session: Session, chosen: Chosen) -> int:
+    """Return how many articles are chosen."""
+    return session.scalar(select(func.count(ArticleRow.id)).where(*chosen.limits())) or 0
+
+
+def start(session: Session, chosen: Chosen) -> int:
+    """Return a number below that of every chosen article, close to the first."""
+    if chosen.since is None:
+        return 0
+    first = select(func.min(ArticleRow.id)).where(ArticleRow.first_seen >= chosen.since)
+    return (session.scalar(first) or 1) - 1
+
+
+def page(session: Session, chosen: Chosen, *, after: int, limit: int) -> list[StoredArticle]:
+    """Return the next chosen articles numbered above *after*, in order; *limit* is 500 at most."""
+    wanted = [ArticleRow.id > after, *chosen.limits()]
+    return _articles(session, wanted, limit)
+
+
+def get(session: Session, number: int) -> StoredArticle | None:
+    """Return the article of that number."""
+    found = _articles(session, [ArticleRow.id == number], 1)
+    return found[0] if found else None
+
+
+def with_link(session: Session, link: str, *, limit: int) -> list[StoredArticle]:
+    """Return up to *limit* articles with that comparable link (`identity.comparable_link`)."""
+    return _articles(session, [ArticleRow.link == link], limit)
+
+
+def _articles(
+    session: Session, wanted: Sequence[ColumnElement[bool]], limit: int
+) -> list[StoredArticle]:
+    query = select(*_COLUMNS).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+    rows = session.execute(query.where(*wanted).order_by(ArticleRow.id).limit(limit)).all()
+    if not rows:
+        return []
+    numbers = [row.id for row in rows]
+    found = hits.of_articles(session, numbers)
+    older = _older(session, list(found))
+    bound = _bound(session, numbers)
+    return [_article(row, found.get(row.id, []), older, bound) for row in rows]
+
+
+def _article(
+    row: Any,  # noqa: ANN401 - a row of _COLUMNS
+    found: list[KnownHit],
+    older: dict[tuple[int, int], StoredText],
+    bound: dict[int, str],
+) -> StoredArticle:
+    quoted = {(row.id, hit.revision) for hit in found if hit.revision != row.revision}
+    texts = [older[key] for key in sorted(quoted) if key in older]
+    return StoredArticle(
+        id=row.id,
+        feed=row.key,
+        feed_name=row.name,
+        bound=bound.get(row.id),
+        url=row.url,
+        published_at=row.published_at,
+        first_seen=row.first_seen,
+        matched_with=row.matched_with,
+        texts=(*texts, StoredText(row.revision, row.title, row.summary)),
+        hits=tuple(found),
+    )
+
+
+def _older(session: Session, articles: Sequence[int]) -> dict[tuple[int, int], StoredText]:
+    query = select(
+        RevisionRow.article_id, RevisionRow.number, RevisionRow.title, RevisionRow.summary
+    ).where(RevisionRow.article_id.in_(articles))
+    return {
+        (article, number): StoredText(number, title, summary)
+        for article, number, title, summary in session.execute(query)
+    }
+
+
+def _bound(session: Session, articles: Sequence[int]) -> dict[int, str]:
+    feeds = select(FeedRow.id, FeedRow.company).where(FeedRow.company.is_not(None))
+    companies = {number: company for number, company in session.execute(feeds) if company}
+    if not companies:
+        return {}
+    query = (
+        select(SightingRow.article_id, SightingRow.feed_id)
+        .where(SightingRow.article_id.in_(articles), SightingRow.feed_id.in_(companies))
+        .order_by(SightingRow.id.desc())  # the earliest is written last, and stays
+    )
+    return {article: companies[feed] for article, feed in session.execute(query)}
