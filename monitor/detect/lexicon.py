@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +37,7 @@ from monitor.text import fold, language_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-ENGINE: Final = 1  # goes up whenever the same lexicon would give other matches
+ENGINE: Final = 2  # goes up whenever the same lexicon would give other matches
 
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -210,8 +210,11 @@ class _Reader:
             )
             if kept.strength is Strength.STRONG and strength is Strength.CONTEXT:
                 raise LexiconError((*where, "strength"), "people always need context")
-            if self.found.setdefault(_identity(kept), kept) is not kept:
-                raise LexiconError(here, f'"{text}" is there twice')
+            first = self.found.setdefault(_identity(kept), kept)
+            again = replace(kept, id=first.id, text=first.text)  # 螞蟻 after 蚂蚁 is no mistake
+            if first is not kept and (first != again or first.text.lower() == text.lower()):
+                other = "" if first.text == text else f', as "{first.text}"'
+                raise LexiconError(here, f'"{text}" is there twice{other}')
 
     def names_as_spellings(self) -> None:
         """Put the names before the other spellings, save those an alias spells out."""

@@ -1,0 +1,185 @@
+"""Folding: text made fit to compare, with a map back to the original.
+
+* One kind of letter, quote, dash and blank: NFKC, lower case, simplified Chinese (OpenCC).
+* What only typesetting put in is left out: invisible characters, more blanks than one, blanks
+  between Han characters or in "$ 2 billion", pinyin in brackets behind its character.
+* Lengths change on the way ("ﬁ" becomes "fi"), so a `Folded` maps every span back.
+* Folding goes by the character and its combining marks, so a part of a text folds as it does
+  within; only blanks and what stands in brackets heed their neighbours.
+* Everything takes linear time: no pattern here can try a place twice.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.text.simplified import simplified
+from monitor.text.words import HAN
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A text made comparable. `text` is folded; `span` leads back to the original.
+
+    *starts* and *ends* say, for each code point before any was left out, which original
+    characters it came from; None stands for "the same place", which most texts are. *cuts* are
+    the places in `text` before which some were left out, *gone* how many in all up to there.
+    *seams* are the places where a blank between Han characters was: often a clause ends there.
+    """
+
+    text: str
+    starts: tuple[int, ...] | None = None
+    ends: tuple[int, ...] | None = None
+    cuts: tuple[int, ...] = ()
+    gone: tuple[int, ...] = ()
+    seams: tuple[int, ...] = ()
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span of the original that `text[start:end]` came from; start < end."""
+        first, last = start, end - 1
+        if self.cuts:
+            first, last = self._before_cuts(first), self._before_cuts(last)
+        if self.starts is None or self.ends is None:
+            return first, last + 1
+        return self.starts[first], self.ends[last]
+
+    def _before_cuts(self, at: int) -> int:
+        cut = bisect_right(self.cuts, at)
+        return at + self.gone[cut - 1] if cut else at
+
+
+_QUOTES: Final = dict.fromkeys("‘’‚‛ʼ′`´", "'") | dict.fromkeys("“”„‟«»″", '"')
+_DASHES: Final = dict.fromkeys("‐‑‒–—―−", "-")
+_KEPT: Final = {"…": "…"} | _QUOTES | _DASHES
+_VARIANT: Final = re.compile(r"[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # selects a glyph
+_LINE_ENDS: Final = frozenset("\n\r\u2028\u2029\x85\x0b\x0c")
+_UNEVEN: Final = "\uffff"  # no character at all: Unicode promises that it never will be one
+
+# UAX 15's stream-safe limit: normalising an endless run of marks takes quadratic time.
+_MARKS: Final = (
+    r"[\u0300-\u036f\u1160-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
+    r"\u3099\u309a\ufe00-\ufe0f\ufe20-\ufe2f]"
+)
+_MARK: Final = re.compile(_MARKS)
+_CLUSTER: Final = re.compile(rf"\S{_MARKS}{{0,30}}|\s")
+_UNEVEN_RUN: Final = re.compile(rf"[^{_UNEVEN}]?{_UNEVEN}+", re.DOTALL)  # with the letter before
+# A line that goes on below: before small letters or "," and behind "," or "(".
+_WRAPPED: Final = re.compile(
+    r"(?<!\s)[^\S\n]*+\n\s*+(?=[a-z,;:)，、；：）])|(?<=[,(，、（])[^\S\n]*+\n\s*+"
+)
+_PINYIN: Final = (
+    r"[a-zɑɡ]{0,4}[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹḿü][a-zɑɡ]{0,3}|me|men|le|zhe|zi|de|ne|ma"
+)
+# Each branch starts with a letter of its own, so that a search skips to the next of them.
+_LEFT_OUT: Final = re.compile(
+    rf" (?:(?<=[{HAN}] ) *+(?P<seam>(?=[{HAN}]))|(?<=[{HAN}] ) *+(?=[0-9a-z])"
+    rf"|(?<=[0-9a-z%] ) *+(?=[{HAN}])|(?<=[$€£¥₩₹] ) *+(?=\d)|(?P<blanks>[ \n]++))"
+    rf"|\n(?P<lines>[ \n]++)"
+    rf"|\((?<=[{HAN}]\()(?:{_PINYIN})\)(?:\((?:{_PINYIN})\))*+(?: ++(?=[{HAN}0-9a-z]))?+"
+)
+_LEFT_OUT_OF_ASCII: Final = re.compile(r" (?:(?<=\$ ) *+(?=\d)|(?P<blanks>[ \n]++))|\n[ \n]++")
+
+
+class _FoldTable(dict[int, int | str]):
+    """What each character folds to, worked out when first met; _UNEVEN if not to just one."""
+
+    def __missing__(self, code: int) -> int | str:
+        char = chr(code)
+        folded = _fold_cluster(char)
+        even = len(folded) == 1 and not _MARK.match(char)
+        value = (code if folded == char else ord(folded)) if even else _UNEVEN
+        if code < _REMEMBERED:
+            self[code] = value
+        return value
+
+
+_REMEMBERED: Final = 0x20000  # the rest is rare, and a hostile text shall not fill the memory
+_TABLE: Final = _FoldTable()
+
+
+def fold(text: str) -> Folded:
+    """Return *text* folded for comparing: NFKC, lower case, simplified, plain quotes and blanks.
+
+    A line break stays one unless the line plainly goes on in the next; any other run of blanks
+    becomes one space, or none beside Han characters and behind a currency sign.
+    """
+    if "\n" in text:
+        text = _WRAPPED.sub(_one_line, text)
+    folded = text.translate(_TABLE)
+    return _fold_unevenly(text, folded) if _UNEVEN in folded else _leave_out(folded, None, None)
+
+
+def _fold_unevenly(text: str, folded: str) -> Folded:
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    last = 0
+    for run in _UNEVEN_RUN.finditer(folded):
+        start, end = run.span()
+        parts.append(folded[last:start])
+        starts += range(last, start)
+        ends += range(last + 1, start + 1)
+        for cluster in _CLUSTER.finditer(text, start, end):
+            part = _fold_cluster(cluster[0])
+            parts.append(part)
+            starts += [cluster.start()] * len(part)
+            ends += [cluster.end()] * len(part)
+        last = end
+    parts.append(folded[last:])
+    starts += range(last, len(text))
+    ends += range(last + 1, len(text) + 1)
+    return _leave_out("".join(parts), tuple(starts), tuple(ends))
+
+
+def _leave_out(text: str, starts: tuple[int, ...] | None, ends: tuple[int, ...] | None) -> Folded:
+    pattern = _LEFT_OUT_OF_ASCII if text.isascii() else _LEFT_OUT
+    kept: list[str] = []
+    cuts: list[int] = []
+    gone: list[int] = []
+    seams: list[int] = []
+    last = length = 0
+    for found in pattern.finditer(text):
+        stands = _stands_for(found)
+        kept += (text[last : found.start()], stands)
+        last = found.end()
+        length = len(stands) + found.start() - (gone[-1] if gone else 0)
+        cuts.append(length)
+        gone.append(last - length)
+        if found.lastgroup == "seam":
+            seams.append(length)
+    if not cuts:
+        return Folded(text, starts, ends)
+    kept.append(text[last:])
+    return Folded("".join(kept), starts, ends, tuple(cuts), tuple(gone), tuple(seams))
+
+
+def _stands_for(left_out: re.Match[str]) -> str:
+    if "\n" in left_out[0]:
+        return "\n"
+    return " " if left_out.lastgroup == "blanks" else ""
+
+
+def _one_line(wrapped: re.Match[str]) -> str:
+    return " " * len(wrapped[0])
+
+
+def _fold_cluster(cluster: str) -> str:
+    if cluster in _KEPT:
+        return _KEPT[cluster]
+    folded = unicodedata.normalize("NFKC", cluster).lower()
+    return "".join(_KEPT.get(char) or _fold_char(char) for char in folded)
+
+
+def _fold_char(char: str) -> str:
+    if char.isspace():
+        return "\n" if char in _LINE_ENDS else " "
+    category = unicodedata.category(char)
+    if category == "Cs" or char == _UNEVEN:
+        return "�"
+    if category in {"Cf", "Cc"} or _VARIANT.match(char):
+        return ""
+    return simplified().get(char, char)

@@ -1,0 +1,145 @@
+"""HTML to text, fit to store and show.
+
+* What comes out holds no markup, no control characters, no characters that reorder their
+  neighbours (bidi overrides) and no lone surrogates.
+* Blocks stand on lines of their own; scripts, styles and comments are gone.
+* Every function takes time linear in its input, whatever the input: 1 MB of "<" or "<!--" is
+  one more string. https://html.spec.whatwg.org/multipage/parsing.html#tokenization
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Final
+
+_MARKUP: Final = re.compile(r"<[A-Za-z/!?]|&(?:#\d|#[xX][0-9A-Fa-f]|[A-Za-z]{2,31};)")
+_TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})|<[!?/]")
+_QUOTE_OR_END: Final = re.compile(r"[\"'>]")
+_LONG_REFERENCE: Final = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9A-Fa-f]{7,});?")
+
+_BLOCKS: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """address article aside blockquote body br caption center dd details dialog dir div dl dt
+        fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hgroup hr html legend li
+        main menu nav ol optgroup option p pre search section summary table tbody tfoot thead title
+        tr ul""",
+    )
+)
+_CELLS: Final = frozenset({"td", "th", "img", "input", "button"})
+_HIDDEN: Final = frozenset({"script", "style", "template", "iframe", "noembed", "svg", "math"})
+_HIDDEN_END: Final = {name: re.compile(f"</{name}(?![a-z0-9])", re.IGNORECASE) for name in _HIDDEN}
+
+
+def looks_like_html(text: str) -> bool:
+    """Return whether *text* holds a tag, a comment or a character reference."""
+    return _MARKUP.search(text) is not None
+
+
+def to_text(html: str) -> str:
+    """Return the words of *html* as plain text, one line a block.
+
+    Scripts, styles and comments are dropped, character references decoded, blanks tidied. Where
+    *html* has no tag at all its line breaks are kept; else they are blanks, as in a browser. Call
+    it once: what was written as "&lt;b&gt;" comes back as "<b>", which is text. Never raises.
+    """
+    if "<" not in html:
+        return _tidy(_decode(html))
+    return _tidy("".join(_words(html)))
+
+
+def one_line(text: str) -> str:
+    """Return *text* as one line, fit for a mail header, a log or a terminal."""
+    return " ".join(text.translate(_UNSAFE).split())
+
+
+def _words(html: str) -> list[str]:
+    scan = _Scan(html)
+    kept: list[str] = []
+    at = 0
+    while (tag := _TAG.search(html, at)) is not None and (end := scan.tag_end(tag)) > 0:
+        kept += (_in_line(html[at : tag.start()]), _stands_for(tag))
+        at = scan.hidden_end(tag, end)
+    kept.append(_in_line(html[at:]) if kept else _decode(html[at:]))
+    return kept
+
+
+def _in_line(source: str) -> str:
+    return _decode(source.replace("\r", " ").replace("\n", " "))
+
+
+def _stands_for(tag: re.Match[str]) -> str:
+    name = (tag[1] or "").lower()
+    if name in _BLOCKS:
+        return "\n"
+    return " " if name in _CELLS else ""
+
+
+class _Scan:
+    """Finds where tags, comments and hidden elements end, in time linear over a whole text.
+
+    Each search either moves on or, having found nothing, is remembered and never made again.
+    """
+
+    __slots__ = ("html", "last", "quotes")
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+        self.last = {mark: html.rfind(mark) for mark in ('"', "'", ">", "-->")}
+        self.quotes = True  # False once quotes were seen not to close
+
+    def tag_end(self, tag: re.Match[str]) -> int:
+        """Return where *tag* ends, or -1 if no tag ends after it."""
+        start = tag.start()
+        if self.html.startswith("<!--", start):
+            if self.last["-->"] < start + 2:
+                return len(self.html)  # an open comment swallows the rest
+            return self.html.index("-->", start + 2) + 3
+        if self.last[">"] < start:
+            return -1
+        if tag[1] and self.quotes and (end := self._quoted_end(tag.end())) > 0:
+            return end
+        return self.html.index(">", start) + 1
+
+    def _quoted_end(self, at: int) -> int:
+        while (mark := _QUOTE_OR_END.search(self.html, at)) is not None:
+            if mark[0] == ">":
+                return mark.end()
+            if self.last[mark[0]] <= mark.start():
+                break
+            at = self.html.index(mark[0], mark.end()) + 1
+        self.quotes = False
+        return -1
+
+    def hidden_end(self, tag: re.Match[str], end: int) -> int:
+        """Return where reading goes on: after the content if *tag* opens a hidden element."""
+        name = (tag[1] or "").lower()
+        if name not in _HIDDEN or tag[0].startswith("</") or self.html[end - 2 : end] == "/>":
+            return end
+        close = _HIDDEN_END[name].search(self.html, end)
+        return close.start() if close else len(self.html)
+
+
+def _decode(text: str) -> str:
+    # int() refuses more than 4,300 digits with an error; no such number is a character anyway.
+    return unescape(_LONG_REFERENCE.sub("�", text)) if "&" in text else text
+
+
+def _tidy(text: str) -> str:
+    lines = text.translate(_UNSAFE).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(tidied for line in lines if (tidied := " ".join(line.split())))
+
+
+def _unsafe() -> dict[int, str | None]:
+    table: dict[int, str | None] = dict.fromkeys(
+        [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "
+    )
+    for kept in "\n\r":
+        del table[ord(kept)]
+    table |= dict.fromkeys([0x00, 0xAD, 0x61C, 0x180E, 0x200B, 0x2060, 0xFEFF, 0x200E, 0x200F])
+    table |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xFFF9, 0xFFFC)])
+    return table | dict.fromkeys(range(0xD800, 0xE000), "�")
+
+
+_UNSAFE: Final = _unsafe()

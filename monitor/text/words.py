@@ -1,0 +1,46 @@
+"""Words: what blanks set off, and what no blank does.
+
+* Han and kana are written without blanks: their overlapping pairs stand in for words.
+* Latin letters and digits make words wherever they stand, Han beside them or not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# Han and kana, as the inside of a regular expression's brackets. Hangul is written with blanks.
+HAN: Final = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+
+
+def is_letter(char: str) -> bool:
+    """Return whether *char* is part of a word that blanks set off: a letter or digit, not Han.
+
+    Python's own word characters include Han, so its word boundary never falls in "蚂蚁IPO".
+    """
+    return char.isalnum() and (char < "\u1100" or "\u1e00" <= char < "\u2000")
+
+
+_SOLID: Final = rf"{HAN}\uac00-\ud7af"
+_WORD: Final = re.compile(rf"[{_SOLID}]+|[^\W_{_SOLID}]+")
+
+
+def words(folded: str) -> list[str]:
+    """Return the words of a folded text in order; a run of Han gives its overlapping pairs."""
+    found: list[str] = []
+    for match in _WORD.finditer(folded):
+        word = match[0]
+        if is_letter(word[0]) or len(word) == 1:
+            found.append(word)
+        else:
+            found += (word[at : at + 2] for at in range(len(word) - 1))
+    return found
+
+
+def language_of(text: str) -> str:
+    """Return "zh", "ja", "ko" or "en", whichever script *text* is written in: a label, no claim."""
+    if re.search(r"[\u3040-\u30ff]", text):
+        return "ja"
+    if re.search(r"[\uac00-\ud7af]", text):
+        return "ko"
+    return "zh" if re.search(r"[\u3400-\u9fff]", text) else "en"
