@@ -365,7 +365,10 @@ class Term:
     """One spelling of a company, topic, stage or regulator. *id* is what evidence names.
 
     Matching rules are in `monitor.detect.terms`. *unless* lists longer phrases that hold the
-    spelling but mean something else; *needs* lists words of which a `context` term wants one.
+    spelling but mean something else; *needs* lists words of which a `context` term wants one in
+    its sentence, at most *near* characters away if that is not 0. *without* lists words that must
+    not stand in the sentence. *after_company* lets a company's name directly before stand for the
+    needs. *person* marks a person's name, which gives way to any company's.
     How a spelling, phrase or word is written is in `monitor.detect.lexicon`.
     """
 
@@ -375,26 +378,38 @@ class Term:
     case: bool = False
     unless: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    near: int = 0
+    without: tuple[str, ...] = ()
+    after_company: bool = False
+    person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """Who is watched. *units* and people report under the company: their terms are its terms."""
+    """Who is watched. *units* and people report under the company: their terms are its terms.
+
+    *listed* is False for a company none of whose shares are listed: a listing is its first.
+    """
 
     key: str
     name: str
     names: dict[str, str] = field(default_factory=dict)  # language -> name, for pages and mails
     terms: tuple[Term, ...] = ()
+    listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What about: its terms are the words that say so."""
+    """What about: its terms are the words that say so.
+
+    *if_unlisted* is the key of the topic that its words mean for a company without listed shares.
+    """
 
     key: str
     name: str
     names: dict[str, str] = field(default_factory=dict)
     terms: tuple[Term, ...] = ()
+    if_unlisted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.detect.phrases import may_hold, phrase_parts
-from monitor.detect.terms import TermIndex
+from monitor.detect.terms import Found, TermIndex
 from monitor.model import Strength, Term
 from monitor.text import fold
 
@@ -75,13 +75,14 @@ def test_unless_eats_what_stands_inside():
 def test_needs_are_looked_for_between_bounds():
     """A need counts only inside the bounds asked about."""
     text = "ant ipo. ant hill"
+    first, second = Found(0, 0, 3), Found(0, 9, 12)
     reading = TermIndex([Term("t", "ant", Strength.CONTEXT, needs=("ipo", "big ... share"))]).read(
         text, fold(text)
     )
 
-    assert reading.need_met(0, 0, 8)
-    assert not reading.need_met(0, 9, len(text))
-    assert not reading.need_met(0, 5, 8)
+    assert reading.need_met(first, 0, 8)
+    assert not reading.need_met(second, 9, len(text))
+    assert not reading.need_met(first, 0, 5)
 
 
 def test_an_empty_index_finds_nothing():

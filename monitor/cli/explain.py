@@ -87,7 +87,7 @@ def _plain(field: str) -> str:
 
 
 def _told(found: Explanation, title: str, summary: str) -> dict[str, Any]:
-    from monitor.detect.associate import THRESHOLD
+    from monitor.detect.score import THRESHOLD
 
     return {
         "text": {"title": title, "summary": summary},

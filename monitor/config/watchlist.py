@@ -4,7 +4,8 @@
   files asked for are read.
 * A definition in place is a mapping with an `id` and the keys such a file has. It may take the
   id of a bundled company, which it then replaces altogether.
-* Stages and regulators are always the bundled ones.
+* Stages, regulators and bystanders are always the bundled ones; a bundled company that is not
+  watched is a bystander too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from monitor.detect.lexicon import (
     Lexicon,
     LexiconError,
     make_lexicon,
+    read_bystander,
     read_company,
     read_label,
     read_topic,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.config.marks import KeyPath
-    from monitor.model import Label
+    from monitor.model import Company
 
 Member = TypeVar("Member")
 
@@ -66,9 +68,13 @@ def read_watchlist(data: dict[str, Any], places: Places) -> Lexicon | None:
     """
     companies = _members("companies", data.get("companies", list(COMPANIES)), read_company, places)
     topics = _members("topics", data.get("topics", list(TOPICS)), read_topic, places)
-    stages = _labels(lexicon_folder() / "stages.yaml", places)
-    regulators = _labels(lexicon_folder() / "regulators.yaml", places)
-    if None in (*companies, *topics, *stages, *regulators):
+    stages = _labels(lexicon_folder() / "stages.yaml", places, read_label)
+    regulators = _labels(lexicon_folder() / "regulators.yaml", places, read_label)
+    bystanders = [
+        *_labels(lexicon_folder() / "bystanders.yaml", places, read_bystander),
+        *_unwatched(watched_keys(data, "companies"), places),
+    ]
+    if None in (*companies, *topics, *stages, *regulators, *bystanders):
         return None
     try:
         return make_lexicon(
@@ -76,6 +82,7 @@ def read_watchlist(data: dict[str, Any], places: Places) -> Lexicon | None:
             [member for member in topics if member],
             [label for label in stages if label],
             [label for label in regulators if label],
+            [company for company in bystanders if company],
         )
     except LexiconError as error:
         kind, key = str(error.path[0]), error.path[1] if len(error.path) > 1 else None
@@ -151,14 +158,22 @@ def _from_file(
         return None
 
 
-def _labels(file: Path, places: Places) -> list[Label | None]:
+def _unwatched(watched: Sequence[str], places: Places) -> list[Company | None]:
+    folder = lexicon_folder() / "companies"
+    keys = (key for key in bundled_keys("companies") if key not in watched)
+    return [_from_file(folder / f"{key}.yaml", read_company, places) for key in keys]
+
+
+def _labels(
+    file: Path, places: Places, reader: Callable[[str, object], Member]
+) -> list[Member | None]:
     data, lines = _read(file, places)
     if not isinstance(data, dict):
         return [None]
-    found: list[Label | None] = []
+    found: list[Member | None] = []
     for key, value in data.items():
         try:
-            found.append(read_label(key, value))
+            found.append(reader(key, value))
         except LexiconError as error:
             _report(file, lines, (key, *error.path), error.message, places)
             found.append(None)

@@ -1,66 +1,47 @@
 """Associate: a text and a lexicon in, matches out.
 
-* A company and a topic match when both stand in one sentence; a sentence never leaves its field.
-* Of several pairs the best-scored counts, then the closest, then the earliest.
-* The score is a sum of named parts; the evidence, the stage, the regulator and the amounts come
-  from the sentence of that one pair.
+* A company and a topic match when both stand in one sentence and the company is no mere mention.
+* They match across sentences where only that company can be meant: the headline names it alone
+  and the topic's sentence no company, or the first sentence names it and the headline nobody.
+* Of several pairs the best-scored counts, then the closest, then the earliest; the rules of the
+  score are in `monitor.detect.score`.
 * What was found but is not reported comes back with the reason why.
 """
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from monitor.detect.facts import Facts, Met, distance
+from monitor.detect.lexicon import reference
+from monitor.detect.mentions import Mention
 from monitor.detect.places import Owner, Place, Text, judge
+from monitor.detect.score import (
+    POSSIBLE,
+    THRESHOLD,
+    Pair,
+    Scene,
+    fact_parts,
+    judge_pair,
+    total,
+)
 from monitor.detect.terms import TermIndex
-from monitor.model import Evidence, Match, Role, Strength
+from monitor.model import Evidence, Match, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from monitor.detect.lexicon import Lexicon
-    from monitor.model import Company, Label, Term, Topic
-
-# The score of a match is the sum of those of these that hold; what is at THRESHOLD is reported.
-THRESHOLD: Final = 0.5
-MET: Final = 0.6  # company and topic stand in one sentence
-IN_TITLE: Final = 0.15
-CLOSE: Final = 0.1  # at most NEAR characters between them
-NAMED: Final = 0.05  # for each of stage, regulator and amount in the sentence
-AMBIGUOUS: Final = -0.05  # for each of the two that rests on context
-FAR: Final = -0.15  # more than WIDE characters between them
-BETWEEN: Final = -0.15  # another company, not one of a list, stands nearer to the topic
-
-NEAR: Final = 30
-WIDE: Final = 160
+    from monitor.model import Company, Label, ScorePart, Term, Topic
 
 LOOSE: Final = "the two are only loosely connected"
-APART: Final = "company and topic are in different sentences"
+ELSEWHERE: Final = "company and topic are in different sentences"
 
 Sentence = tuple[int, int]  # field and sentence by number
 
-_LIST: Final = re.compile(
-    r"[\s,、/&+(和与與及跟]{0,3}(?:and|or|und|et|y|e)?[\s,、/&+(和与與及跟]{0,3}"
-)
-
-
-class _Pair(NamedTuple):
-    company: Place | None  # None: bound by the feed, not named in the sentence
-    topic: Place
-    score: float
-
-    def order(self) -> tuple[float, int, int, int]:
-        """Best first: by score, then by distance, then by place."""
-        return (
-            -self.score,
-            0 if self.company is None else distance(self.company, self.topic),
-            self.topic.field,
-            self.topic.start,
-        )
+_LEDE: Final = 1  # the last sentence of the summary that a headline is taken to be about
 
 
 class Detector:
@@ -75,13 +56,16 @@ class Detector:
             (Role.TOPIC, lexicon.topics),
             (Role.STAGE, lexicon.stages),
             (Role.REGULATOR, lexicon.regulators),
+            (Role.COMPANY, lexicon.bystanders),
         )
         for role, group in members:
             for member in group:
                 self.terms += member.terms
                 self.owners += [Owner(role, member.key)] * len(member.terms)
-        self.index = TermIndex(self.terms)
+        self.index = TermIndex([_spelt_out(term, lexicon) for term in self.terms])
         self.stages = {stage.key: stage for stage in lexicon.stages}
+        self.watched = {Owner(Role.COMPANY, company.key) for company in lexicon.companies}
+        self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
 
     def find(
         self,
@@ -99,14 +83,27 @@ class Detector:
         text appeared: against it a day without a year, or a weekday, is read.
         """
         texts = (Text(0, "title", title, self.index), Text(1, "summary", summary, self.index))
-        roles = {self.owners[found.term].role for text in texts for found in text.found}
-        if Role.TOPIC not in roles or (Role.COMPANY not in roles and company is None):
+        owners = {self.owners[found.term] for text in texts for found in text.found}
+        if owners.isdisjoint(self.topics) or (company is None and owners.isdisjoint(self.watched)):
             return ()
         article = _Article(self, texts, company, published)
-        pairs = (
-            (one.key, two.key) for one in self.lexicon.companies for two in self.lexicon.topics
-        )
+        pairs = ((one, two) for one in self.lexicon.companies for two in self.lexicon.topics)
         return tuple(match for pair in pairs if (match := article.match(*pair)) is not None)
+
+
+def _spelt_out(term: Term, lexicon: Lexicon) -> Term:
+    """Return *term* with each need that names a stage or regulator replaced by its spellings."""
+    labels = {"stage": lexicon.stages, "regulator": lexicon.regulators}
+
+    def spelt(needs: tuple[str, ...]) -> Iterator[str]:
+        for need in needs:
+            if named := reference(need):
+                terms = (it.terms for it in labels[named[0]] if it.key == named[1])
+                yield from (term.text for group in terms for term in group)
+            else:
+                yield need
+
+    return replace(term, needs=tuple(spelt(term.needs)), without=tuple(spelt(term.without)))
 
 
 class _Article:
@@ -123,77 +120,122 @@ class _Article:
         self.texts = texts
         self.bound = bound
         self.places = judge(texts, detector.terms, detector.owners)
-        self.names: dict[Sentence, list[Place]] = {}  # of all companies that count
         self.facts = Facts(texts, self.places, detector.terms, detector.stages, published)
+        self.named: dict[Sentence, list[Mention]] = {}  # companies that count
+        eventful: set[Sentence] = set()
+        told_in_title: set[str] = set()
         for owner, places in self.places.items():
-            if owner.role is Role.COMPANY:
-                for place in _sound(places):
-                    self.names.setdefault(place[:2], []).append(place)
-
-    def match(self, company: str, topic: str) -> Match | None:
-        """Return the match of a pair, reported or rejected; None if either is not there at all."""
-        names = self.places.get(Owner(Role.COMPANY, company), [])
-        words = self.places.get(Owner(Role.TOPIC, topic), [])
-        bound = company == self.bound
-        if not words or not (names or bound):
-            return None
-        pairs: list[tuple[Place | None, Place]] = [*_closest(_sound(names), _sound(words))]
-        if bound:  # the first word of each sentence will do
-            firsts = {word[:2]: word for word in reversed(_sound(words))}
-            pairs += [(None, word) for word in firsts.values()]
-        scored = [_Pair(*pair, self._score(*pair, topic)) for pair in pairs]
-        if scored:
-            best = min(scored, key=_Pair.order)
-            return self._made(company, topic, best, None if best.score >= THRESHOLD else LOOSE)
-        near = [*_closest(names, words)]
-        name, word = near[0] if near else (names[0] if names else None, words[0])
-        problem = (name.problem if name else None) or word.problem or APART
-        quotes = [self._evidence(Role.COMPANY, name)] if name else []
-        return Match(
-            company=company,
-            topic=topic,
-            score=0.0,
-            sentence=self.texts[word.field].sentence(word.sentence),
-            evidence=(*quotes, self._evidence(Role.TOPIC, word)),
-            rejected=problem,
+            for place in _sound(places):
+                if owner.role is Role.COMPANY:
+                    self.named.setdefault(place[:2], []).append(
+                        Mention(owner.key, place.start, place.end)
+                    )
+                elif owner.role is Role.STAGE:
+                    eventful.add(place[:2])
+                elif owner.role is Role.TOPIC and place.field == 0:
+                    told_in_title.add(owner.key)
+        for mentions in self.named.values():
+            mentions.sort(key=lambda it: it.start)
+        headline = {it.key for (field, _), all_ in self.named.items() if field == 0 for it in all_}
+        self.scene = Scene(
+            texts,
+            detector.terms,
+            self.named,
+            frozenset(headline),
+            frozenset(told_in_title),
+            frozenset(eventful),
         )
 
-    def _score(self, name: Place | None, word: Place, topic: str) -> float:
-        terms = self.detector.terms
-        told = self.facts.of(topic, Met(name, word))
-        score = MET + IN_TITLE * (word.field == 0)
-        score += NAMED * (bool(told.amounts) + bool(told.regulator) + bool(told.stage))
-        ambiguous = [it for it in (name, word) if it and _is_context(terms[it.term])]
-        score += AMBIGUOUS * len(ambiguous)
-        if name is not None:
-            far = distance(name, word)
-            score += CLOSE * (far <= NEAR) + FAR * (far > WIDE)
-            score += BETWEEN * self._is_between(name, word)
-        return round(min(max(score, 0.0), 1.0), 2)
+    def match(self, company: Company, topic: Topic) -> Match | None:
+        """Return the match of a pair, reported or rejected; None if either is not there at all."""
+        names = self.places.get(Owner(Role.COMPANY, company.key), [])
+        words = self._words(company, topic)
+        bound = company.key == self.bound
+        if not words or not (names or bound):
+            return None
+        pairs = [Pair(*pair) for pair in _neighbours(_sound(names), _sound(words))]
+        pairs += self._across(company.key, _sound(names), _sound(words))
+        if bound:  # the first word of each sentence will do
+            firsts = {word[:2]: word for word in reversed(_sound(words))}
+            pairs += [Pair(None, word) for word in firsts.values()]
+        if pairs:
+            return self._best(company.key, topic.key, pairs)
+        near = [*_neighbours(names, words)]
+        name, word = near[0] if near else (names[0] if names else None, words[0])
+        problem = (name.problem if name else None) or word.problem or ELSEWHERE
+        return self._made(company.key, topic.key, Pair(name, word), (), problem)
 
-    def _is_between(self, name: Place, word: Place) -> bool:
-        """Return whether a company stands between the two that is not one of a list with *name*."""
-        text = self.texts[word.field].folded.text
-        low, high = min(name.end, word.end), max(name.start, word.start)
-        others = [it for it in self.names[name[:2]] if low <= it.start and it.end <= high]
-        chain = sorted([name, *others], key=lambda it: it.start)
-        return any(not _LIST.fullmatch(text, one.end, two.start) for one, two in pairwise(chain))
+    def _words(self, company: Company, topic: Topic) -> list[Place]:
+        """Return the words of *topic*; for an unlisted company those that then mean it as well."""
+        words = self.places.get(Owner(Role.TOPIC, topic.key), [])
+        if company.listed:
+            return words
+        for other in self.detector.lexicon.topics:
+            if other.if_unlisted == topic.key:
+                words = words + self.places.get(Owner(Role.TOPIC, other.key), [])
+        return sorted(words)
 
-    def _made(self, company: str, topic: str, pair: _Pair, problem: str | None) -> Match:
-        text = self.texts[pair.topic.field]
-        told = self.facts.of(topic, Met(pair.company, pair.topic))
+    def _across(self, company: str, names: list[Place], words: list[Place]) -> Iterator[Pair]:
+        """Yield pairs in different sentences where none but *company* can be meant."""
+        headline = self.scene.headline
+        first_of = {name[:2]: name for name in reversed(names)}
+        for word in words:
+            if word[:2] in self.named:
+                continue
+            before = (word.field, word.sentence - 1)
+            if word.field == 0 and not headline:
+                source = (1, 0)
+            elif headline == {company} and word.sentence <= _LEDE:
+                source = next(it for it in first_of if it[0] == 0)
+            else:
+                source = before
+            alone = {it.key for it in self.named.get(source, ())} == {company}
+            if alone and source in first_of:
+                yield Pair(first_of[source], word)
+
+    def _best(self, company: str, topic: str, pairs: list[Pair]) -> Match:
+        """Return the match that the best of *pairs* makes, facts counted once a sentence."""
+        best: dict[Sentence, tuple[float, int, Pair, list[ScorePart]]] = {}
+        for pair in pairs:
+            parts = judge_pair(self.scene, company, topic, pair)
+            far = distance(pair.company, pair.topic) if pair.company and pair.together else 0
+            mark = -total(parts), far, pair, parts
+            if pair.topic[:2] not in best or mark[:2] < best[pair.topic[:2]][:2]:
+                best[pair.topic[:2]] = mark
+        marks = []
+        for _, far, pair, first in best.values():
+            parts = first + fact_parts(self.facts.of(topic, Met(*pair)))
+            marks.append((-total(parts), far, pair.topic[:3], pair, parts))
+        *_, pair, parts = min(marks, key=lambda mark: mark[:3])
+        return self._made(company, topic, pair, tuple(parts), None)
+
+    def _made(
+        self,
+        company: str,
+        topic: str,
+        pair: Pair,
+        parts: tuple[ScorePart, ...],
+        problem: str | None,
+    ) -> Match:
+        score = total(parts)
+        if problem is None and score < THRESHOLD:
+            worst = min(parts, key=lambda part: part.value)
+            problem = worst.rule if worst.value < 0 else LOOSE if pair.together else ELSEWHERE
+        told = self.facts.of(topic, Met(*pair))
         both = ((Role.COMPANY, pair.company), (Role.TOPIC, pair.topic))
         quotes = [self._evidence(role, place) for role, place in both if place]
         return Match(
             company=company,
             topic=topic,
-            score=pair.score,
-            sentence=text.sentence(pair.topic.sentence),
+            score=score,
+            sentence=self.texts[pair.topic.field].sentence(pair.topic.sentence),
             evidence=(*quotes, *told.evidence),
             stage=told.stage,
             regulator=told.regulator,
             amounts=told.amounts,
             rejected=problem,
+            possible=problem is not None and score >= POSSIBLE,
+            parts=parts,
             event_date=told.event_date,
         )
 
@@ -202,25 +244,18 @@ class _Article:
         return self.texts[place.field].evidence(role, place.start, place.end, term)
 
 
-def _is_context(term: Term) -> bool:
-    return term.strength is Strength.CONTEXT
-
-
 def _sound(places: Iterable[Place]) -> list[Place]:
     return [place for place in places if place.problem is None]
 
 
-def _closest(names: Iterable[Place], words: Iterable[Place]) -> Iterator[tuple[Place, Place]]:
-    """Yield, for each sentence that holds both, the closest name and word, the first on a tie."""
-    best: dict[Sentence, tuple[int, Place, Place]] = {}
+def _neighbours(names: Iterable[Place], words: Iterable[Place]) -> Iterator[tuple[Place, Place]]:
+    """Yield each word with the last name before it and the first after it in its sentence."""
     marked = [(it, True) for it in names] + [(it, False) for it in words]
     marked.sort(key=lambda mark: mark[0][:4])
-    for (one, is_name), (two, is_other_name) in pairwise(marked):
-        if one[:2] != two[:2] or is_name == is_other_name:
-            continue
-        name, word = (one, two) if is_name else (two, one)
-        far = distance(name, word)
-        if one[:2] not in best or far < best[one[:2]][0]:
-            best[one[:2]] = far, name, word
-    for _, name, word in best.values():
-        yield name, word
+    for ordered in (marked, marked[::-1]):
+        last: Place | None = None
+        for place, is_name in ordered:
+            if is_name:
+                last = place
+            elif last is not None and last[:2] == place[:2]:
+                yield last, place

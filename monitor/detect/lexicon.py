@@ -11,12 +11,16 @@ A company, in a file `companies/KEY.yaml` or in place in the configuration:
     units: {taobao: [Taobao, 淘宝]}     # parts of the company: reported as the company
     people: {jack-ma: [Jack Ma, 马云]}  # always need context
     unless: [Alibaba cave]        # phrases no spelling of this company may stand in
+    listed: true                  # false: it has no listed shares, so a listing is its first
 
-A topic has `name`, `names`, `keywords` and `unless`; a stage or regulator `name`, `names`,
-`terms`, `unless`, and a stage also `rank` and `topics`.
+A topic has `name`, `names`, `keywords`, `unless` and `if_unlisted`, the topic its words mean for
+a company that is not listed; a stage or regulator `name`, `names`, `terms`, `unless`, and a stage
+also `rank` and `topics`. A bystander, of whom nothing is reported, is a list of spellings.
 
-* A spelling is a text, or a mapping of `text`, `lang`, `strength`, `case`, `needs` and `unless`.
-  `strength: context` wants one of its `needs` in the sentence, or a strong spelling elsewhere.
+* A spelling is a text, or a mapping of `text`, `lang`, `strength`, `case`, `needs`, `near`,
+  `not`, `after_company` and `unless`. `strength: context` wants one of its `needs` in the sentence
+  (within `near` characters), or a strong spelling elsewhere; a need "regulator:samr" is any
+  spelling of that regulator, "stage:fine" of that stage. None of `not` may be in the sentence.
 * A text is words, not a regular expression. "monopol*" takes any ending; "abuse ... dominance"
   takes up to 40 characters between, in one sentence. Both always run in linear time.
 * Keys, types, empty or one-letter texts and repeats are checked; nothing is ignored silently.
@@ -40,6 +44,18 @@ if TYPE_CHECKING:
 ENGINE: Final = 2  # goes up whenever the same lexicon would give other matches
 
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_REFERRED: Final = frozenset({"stage", "regulator"})
+_SPELLING: Final = [
+    "text",
+    "lang",
+    "strength",
+    "case",
+    "needs",
+    "near",
+    "not",
+    "after_company",
+    "unless",
+]
 
 KeyPath = tuple[str | int, ...]
 
@@ -65,6 +81,7 @@ class Lexicon:
     topics: tuple[Topic, ...]
     stages: tuple[Label, ...]
     regulators: tuple[Label, ...]
+    bystanders: tuple[Company, ...]
     canonical: str
     fingerprint: str
 
@@ -74,19 +91,26 @@ def make_lexicon(
     topics: Iterable[Topic],
     stages: Iterable[Label] = (),
     regulators: Iterable[Label] = (),
+    bystanders: Iterable[Company] = (),
 ) -> Lexicon:
     """Return the lexicon of these parts, in this order.
 
-    Raises LexiconError when a key comes twice, with the path (kind, key), or when two companies
-    claim one spelling, with the path ("companies", key of the later, spelling).
+    *bystanders* are companies an event may belong to instead; a spelling that a watched company
+    claims is taken from them. Raises LexiconError when a key comes twice, with the path (kind,
+    key); when two companies claim one spelling, with the path ("companies", key of the later,
+    spelling); or when a need names an unknown stage or regulator.
     """
-    parts = tuple(companies), tuple(topics), tuple(stages), tuple(regulators)
+    watched = tuple(companies)
+    others = _unclaimed(bystanders, watched)
+    parts = watched, tuple(topics), tuple(stages), tuple(regulators), others
     data = {
         "companies": _plain("companies", parts[0]),
         "topics": _plain("topics", parts[1]),
         "stages": _plain("stages", parts[2]),
         "regulators": _plain("regulators", parts[3]),
+        "bystanders": _plain("bystanders", parts[4]),
     }
+    _check_references(parts[0] + parts[1], {"stage": parts[2], "regulator": parts[3]})
     _check_claims(parts[0])
     canonical = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     fingerprint = sha256(f"{ENGINE}\n{canonical}".encode()).hexdigest()
@@ -114,6 +138,36 @@ def _check_claims(companies: tuple[Company, ...]) -> None:
                 )
 
 
+def _unclaimed(bystanders: Iterable[Company], watched: tuple[Company, ...]) -> tuple[Company, ...]:
+    keys = {company.key for company in watched}
+    claimed = {_identity(term)[0] for company in watched for term in company.terms}
+    return tuple(
+        replace(it, terms=tuple(term for term in it.terms if _identity(term)[0] not in claimed))
+        for it in bystanders
+        if it.key not in keys
+    )
+
+
+def reference(need: str) -> tuple[str, str] | None:
+    """Return the kind and key that a need like "regulator:samr" names, None for plain words."""
+    kind, colon, key = need.partition(":")
+    return (kind, key) if colon and kind in _REFERRED and _KEY.fullmatch(key) else None
+
+
+def _check_references(
+    members: Iterable[Company | Topic], known: Mapping[str, Iterable[Label]]
+) -> None:
+    keys = {kind: {label.key for label in labels} for kind, labels in known.items()}
+    for member in members:
+        kind = "companies" if isinstance(member, Company) else "topics"
+        for term in member.terms:
+            for named in map(reference, (*term.needs, *term.without)):
+                if named and named[1] not in keys[named[0]]:
+                    raise LexiconError(
+                        (kind, member.key, term.text), f'there is no {named[0]} "{named[1]}"'
+                    )
+
+
 def _identity(term: Term) -> tuple[str, str]:
     # "IPO" with capitals that count and "ipo" without are two spellings only if both count them.
     return fold(term.text).text, term.text if term.case else ""
@@ -124,31 +178,40 @@ def _identity(term: Term) -> tuple[str, str]:
 
 def read_company(key: str, data: object) -> Company:
     """Return the company that *data*, as read from YAML, describes; raise LexiconError."""
-    reader = _Reader(key, data, "name names aliases tickers units people unless")
+    reader = _Reader(key, data, "name names aliases tickers units people unless listed")
     reader.spellings(("aliases",), reader.data.get("aliases", []))
     reader.spellings(("tickers",), reader.data.get("tickers", []), lang="ticker", case=True)
     reader.groups("units", Strength.STRONG)
     reader.groups("people", Strength.CONTEXT)
     reader.names_as_spellings()
-    return Company(key, reader.text("name"), reader.names(), reader.terms())
+    listed = _flag(("listed",), reader.data.get("listed", True))
+    return Company(key, reader.text("name"), reader.names(), reader.terms(), listed)
+
+
+def read_bystander(key: str, data: object) -> Company:
+    """Return the bystander whose spellings *data*, as read from YAML, lists; raise LexiconError."""
+    reader = _Reader(key, {"terms": data}, "terms")
+    reader.spellings((), data)
+    if not reader.found:
+        raise LexiconError((), "has no spelling")
+    return Company(key, key, {}, reader.terms())
 
 
 def read_topic(key: str, data: object) -> Topic:
     """Return the topic that *data*, as read from YAML, describes; raise LexiconError."""
-    reader = _Reader(key, data, "name names keywords unless")
+    reader = _Reader(key, data, "name names keywords unless if_unlisted")
     reader.spellings(("keywords",), reader.data.get("keywords", []))
     if not reader.found:
         raise LexiconError((), '"keywords" is missing: nothing would be found')
-    return Topic(key, reader.text("name"), reader.names(), reader.terms())
+    instead = reader.text("if_unlisted") if "if_unlisted" in reader.data else None
+    return Topic(key, reader.text("name"), reader.names(), reader.terms(), instead)
 
 
 def read_label(key: str, data: object) -> Label:
     """Return the stage or regulator that *data* describes; raise LexiconError."""
     reader = _Reader(key, data, "name names terms unless rank topics")
     reader.spellings(("terms",), reader.data.get("terms", []))
-    rank = reader.data.get("rank", 0)
-    if not isinstance(rank, int) or isinstance(rank, bool):
-        raise LexiconError(("rank",), "must be a whole number")
+    rank = _count(("rank",), reader.data.get("rank", 0))
     topics = _list(("topics",), reader.data.get("topics", []))
     keys = tuple(_text(("topics", at), topic) for at, topic in enumerate(topics))
     return Label(key, reader.text("name"), reader.names(), reader.terms(), rank, keys)
@@ -196,7 +259,7 @@ class _Reader:
         for at, item in enumerate(_list(path, items)):
             where = (*path, at)
             given = {"text": item} if isinstance(item, str) else item
-            data = _mapping(where, given, ["text", "lang", "strength", "case", "needs", "unless"])
+            data = _mapping(where, given, _SPELLING)
             here = where if isinstance(item, str) else (*where, "text")
             text = _phrase(here, data.get("text"))
             language = _text((*where, "lang"), data.get("lang", lang or language_of(text)))
@@ -207,6 +270,10 @@ class _Reader:
                 case=_flag((*where, "case"), data.get("case", case)),
                 unless=_phrases((*where, "unless"), data) + self._common_unless(text),
                 needs=_phrases((*where, "needs"), data),
+                near=_count((*where, "near"), data.get("near", 0)),
+                without=_phrases((*where, "not"), data),
+                after_company=_flag((*where, "after_company"), data.get("after_company", False)),
+                person=strength is Strength.CONTEXT,
             )
             if kept.strength is Strength.STRONG and strength is Strength.CONTEXT:
                 raise LexiconError((*where, "strength"), "people always need context")
@@ -289,6 +356,12 @@ def _text(path: KeyPath, data: object) -> str:
 def _flag(path: KeyPath, data: object) -> bool:
     if not isinstance(data, bool):
         raise LexiconError(path, "must be true or false")
+    return data
+
+
+def _count(path: KeyPath, data: object) -> int:
+    if not isinstance(data, int) or isinstance(data, bool):
+        raise LexiconError(path, "must be a whole number")
     return data
 
 

@@ -1,10 +1,9 @@
 """Places: where companies and topics stand in an article, and which of these places count.
 
 * A name inside a longer company name gives way to it: "Tencent Music" is not "Tencent".
-* A company named only as somebody's owner or rival ("Tencent-backed"), or for comparison
-  ("the biggest since Alibaba"), takes no part.
-* A `context` term counts with one of its needs in the sentence, or a strong term of the same
-  thing anywhere in the article.
+* A company that is only mentioned takes no part; the rules are in `monitor.detect.mentions`.
+* A `context` term counts with one of its needs in the sentence. A company's, stage's or
+  regulator's also counts where a strong term of the same stands anywhere in the article.
 * A place that does not count keeps its problem, in words, so that a miss can be explained.
 """
 
@@ -14,31 +13,25 @@ import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from monitor.detect.mentions import Mention, asides
 from monitor.detect.sentences import Sentences
+from monitor.detect.terms import Found
 from monitor.model import Evidence, Role, Strength
 from monitor.text import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from monitor.detect.terms import Found, Reading, TermIndex
+    from monitor.detect.terms import Reading, TermIndex
     from monitor.model import Field, Term
     from monitor.text import Folded
 
-_OWNS: Final = re.compile(
-    r"[- ](?:backed|owned|funded|invested|affiliated|linked|controlled|supported|led)(?![a-z])"
-    r"|系|(?:战投|产投|资本|创投)?(?:投资的|投資的|参股|參股|持股|领投|領投|参投|參投)"
-    r"|概念股|供应商|供應商|前员工|前員工|前高管"
+# What may stand between a company's name and a word that counts after one: 小米明天在港上市.
+_FILLER: Final = re.compile(
+    r"[ (]?(?:集团|公司|科技)?(?:今日|今天|明日|明天|昨日|昨天|本周|下周|即将|将|拟|欲|或|有望"
+    r"|正式|已|再次|再度|成功|准备|计划|在港|赴港|赴美|回港|香港|美国|不|不会|不急于|永不|暂不|为什么不|为何不|的)*"
 )
-_OWNED_BY: Final = re.compile(
-    r"(?:spun[- ]off from|spin-?off from|(?:backed|owned|funded|supported) by|affiliate of"
-    r"|stake in|rivals?|rivals like|rivals such as|competitors?) (?:the )?$"
-)
-_COMPARED: Final = re.compile(
-    r"(?:继|繼|超过|超過|低于|低於|不及|仅次于|僅次於|(?<![a-z])(?:than|unlike) (?:the )?"
-    r"|(?:biggest|largest) .{1,50} since (?:[a-z-]{1,20} ){0,5})$"
-)
-_LOOK_BACK: Final = 110
+_FILLER_LENGTH: Final = 10
 
 
 class Owner(NamedTuple):
@@ -109,17 +102,15 @@ def judge(
         for place in text.places():
             places.setdefault(owners[place.term], []).append(place)
     _give_way(places)
-    strong = {
-        owner
-        for owner, standing in places.items()
-        if any(not it.problem and terms[it.term].strength is Strength.STRONG for it in standing)
-    }
-    for owner, standing in places.items():
-        if owner.role is Role.COMPANY:
-            standing[:] = [_aside(place, texts) for place in standing]
-        if owner not in strong:
-            standing[:] = [_in_context(place, texts, terms) for place in standing]
+    named: set[tuple[int, int]] = set()  # where a company's name ends
+    for owner in sorted(places, key=lambda it: it.role is not Role.COMPANY):
+        standing = places[owner]
         standing.sort(key=itemgetter(0, 2, 3))
+        if owner.role is Role.TOPIC or not any(_is_strong(it, terms) for it in standing):
+            standing[:] = [_in_context(place, texts, terms, named) for place in standing]
+        if owner.role is Role.COMPANY:
+            named |= {(place.field, place.end) for place in standing if not place.problem}
+    _stand_aside(texts, terms, places)
     return places
 
 
@@ -150,22 +141,47 @@ def _inside(names: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[int, i
             longest = (name[0], name[3])
 
 
-def _aside(place: Place, texts: Sequence[Text]) -> Place:
-    text = texts[place.field].folded.text
-    before = text[max(0, place.start - _LOOK_BACK) : place.start]
-    if place.problem:
-        return place
-    if _OWNS.match(text, place.end) or _OWNED_BY.search(before):
-        return place._replace(problem="named only as an owner, backer or rival")
-    if _COMPARED.search(before):
-        return place._replace(problem="named only for comparison")
-    return place
+def _stand_aside(
+    texts: Sequence[Text], terms: Sequence[Term], places: dict[Owner, list[Place]]
+) -> None:
+    """Give the names that are no subject of their sentence the reason why as their problem."""
+    sentences: dict[tuple[int, int], list[tuple[Mention, list[Place], int]]] = {}
+    for owner, standing in places.items():
+        for at, place in enumerate(standing if owner.role is Role.COMPANY else ()):
+            if not place.problem:
+                mention = Mention(owner.key, place.start, place.end, terms[place.term].person)
+                sentences.setdefault(place[:2], []).append((mention, standing, at))
+    for (field, _), found in sentences.items():
+        found.sort(key=lambda it: it[0][1:3])
+        problems = asides(texts[field].folded.text, [mention for mention, _, _ in found])
+        for (_, standing, at), problem in zip(found, problems, strict=True):
+            standing[at] = standing[at]._replace(problem=problem)
 
 
-def _in_context(place: Place, texts: Sequence[Text], terms: Sequence[Term]) -> Place:
-    if place.problem or terms[place.term].strength is Strength.STRONG:
+def _is_strong(place: Place, terms: Sequence[Term]) -> bool:
+    return not place.problem and terms[place.term].strength is Strength.STRONG
+
+
+def _in_context(
+    place: Place, texts: Sequence[Text], terms: Sequence[Term], named: set[tuple[int, int]]
+) -> Place:
+    term, text = terms[place.term], texts[place.field]
+    if place.problem or not (term.without or term.strength is Strength.CONTEXT):
         return place
-    text = texts[place.field]
-    if text.reading.need_met(place.term, *text.sentences.span(place.sentence)):
-        return place
-    return place._replace(problem=f'"{terms[place.term].text}" lacks context')
+    bounds = text.sentences.span(place.sentence)
+    if text.reading.is_barred(place.term, *bounds):
+        return place._replace(problem=f'"{term.text}" stands with what it must not')
+    met = (
+        term.strength is Strength.STRONG
+        or text.reading.need_met(Found(place.term, place.start, place.end), *bounds)
+        or (term.after_company and _follows_name(place, text, named))
+    )
+    return place if met else place._replace(problem=f'"{term.text}" lacks context')
+
+
+def _follows_name(place: Place, text: Text, named: set[tuple[int, int]]) -> bool:
+    starts = range(place.start, max(-1, place.start - _FILLER_LENGTH - 1), -1)
+    return any(
+        (place.field, start) in named and _FILLER.fullmatch(text.folded.text, start, place.start)
+        for start in starts
+    )

@@ -23,7 +23,7 @@ from monitor.detect.phrases import GAP, phrase_parts
 from monitor.text import fold, is_letter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.model import Term
     from monitor.text import Folded
@@ -62,6 +62,8 @@ class TermIndex:
         self.phrases = [self._phrase(term.text, case=term.case) for term in terms]
         self.unless = [[(text, self._phrase(text)) for text in term.unless] for term in terms]
         self.needs = [[self._phrase(text) for text in term.needs] for term in terms]
+        self.without = [[self._phrase(text) for text in term.without] for term in terms]
+        self.near = [term.near for term in terms]
         self.by_first: dict[int, list[int]] = {}
         for number, phrase in enumerate(self.phrases):
             self.by_first.setdefault(phrase[0], []).append(number)
@@ -166,11 +168,20 @@ class Reading:
             self._spans[phrase] = spans
         return self._spans[phrase]
 
-    def need_met(self, term: int, start: int, end: int) -> bool:
-        """Return whether one of the needs of *term* stands between *start* and *end*."""
+    def need_met(self, found: Found, start: int, end: int) -> bool:
+        """Return whether a need of what was *found* stands between *start* and *end*, and near."""
+        if near := self._index.near[found.term]:
+            start, end = max(start, found.start - near), min(end, found.end + near)
+        return self._any_stands(self._index.needs[found.term], start, end)
+
+    def is_barred(self, term: int, start: int, end: int) -> bool:
+        """Return whether what *term* must not stand with is between *start* and *end*."""
+        return self._any_stands(self._index.without[term], start, end)
+
+    def _any_stands(self, phrases: Iterable[Phrase], start: int, end: int) -> bool:
         return any(
             (at := bisect_left(spans, (start, 0))) < len(spans) and spans[at][1] <= end
-            for phrase in self._index.needs[term]
+            for phrase in phrases
             if (spans := self.spans(phrase))
         )
 

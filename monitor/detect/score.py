@@ -1,0 +1,210 @@
+"""Score: how surely a text tells of a company and a topic, as a sum of named parts.
+
+* Company and topic in one sentence is nearly enough; neighbouring sentences need more to go by:
+  a headline about that company alone, or words that lead back to it ("the company", 该公司).
+* The headline says who the text is about. What the summary tells of others, above all in the past
+  ("last year", 此前), is told as background.
+* Of several companies in a sentence the event is that of those in its own clause.
+* From THRESHOLD up a match is reported, from POSSIBLE up a reader is still offered it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from monitor.detect.facts import distance
+from monitor.detect.mentions import Mention, are_listed
+from monitor.model import ScorePart, Strength
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from monitor.detect.facts import Told
+    from monitor.detect.places import Place, Text
+    from monitor.model import Term
+
+THRESHOLD: Final = 0.5
+POSSIBLE: Final = 0.3
+
+NEAR: Final = 30  # characters
+WIDE: Final = 160
+
+TOGETHER: Final = ScorePart("company and topic in one sentence", 0.6)
+APART: Final = ScorePart("company and topic in neighbouring sentences", 0.3)
+IN_TITLE: Final = ScorePart("in the title", 0.1)
+CLOSE: Final = ScorePart("close together", 0.1)
+STAGE: Final = ScorePart("a stage is named", 0.05)
+REGULATOR: Final = ScorePart("a regulator is named", 0.05)
+AMOUNT: Final = ScorePart("an amount is named", 0.05)
+LED_BACK: Final = ScorePart("words lead back to the company", 0.1)
+ECHO: Final = ScorePart("the company's sentence tells of an event", 0.15)
+AMBIGUOUS_NAME: Final = ScorePart("the name has other meanings", -0.05)
+AMBIGUOUS_WORD: Final = ScorePart("the topic's word has other meanings", -0.05)
+FAR: Final = ScorePart("far apart", -0.15)
+OTHER_BETWEEN: Final = ScorePart("another company stands between", -0.25)
+OTHER_CLAUSE: Final = ScorePart("another company stands in the topic's clause", -0.35)
+OTHER_HEADLINE: Final = ScorePart("the headline is about another company", -0.2)
+SAME_TOPIC: Final = ScorePart("the headline tells the topic of another", -0.1)
+NO_HEADLINE: Final = ScorePart("the headline tells the topic without the company", -0.1)
+IN_PAST: Final = ScorePart("told as background", -0.2)
+EXAMPLE: Final = ScorePart("named as an example", -0.15)
+
+_CLAUSE_END: Final = re.compile(
+    r",(?!\d{3})|[;:]|(?<![a-z])(?:while|whereas|but|although|though|after|when|which|whose|because)"
+    r"(?![a-z])|而(?!且)|但"
+)
+_PAST: Final = re.compile(
+    r"(?<![a-z])(?:last (?:year|month|week|january|february|march|april|may|june|july|august"
+    r"|september|october|november|december|summer|autumn|spring|winter)|(?:earlier|late) this \w+"
+    r"|previously|formerly|(?:years?|months?|weeks?|days) (?:ago|earlier|after|since)"
+    r"|recent (?:months|years)|back in|had (?:been|to|already)|has since|was once"
+    r"|in (?:early |late |mid-?)?(?:(?:january|february|march|april|may|june|july|august|september"
+    r"|october|november|december)(?: (?:19|20)\d\d)?|(?:19|20)\d\d))(?![\w-]| \d)"
+    r"|此前|曾|去年|前年|早前|稍早|今年早些|当年|當年|早在|目前[,]?已|以来|以來|一度"
+)
+_EXAMPLE: Final = re.compile(
+    r"(?:(?<![a-z])(?:such as|including|includes?|like|e\.g\.|for example,?|fellow|affiliate)"
+    r" (?:[\w.&-]+ ){0,4}|例如|诸如|比如|包括了?|像|如)$"
+)
+_LEADS_BACK: Final = re.compile(
+    r"(?<![a-z])(?:the (?:[\w-]+ ){0,3}(?:company|firm|group|conglomerate|giant|titan|startup|unit"
+    r"|platform|maker|behemoth|powerhouse)|its|their|they)(?![a-z])"
+    r"|该公司|该集团|该平台|该企业|公司|其|集团|该案|同社"
+)
+_LOOK: Final = 200  # characters of a clause looked at, on either side
+_EXAMPLE_LENGTH: Final = 50
+_OTHERS: Final = 8  # companies between two places that are looked at
+
+
+class Pair(NamedTuple):
+    """A place of the company and one of the topic; None for a company bound by its feed."""
+
+    company: Place | None
+    topic: Place
+
+    @property
+    def together(self) -> bool:
+        """Whether both are in one sentence."""
+        return self.company is None or self.company[:2] == self.topic[:2]
+
+
+class Scene(NamedTuple):
+    """What an article tells beside the pair: companies that count by sentence, in order.
+
+    *headline* are those of the title; *told_in_title* the topics the title has a word of;
+    *eventful* the sentences that name a stage.
+    """
+
+    texts: Sequence[Text]
+    terms: Sequence[Term]
+    named: Mapping[tuple[int, int], Sequence[Mention]]
+    headline: frozenset[str]
+    told_in_title: frozenset[str]
+    eventful: frozenset[tuple[int, int]]
+
+
+def total(parts: Sequence[ScorePart]) -> float:
+    """Return the sum of *parts*, held between 0 and 1."""
+    return round(min(max(sum(part.value for part in parts), 0.0), 1.0), 2)
+
+
+def judge_pair(scene: Scene, company: str, topic: str, pair: Pair) -> list[ScorePart]:
+    """Return the parts that the places of *pair* give; those of the facts come on top."""
+    name, word = pair
+    parts = [TOGETHER if pair.together else APART]
+    if word.field == 0:
+        parts.append(IN_TITLE)
+    if scene.terms[word.term].strength is Strength.CONTEXT:
+        parts.append(AMBIGUOUS_WORD)
+    if name is None:
+        return parts
+    if scene.terms[name.term].strength is Strength.CONTEXT:
+        parts.append(AMBIGUOUS_NAME)
+    if pair.together:
+        parts += _distances(scene, company, name, word)
+    else:
+        parts += _leads(scene, name, word)
+    return parts + _headline(scene, company, topic, name, word)
+
+
+def fact_parts(told: Told) -> list[ScorePart]:
+    """Return what the facts told beside a pair give to its score."""
+    held = ((told.stage, STAGE), (told.regulator, REGULATOR), (told.amounts, AMOUNT))
+    return [part for fact, part in held if fact]
+
+
+def _distances(scene: Scene, company: str, name: Place, word: Place) -> list[ScorePart]:
+    far = distance(name, word)
+    parts = [CLOSE] if far <= NEAR else [FAR] if far > WIDE else []
+    start, end = _clause(scene.texts[word.field], word)
+    others = _others(scene, company, name, word, (start, end))
+    if not start <= name.start < end and any(start <= it.start < end for it in others):
+        parts.append(OTHER_CLAUSE)
+    elif any(min(name.start, word.start) < it.start < max(name.start, word.start) for it in others):
+        parts.append(OTHER_BETWEEN)
+    return parts
+
+
+def _others(
+    scene: Scene, company: str, name: Place, word: Place, clause: tuple[int, int]
+) -> list[Mention]:
+    """Return the companies from *name* to the topic's clause that are not listed with *name*."""
+    text = scene.texts[name.field].folded.text
+    mentions = scene.named[name[:2]]
+    low = bisect_left(mentions, min(name.start, clause[0]), key=_start)
+    high = bisect_right(mentions, max(name.start, word.start, clause[1]), key=_start)
+    at = bisect_left(mentions, name.start, low, high, key=_start)
+    near = mentions[max(low, at - _OTHERS) : min(high, at + _OTHERS)]
+    return [it for it in near if it.key != company and not _chained(text, near, name, it)]
+
+
+def _start(mention: Mention) -> int:
+    return mention.start
+
+
+def _chained(text: str, mentions: Sequence[Mention], one: Place, two: Mention) -> bool:
+    low, high = sorted((one.start, two.start))
+    chain = [it for it in mentions if low <= it.start <= high]
+    return all(are_listed(text, *both) for both in pairwise(chain))
+
+
+def _clause(text: Text, word: Place) -> tuple[int, int]:
+    """Return where the clause of *word* starts and ends; at most _LOOK characters either way."""
+    first, last = text.sentences.span(word.sentence)
+    low, high = max(first, word.start - _LOOK), min(last, word.end + _LOOK)
+    start = low
+    for cut in _CLAUSE_END.finditer(text.folded.text, low, word.start):
+        start = cut.end()
+    end = _CLAUSE_END.search(text.folded.text, word.end, high)
+    return start, end.start() if end else high
+
+
+def _leads(scene: Scene, name: Place, word: Place) -> list[ScorePart]:
+    text = scene.texts[word.field]
+    start, end = text.sentences.span(word.sentence)
+    back = _LEADS_BACK.search(text.folded.text, max(start, word.start - _LOOK), end)
+    return ([LED_BACK] if back else []) + ([ECHO] if name[:2] in scene.eventful else [])
+
+
+def _headline(scene: Scene, company: str, topic: str, name: Place, word: Place) -> list[ScorePart]:
+    if word.field == 0 or company in scene.headline:
+        return []
+    text = scene.texts[word.field].folded.text
+    parts = []
+    mentions = scene.named[name[:2]]
+    with_headline = any(
+        it.key in scene.headline and _chained(text, mentions, name, it) for it in mentions[:_OTHERS]
+    )
+    if scene.headline and not with_headline:
+        parts.append(OTHER_HEADLINE)
+        parts += [SAME_TOPIC] if topic in scene.told_in_title else []
+    elif topic in scene.told_in_title and word.sentence > 0:
+        parts.append(NO_HEADLINE)
+    if _PAST.search(text, *_clause(scene.texts[word.field], word)):
+        parts.append(IN_PAST)
+    if _EXAMPLE.search(text[max(0, name.start - _EXAMPLE_LENGTH) : name.start]):
+        parts.append(EXAMPLE)
+    return parts
