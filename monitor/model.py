@@ -110,7 +110,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed feed: its entries in the feed's order, and each rejected entry's reason."""
+    """A parsed feed: its entries in the feed's order, and each rejected entry's reason.
+
+    *format* is what the feed calls itself: "RSS 2.0", "Atom 1.0", "JSON Feed 1.1", "news sitemap".
+    """
 
     title: str | None
     language: str | None
@@ -118,6 +121,7 @@ class Document:
     rejected: tuple[str, ...] = ()
     charset: str = "utf-8"
     flaws: tuple[str, ...] = ()  # what was wrong but could be read: "not well-formed", ...
+    format: str = ""
 
 
 # --- detection ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import yaml
 
 from monitor.errors import ParseError
 from monitor.feeds.parse import BoundedParser, parse
-from monitor.feeds.parse.document import MAX_FIELD_LENGTH
+from monitor.feeds.parse.entries import MAX_FIELD_LENGTH
 from monitor.model import Answer, Document, FeedToPoll
 
 CASES = yaml.safe_load(

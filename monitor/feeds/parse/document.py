@@ -1,11 +1,10 @@
 """One document: the bytes of a feed in, its entries out. It may take long: see `children`.
 
-* RSS, RDF and Atom as feedparser knows them; anything else is a ParseError that says what it was
-  instead. A feed without entries is a feed.
+* RSS, RDF and Atom as feedparser knows them, JSON Feed (`jsonfeed`), and sitemaps (`sitemap`);
+  anything else is a ParseError that says what it was instead. A feed without entries is a feed.
 * Each entry is read by itself: one that cannot be read is rejected with its reason, the rest
   stay. Where feedparser gives up on a whole document, its entries are tried one by one.
-* All text is plain (`monitor.text`). Nothing is cut but fields beyond MAX_FIELD_LENGTH, and that
-  is a flaw on record.
+* All text is plain (`monitor.text`), and bounded (`entries`).
 * A usual feed takes the fast path (`fast`), which leaves all others to feedparser.
 * The document is decoded before either sees it (`monitor.feeds.charset`). No entity or file
   outside it is ever read.
@@ -19,26 +18,37 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from io import BytesIO
 from typing import Any, Final, TypeAlias
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import feedparser
 
 from monitor.errors import ParseError
 from monitor.feeds.charset import decode
-from monitor.feeds.parse import fast
+from monitor.feeds.parse import fast, jsonfeed, sitemap
+from monitor.feeds.parse.entries import (
+    believable,
+    make_entry,
+    read_address,
+    read_each,
+    read_language,
+    reason_of,
+)
 from monitor.model import Document, Entry
 from monitor.text import one_line, to_text
 
 _Raw: TypeAlias = dict[str, Any]  # feedparser's dictionaries, without their old-name magic
 
-MAX_FIELD_LENGTH: Final = 100_000  # code points; a very long article has a fifth of it
-MAX_REASON_LENGTH: Final = 200
-EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)  # nothing was published on the web before
-
 _HTML_TYPES: Final = {"text/html", "application/xhtml+xml"}
+_START: Final = re.compile(r"<(?:\w{1,20}:)?(rss|feed|RDF)\b[^<>]*", re.IGNORECASE)
+_VERSION: Final = re.compile(r"""\bversion\s*=\s*["']\s*([\w.]{1,10})""")
+_NAMESPACES: Final = {
+    "http://www.w3.org/2005/Atom": "Atom 1.0",
+    "http://purl.org/atom/ns#": "Atom 0.3",
+    "http://purl.org/rss/1.0/": "RSS 1.0",
+    "http://my.netscape.com/rdf/simple/0.9/": "RSS 0.90",
+}
+_LOOKED_AT: Final = 5000  # characters in which a document says what it is, after comments
 _ENTRY: Final = re.compile(r"<(item|entry)\b.*?</\1\s*>", re.DOTALL)
-_PLAIN_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*/[^\s\\]*")
-_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 
 
 def parse(body: bytes, content_type: str | None, url: str, *, fast_path: bool = True) -> Document:
@@ -49,47 +59,60 @@ def parse(body: bytes, content_type: str | None, url: str, *, fast_path: bool = 
     """
     text, charset, flaws = decode(body, content_type)
     _refuse_other_formats(text)
+    if text[0] == "{":
+        return jsonfeed.read(text, url, charset, flaws)
+    if sitemap.is_sitemap(text):
+        return sitemap.read(text, url, charset, flaws)
+    return _read_feed(text, url, charset, flaws, fast_path=fast_path)
+
+
+def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path: bool) -> Document:
     rejected: list[str] = []
     try:
         found = _fast_or_feedparser(text) if fast_path else _feedparser(text)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - feedparser fails on odd input in many ways
-        flaws.append(f"read entry by entry: {_reason(error)}")
+        flaws.append(f"read entry by entry: {reason_of(error)}")
         found = _entry_by_entry(text, rejected)
     if not (found["version"] or found["entries"] or rejected):
         raise ParseError("no feed: neither RSS nor Atom")
     if found["bozo"]:
-        flaws.append(f"not well-formed: {_reason(found['bozo_exception'])}")
+        flaws.append(f"not well-formed: {reason_of(found['bozo_exception'])}")
         if not found["entries"]:
             raise ParseError(f"no entries, and {flaws[-1]}")
-    entries: list[Entry] = []
-    for number, raw in enumerate(found["entries"], 1):
-        try:
-            entries.append(_entry(raw, url, flaws))
-        except Exception as error:  # noqa: BLE001 - one bad entry never costs the others
-            rejected.append(f"entry {number}: {_reason(error)}")
-    if rejected and not entries:
-        raise ParseError(f"no entry can be read; {rejected[0]}")
+    entries = read_each(found["entries"], lambda raw: _entry(raw, url, flaws), rejected)
     return Document(
         title=_line(found["feed"], "title") or None,
-        language=_language(dict.get(found["feed"], "language")),
-        entries=tuple(entries),
+        language=read_language(dict.get(found["feed"], "language")),
+        entries=entries,
         rejected=tuple(rejected),
         charset=charset,
         flaws=tuple(dict.fromkeys(flaws)),
+        format=_format_of(text),
     )
 
 
+def _format_of(text: str) -> str:
+    """Return what a feed calls itself, as its readers may not say: the name and the version."""
+    root = _START.search(text[:_LOOKED_AT])
+    if root is None:
+        return "RSS" if "<item" in text else "Atom"
+    if root[1] == "rss":
+        version = _VERSION.search(root[0])
+        return f"RSS {version[1]}" if version else "RSS"
+    return next((name for mark, name in _NAMESPACES.items() if mark in root[0]), root[1])
+
+
 def _refuse_other_formats(text: str) -> None:
-    start = text[:1000].lstrip().lower()
+    start = text[:1000].lower()
     if not start:
         raise ParseError("an empty body")
     if start.startswith(("<!doctype html", "<html")):
         raise ParseError("a web page, not a feed")
-    if start[0] in "{[":
-        raise ParseError("JSON, not RSS or Atom")
-    if "<" not in text:
+    if start[0] == "[":
+        raise ParseError("JSON, but not a JSON Feed")
+    if start[0] != "{" and "<" not in text:
         raise ParseError("no feed: no markup at all")
 
 
@@ -125,7 +148,7 @@ def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - this is the bad one; the others go on
-            rejected.append(f"entry {number}: {_reason(error)}")
+            rejected.append(f"entry {number}: {reason_of(error)}")
         else:
             whole["entries"] += one["entries"]
             whole["feed"], whole["version"] = one["feed"], one["version"]
@@ -136,28 +159,16 @@ def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
 
 
 def _entry(raw: _Raw, url: str, flaws: list[str]) -> Entry:
-    link = _link(raw, url)
-    summary = _summary(raw)
-    guid = dict.get(raw, "id")
-    title = _line(raw, "title") or summary.partition("\n")[0] or link or one_line(guid or "")
-    if not title:
-        raise ParseError("no title, text, link or id")
-    return Entry(
-        guid=_cut(guid, "id", flaws) if guid else None,
-        link=link,
-        title=_cut(title, "title", flaws),
-        summary=_cut(summary, "summary", flaws),
+    return make_entry(
+        guid=dict.get(raw, "id"),
+        link=_link(raw, url),
+        title=_line(raw, "title"),
+        summary=_summary(raw),
         published_at=_published_at(raw),
-        publisher=_line(dict.get(raw, "source") or {}, "title") or None,
-        language=_language((dict.get(raw, "title_detail") or {}).get("language")),
+        publisher=_line(dict.get(raw, "source") or {}, "title"),
+        language=read_language((dict.get(raw, "title_detail") or {}).get("language")),
+        flaws=flaws,
     )
-
-
-def _cut(text: str, field: str, flaws: list[str]) -> str:
-    if len(text) <= MAX_FIELD_LENGTH:
-        return text
-    flaws.append(f"a {field} of more than {MAX_FIELD_LENGTH:,} characters was cut")
-    return text[:MAX_FIELD_LENGTH]
 
 
 def _line(raw: _Raw, key: str) -> str:
@@ -180,21 +191,12 @@ def _plain(detail: _Raw) -> str:
 
 def _link(raw: _Raw, url: str) -> str | None:
     """Return the address of the article, absolute; only http and https lead anywhere."""
-    given = "".join((dict.get(raw, "link") or "").split())
+    given = dict.get(raw, "link") or ""
     # An id that may serve as a link must be one: "12345" is no page of the feed's site.
-    if not given or (dict.get(raw, "guidislink") and "://" not in given):
+    if dict.get(raw, "guidislink") and given == dict.get(raw, "id") and "://" not in given:
         return None
-    if len(given) <= MAX_FIELD_LENGTH and _PLAIN_ADDRESS.fullmatch(given):
-        return one_line(given)
     base = (dict.get(raw, "title_detail") or {}).get("base") or ""
-    try:
-        link = urljoin(urljoin(url, base), given)
-        parts = urlsplit(link)
-        parts.port  # noqa: B018 - raises where there is no such port
-    except ValueError:
-        return None
-    web = parts.scheme in {"http", "https"} and parts.hostname
-    return one_line(link) if web and len(link) <= MAX_FIELD_LENGTH else None
+    return read_address(given, lambda: urljoin(url, base))
 
 
 def _published_at(raw: _Raw) -> datetime | None:
@@ -206,17 +208,6 @@ def _published_at(raw: _Raw) -> datetime | None:
                 at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
             except (ValueError, OverflowError):
                 continue
-            if at >= EARLIEST:
+            if believable(at):
                 return at
     return None
-
-
-def _language(tag: str | None) -> str | None:
-    """Return a BCP 47 tag as written, if it is one at all."""
-    tag = (tag or "").strip()
-    return tag.replace("_", "-") if _LANGUAGE.fullmatch(tag) else None
-
-
-def _reason(error: object) -> str:
-    text = f"{error}" if isinstance(error, ParseError) else f"{type(error).__name__}: {error}"
-    return one_line(text)[:MAX_REASON_LENGTH]

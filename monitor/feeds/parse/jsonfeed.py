@@ -1,0 +1,100 @@
+"""JSON Feed 1.0 and 1.1: a decoded document in, its entries out.
+
+* The rules are those of https://www.jsonfeed.org/version/1.1/, read generously: an id may be a
+  number, an entry may lack one, a text may be where only HTML should be.
+* The summary is the entry's own, else its text, else its HTML; an address elsewhere
+  (`external_url`) counts only where the entry has none of its own.
+* Numbers are kept as they are written: an id of forty digits stays the same id.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from html import escape
+from typing import TYPE_CHECKING, Any, Final
+
+from monitor.errors import ParseError
+from monitor.feeds.parse.entries import make_entry, read_address, read_each, read_language
+from monitor.feeds.parse.instants import find_instant
+from monitor.model import Document
+from monitor.text import one_line, to_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from monitor.model import Entry
+
+_VERSION: Final = "jsonfeed.org/version/"
+
+
+def read(text: str, url: str, charset: str, flaws: list[str]) -> Document:
+    """Return the JSON Feed in *text*, which came from *url* in *charset*.
+
+    Raises ParseError if it is not JSON, or not a JSON Feed.
+    """
+    feed = _load(text)
+    version = feed.get("version") if isinstance(feed, dict) else None
+    if not isinstance(version, str) or _VERSION not in version:
+        raise ParseError("JSON, but not a JSON Feed")
+    items = feed.get("items")
+    if not isinstance(items, list):
+        raise ParseError("a JSON Feed without a list of items")
+    if feed.get("expired") is True:
+        flaws.append("the feed says that it has ended")
+    rejected: list[str] = []
+    entries = read_each(items, partial(_entry, url=url, flaws=flaws), rejected)
+    return Document(
+        title=one_line(_text(feed, "title")) or None,
+        language=read_language(feed.get("language")),
+        entries=entries,
+        rejected=tuple(rejected),
+        charset=charset,
+        flaws=tuple(dict.fromkeys(flaws)),
+        format=f"JSON Feed {version.rpartition('/')[2]}"[:20],
+    )
+
+
+def _load(text: str) -> Any:  # noqa: ANN401 - JSON may be anything
+    try:
+        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ParseError(f"JSON that is cut short or broken in {place}: {error.msg}") from None
+    except RecursionError:
+        raise ParseError("JSON that is nested too deeply") from None
+
+
+def _entry(item: object, *, url: str, flaws: list[str]) -> Entry:
+    if not isinstance(item, dict):
+        raise ParseError("not an object")
+    link = None
+    for key in ("url", "external_url"):
+        link = link or read_address(_text(item, key), lambda: url)
+    return make_entry(
+        guid=_text(item, "id") or None,
+        link=link,
+        title=one_line(_text(item, "title")),
+        summary=_summary(item),
+        published_at=_published_at(item),
+        language=read_language(item.get("language")),
+        flaws=flaws,
+    )
+
+
+def _summary(item: dict[str, Any]) -> str:
+    plain = (_text(item, "summary"), _text(item, "content_text"))
+    written = next((text for text in plain if text.strip()), None)
+    if written is not None:
+        return to_text(escape(written, quote=False))
+    return to_text(_text(item, "content_html"))
+
+
+def _published_at(item: dict[str, Any]) -> datetime | None:
+    dates = (find_instant(_text(item, key)) for key in ("date_published", "date_modified"))
+    return next((at for at in dates if at is not None), None)
+
+
+def _text(item: dict[str, Any], key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""
