@@ -1,7 +1,7 @@
 # Everything is made inside .venv from hash-locked lists; nothing outside the checkout is touched.
 # Every target only calls documented commands, which also work without make.
 #
-# Settings: PYTHON (which interpreter), WORKERS (test processes), TESTS (what to test),
+# Settings: PYTHON (which interpreter), WORKERS (test processes), TESTS (what to test), ARGS (of bench),
 # IMAGE and BASE (names of the container image and of what it is built from).
 
 PYTHON ?= python3
@@ -17,7 +17,7 @@ HASHED := install --require-hashes --requirement
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint container lock clean
+.PHONY: help demo run test lint container bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lint: $(VENV)/.dev ## check format, style, types, direction of imports and the D
 container: ## build the container image and check it running (docker, podman or buildah)
 	@.ci/container/build $(IMAGE) $(BASE)
 	@.ci/container/check $(IMAGE)
+
+bench: $(VENV)/.runtime ## measure intake on 500 feeds of 50 entries, beside lemon24/reader (about two minutes)
+	@$(BIN)/python benchmarks/intake.py $(ARGS)
 
 lock: ## write the hash-locked lists anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: uv is not installed; 'pipx install uv' installs it" >&2; exit 2; }

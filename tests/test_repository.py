@@ -10,7 +10,12 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-build.lock",
+    "requirements-bench.lock",
+)
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)", re.MULTILINE)
 HOST = re.compile(r"(https?://|--(extra-)?index-url|--find-links|--trusted-host|file:)")
 # Where one person's or one machine's files are: of no meaning to anybody else.
