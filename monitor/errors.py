@@ -4,6 +4,7 @@
     ├── ConfigError        an operator's mistake: stops the start, exit code 2
     ├── InputError         a line or file a command cannot use
     ├── UsageError         a name or option that does not exist: exit code 2
+    ├── ProcessDied        a process that did a part of the work is gone
     ├── StoreError         the database cannot be used as it is
     ├── FetchError         a feed's address gave no usable answer
     │   ├── AddressRefused     it leads to an address we do not go to
@@ -59,6 +60,10 @@ class InputError(MonitorError):
 
 class UsageError(MonitorError):
     """A command was given a name that is not in the configuration; the message says which are."""
+
+
+class ProcessDied(MonitorError):
+    """A process that did a part of the work is gone, killed or by a fault of its own."""
 
 
 class StoreError(MonitorError):

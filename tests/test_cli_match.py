@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +105,7 @@ def test_match_all_says_why_not(monitor):
     assert [match["rejected"] for match in told["matches"]] == [
         "named only as an owner, backer or rival"
     ]
+    assert all({"rule", "value"} == set(part) for part in told["matches"][0]["parts"])
 
 
 def test_match_uses_the_configuration(monitor, tmp_path):
@@ -268,3 +271,94 @@ def test_eval_names_a_useless_line(monitor, labels):
     assert json.loads(done.stdout)["items"] == 4
     assert done.stderr.startswith("-:5: ")
     assert any(name in done.stderr for name in ("labels", "stage", "amounts"))
+
+
+MANY = [
+    FINED | {"id": at} if at % 3 else {"id": at, "title": "Tencent-backed grocer plans IPO"}
+    for at in range(900)
+]
+
+
+def test_match_jobs_give_the_same_lines(monitor):
+    """Several processes answer as one does, in the same order, useless lines included."""
+    lines = [*MANY, "oops", "", *MANY]
+
+    alone = monitor("match", "--all", lines=lines)
+    together = monitor("match", "--all", "--jobs", "3", lines=lines)
+
+    assert together.stdout == alone.stdout
+    assert len(answers(together)) == 2 * len(MANY) + 1
+    assert (together.returncode, together.stderr) == (1, "")
+
+
+def test_match_jobs_on_every_core(monitor):
+    """0 stands for as many processes as there are cores; nothing in, nothing out."""
+    done = monitor("match", "--jobs", "0", lines=[FINED])
+
+    assert (done.returncode, len(answers(done)), done.stderr) == (0, 1, "")
+    assert monitor("match", "--jobs", "2").stdout == ""
+    assert monitor("match", "--jobs", "-1").returncode == 2
+
+
+QUIET = [{"id": at, "title": "A quiet day"} for at in range(2200)]  # answers that fill no pipe
+
+
+@pytest.fixture
+def at_work():
+    """Return a run of two processes that has answered the first items and waits for more."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "monitor", "match", "--jobs", "2"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        try:
+            process.stdin.write("".join(f"{json.dumps(item)}\n" for item in QUIET).encode())
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == 0
+            yield process
+        finally:
+            process.kill()
+
+
+def children(process):
+    """Return the numbers of the processes that share the work, not those that Python adds."""
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    commands = {int(number): Path(f"/proc/{number}/cmdline").read_bytes() for number in listed}
+    return [number for number, command in commands.items() if b"spawn_main" in command]
+
+
+def test_match_reports_a_killed_child(at_work):
+    """A child that is killed ends the run with a sentence, and no answer is out of order."""
+    one, _ = children(at_work)
+    os.kill(one, signal.SIGKILL)
+
+    at_work.stdin.close()
+    told = [0, *(json.loads(text)["id"] for text in at_work.stdout)]
+
+    assert at_work.wait() == 1
+    assert told == [item["id"] for item in QUIET[: len(told)]]
+    assert at_work.stderr.read().decode() == (
+        "monitor: a process was killed (SIGKILL); "
+        f"the items after the first {len(told)} have no answer\n"
+    )
+
+
+def test_match_ends_with_ctrl_c(at_work):
+    """Ctrl-C, which a terminal sends to all of them, ends all of them without a word."""
+    two = children(at_work)
+    os.killpg(at_work.pid, signal.SIGINT)
+
+    _, errors = at_work.communicate()
+
+    assert (at_work.returncode, errors) == (130, b"")
+    assert not any(Path(f"/proc/{number}").exists() for number in two)
+
+
+def test_match_children_do_not_outlive_their_parent(at_work):
+    """Where the parent is killed its children end by themselves: they hold its output open."""
+    at_work.kill()
+
+    assert at_work.stdout.read() is not None
+    assert at_work.wait() == -signal.SIGKILL

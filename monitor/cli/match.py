@@ -3,6 +3,7 @@
 * One line out for each line in, in the same order, in constant memory; empty lines are skipped.
 * A field that holds HTML is turned into text first; spans count the code points of that text.
 * A line that cannot be used gives `{"id": ..., "error": "..."}`; the run goes on and exits 1.
+* Several processes give the same lines in the same order as one.
 """
 
 from __future__ import annotations
@@ -12,22 +13,29 @@ import os
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from monitor.cli import config_option, config_path
 from monitor.cli.published import published
-from monitor.errors import InputError
+from monitor.errors import InputError, ProcessDied
 from monitor.text import looks_like_html, to_text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from monitor.detect.associate import Detector
+    from monitor.detect.lexicon import Lexicon
     from monitor.model import Match
 
 FIELDS = ("title", "summary")
+
+Line: TypeAlias = tuple[int, bytes]  # by number, from 1
+
+_BATCH_LINES: Final = 200  # that a child is given at once,
+_BATCH_BYTES: Final = 200_000  # or fewer if they are long
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,6 +50,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     command.add_argument(
         "--all", action="store_true", help="print rejected matches too, with the reason"
     )
+    command.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=1,
+        metavar="N",
+        help="processes that share the work, 0 for one on each core (default 1)",
+    )
     command.set_defaults(work=_match)
 
 
@@ -52,17 +67,75 @@ def file_argument(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _jobs(text: str) -> int:
+    jobs = int(text)
+    if jobs < 0:
+        raise ValueError
+    return jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else "1")
+
+
 def _match(args: argparse.Namespace) -> int:
     reading = Reading.with_config(args)
+    if args.jobs > 1:
+        return _match_together(reading, args)
     failed = False
     for item in read_items(args.file):
-        if item.error is not None:
-            failed = True
-            print(line({"id": item.id, "error": item.error}))
-            continue
-        matches = [_plain(match) for match in reading.find(item) if args.all or not match.rejected]
-        print(line({"id": item.id, "matches": matches}))
+        answer, wrong = _answer(reading, item, told_all=args.all)
+        print(answer)
+        failed |= wrong
     return 1 if failed else 0
+
+
+def _match_together(reading: Reading, args: argparse.Namespace) -> int:
+    from monitor.cli.parallel import in_order
+
+    prepare = partial(_prepare, reading.detector.lexicon, reading.bound, told_all=args.all)
+    failed, answered = False, 0
+    try:
+        for answers, wrong in in_order(prepare, _batches(_lines(args.file)), args.jobs):
+            print(*answers, sep="\n")
+            failed |= wrong
+            answered += len(answers)
+    except ProcessDied as error:
+        told = f"the items after the first {answered} have no answer"
+        raise ProcessDied(f"{error}; {told}") from None
+    return 1 if failed else 0
+
+
+def _prepare(
+    lexicon: Lexicon, bound: dict[str, str], *, told_all: bool
+) -> Callable[[list[Line]], tuple[list[str], bool]]:
+    """Return what a child does with a batch: one answer a line, and whether one is an error."""
+    from monitor.detect.associate import Detector
+
+    reading = Reading(Detector(lexicon), bound)
+
+    def work(batch: list[Line]) -> tuple[list[str], bool]:
+        answers = [_answer(reading, _item(*line), told_all=told_all) for line in batch]
+        return [answer for answer, _ in answers], any(wrong for _, wrong in answers)
+
+    return work
+
+
+def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    batch: list[Line] = []
+    size = 0
+    for one in lines:
+        batch.append(one)
+        size += len(one[1])
+        if len(batch) == _BATCH_LINES or size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _answer(reading: Reading, item: Item, *, told_all: bool) -> tuple[str, bool]:
+    """Return the line that answers an item, and whether it is an error."""
+    if item.error is not None:
+        return line({"id": item.id, "error": item.error}), True
+    found = [match for match in reading.find(item) if told_all or not match.rejected]
+    return line({"id": item.id, "matches": [_plain(it, parts=told_all) for it in found]}), False
 
 
 # --- items, for match, group and eval ----------------------------------------------------------
@@ -114,11 +187,16 @@ def read_items(file: str) -> Iterator[Item]:
 
     Raises InputError when the file cannot be read.
     """
+    for number, text in _lines(file):
+        yield _item(number, text)
+
+
+def _lines(file: str) -> Iterator[Line]:
     try:
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as lines:
             for number, text in enumerate(lines, start=1):
                 if text.strip():
-                    yield _item(number, text)
+                    yield number, text
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
 
@@ -162,7 +240,7 @@ def _is_whole(text: str) -> bool:
     return True
 
 
-def _plain(match: Match) -> dict[str, Any]:
+def _plain(match: Match, *, parts: bool) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "company": match.company,
         "topic": match.topic,
@@ -187,4 +265,10 @@ def _plain(match: Match) -> dict[str, Any]:
             for quote in match.evidence
         ],
     }
-    return plain | ({"rejected": match.rejected} if match.rejected else {})
+    if parts:
+        plain["parts"] = [{"rule": part.rule, "value": part.value} for part in match.parts]
+    if match.possible:
+        plain["possible"] = True
+    if match.rejected:
+        plain["rejected"] = match.rejected
+    return plain
