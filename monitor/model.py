@@ -393,6 +393,7 @@ class Company:
     """Who is watched. *units* and people report under the company: their terms are its terms.
 
     *listed* is False for a company none of whose shares are listed: a listing is its first.
+    *identifiers* are its numbers by kind: "lei", "cik", "isin", "wikidata", and those of its units.
     """
 
     key: str
@@ -400,6 +401,7 @@ class Company:
     names: dict[str, str] = field(default_factory=dict)  # language -> name, for pages and mails
     terms: tuple[Term, ...] = ()
     listed: bool = True
+    identifiers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

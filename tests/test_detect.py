@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
-from monitor.detect.lexicon import make_lexicon, read_company, read_label, read_topic
+from monitor.detect.definitions import read_company, read_label, read_topic
+from monitor.detect.lexicon import make_lexicon
 from monitor.detect.score import POSSIBLE, THRESHOLD
 from monitor.model import Role
 

@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitor.detect.lexicon import (
-    LexiconError,
-    make_lexicon,
-    read_company,
-    read_label,
-    read_topic,
-)
+from monitor.detect.definitions import read_company, read_label, read_topic
+from monitor.detect.lexicon import make_lexicon
+from monitor.detect.spellings import LexiconError
 from monitor.model import Strength
 from monitor.resources import lexicon_folder
 
@@ -41,7 +37,9 @@ def test_ids_are_stable():
         "name": "Acme",
         "names": {"zh-Hans": "艾克米"},
         "aliases": ["Ajax Corp"],
-        "tickers": ["NYSE: ACM"],
+        "legal_names": ["Acme, Inc."],
+        "tickers": ["ACM.N"],
+        "identifiers": {"isin": "US0567521085"},
         "units": {"shop": ["Acme Shop"]},
         "people": {"boss": ["Jo Doe"]},
     }
@@ -52,7 +50,9 @@ def test_ids_are_stable():
         "acme.en.name": "Acme",
         "acme.zh-Hans.name": "艾克米",
         "acme.en.ajax-corp": "Ajax Corp",
-        "acme.ticker.nyse-acm": "NYSE: ACM",
+        "acme.en.acme-inc": "Acme, Inc.",
+        "acme.ticker.acm-n": "ACM.N",
+        "acme.isin.us0567521085": "US0567521085",
         "acme.shop.en.acme-shop": "Acme Shop",
         "acme.boss.en.jo-doe": "Jo Doe",
     }
@@ -65,6 +65,53 @@ def test_an_alias_may_restate_the_name():
     [term] = read_company("apple", data).terms
 
     assert (term.text, term.strength) == ("apple", Strength.CONTEXT)
+
+
+def test_needs_say_that_a_spelling_counts_in_context():
+    """Who writes `needs` need not say `strength: context` as well."""
+    data = {"name": "Acme", "aliases": [{"text": "AC", "needs": ["anvil*"], "near": 30}]}
+
+    term = read_company("acme", data).terms[1]
+
+    assert (term.strength, term.needs, term.near) == (Strength.CONTEXT, ("anvil*",), 30)
+
+
+def test_a_unit_may_have_tickers_and_identifiers():
+    """A unit or person is a list of spellings or a mapping; either reports as the company."""
+    data = {
+        "name": "Acme",
+        "identifiers": {"lei": "5493001NTNQJDH60PM02"},
+        "units": {
+            "shop": {"aliases": ["Acme Shop"], "tickers": ["SHP.N"], "identifiers": {"cik": "42"}}
+        },
+        "people": {"boss": {"aliases": ["Jo Doe"], "identifiers": {"wikidata": "Q42"}}},
+    }
+
+    company = read_company("acme", data)
+    texts = {term.text: term for term in company.terms}
+
+    assert {"Acme Shop", "SHP.N", "(0000000042)", "5493001NTNQJDH60PM02"} <= set(texts)
+    assert texts["Jo Doe"].person
+    assert "Q42" not in texts
+    assert company.identifiers == {
+        "lei": ("5493001NTNQJDH60PM02",),
+        "shop.cik": ("0000000042",),
+        "boss.wikidata": ("Q42",),
+    }
+
+
+def test_what_a_topic_rules_out_holds_for_every_keyword():
+    """`not` of a topic is in force for each of its keywords, beside the keyword's own."""
+    data = {
+        "name": "Tax",
+        "keywords": ["tax", {"text": "duty", "not": ["customs duty"]}],
+        "not": ["tariff*"],
+    }
+
+    assert [term.without for term in read_topic("tax", data).terms] == [
+        ("tariff*",),
+        ("customs duty", "tariff*"),
+    ]
 
 
 def test_one_spelling_one_company():

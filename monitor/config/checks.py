@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.config.settings import feed_id
 from monitor.config.values import did_you_mean, same_address
-from monitor.config.watchlist import watched_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,9 +32,8 @@ def check_repeats(data: dict[str, Any], places: Places) -> None:
             _once(items, "entry", places)
 
 
-def check_names(data: dict[str, Any], places: Places) -> None:
-    """Report each company or topic that a feed or subscription names and nobody watches."""
-    watched = {kind: watched_keys(data, kind) for kind in ("companies", "topics")}
+def check_names(data: dict[str, Any], watched: dict[str, list[str]], places: Places) -> None:
+    """Report each company or topic that a feed or subscription names and is not *watched*."""
     for path, feed in _entries(data, "feeds"):
         _known(((*path, "company"), feed.get("company")), watched["companies"], places)
     for path, entry in _entries(data, "subscriptions"):

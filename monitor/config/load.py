@@ -13,7 +13,7 @@ from monitor.config.explain import explain, keys_at
 from monitor.config.marks import leaves, read
 from monitor.config.places import Places, shown_path
 from monitor.config.settings import Config
-from monitor.config.watchlist import read_watchlist
+from monitor.config.watchlist import read_entries, read_watchlist
 from monitor.errors import ConfigError, Mistake
 from monitor.resources import shipped
 
@@ -44,9 +44,10 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Config:
     expand(data, environ, places)
     read_files(data, places)
     config = _validated(data, places)
-    lexicon = read_watchlist(data, places)
+    entries = read_entries(data, places)
+    lexicon = read_watchlist(entries, places)
     check_repeats(data, places)
-    check_names(data, places)
+    check_names(data, {kind: [it.key for it in entries[kind]] for kind in entries}, places)
     places.stop_if_any()
     if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError

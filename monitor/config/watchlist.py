@@ -1,42 +1,40 @@
-"""Who is watched and what about: names of the bundled lexicon, or definitions in place, as one.
+"""Who is watched and what about: the lexicon that a configuration's entries make.
 
-* A name stands for the file of that name in `monitor/lexicon/companies` or `topics`; only the
-  files asked for are read.
-* A definition in place is a mapping with an `id` and the keys such a file has. It may take the
-  id of a bundled company, which it then replaces altogether.
+* What an entry may be is told in `monitor.config.entries`; every mistake in it has a file, a line
+  and a key path, bundled files included.
 * Stages, regulators and bystanders are always the bundled ones; a bundled company that is not
   watched is a bystander too.
+* All that can be wrong between members is looked for at once: a spelling of two companies, a
+  reference to a topic, stage or regulator that is not there.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
-from monitor.config.marks import read
-from monitor.config.places import Places
-from monitor.config.settings import COMPANIES, TOPICS
-from monitor.config.values import did_you_mean
-from monitor.detect.lexicon import (
-    Lexicon,
-    LexiconError,
-    make_lexicon,
-    read_bystander,
-    read_company,
-    read_label,
-    read_topic,
+from monitor.config.entries import (
+    DEFAULTS,
+    Entry,
+    Source,
+    bundled_entry,
+    bundled_keys,
+    gather,
+    read_file,
 )
+from monitor.config.places import Places
+from monitor.detect.definitions import read_bystander, read_company, read_label, read_topic
+from monitor.detect.lexicon import Lexicon, clashes, loose_references, make_lexicon
+from monitor.detect.spellings import LexiconError
 from monitor.resources import lexicon_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from monitor.config.marks import KeyPath
-    from monitor.model import Company
+    from monitor.model import Company, Label, Topic
 
 Member = TypeVar("Member")
-
-_ONE = {"companies": "company", "topics": "topic"}
+Entries = dict[str, list[Entry]]
 
 
 def bundled_lexicon(
@@ -48,154 +46,115 @@ def bundled_lexicon(
     not bundled, or a bundled file that cannot be used.
     """
     places = Places("monitor/lexicon")
-    lexicon = read_watchlist(
-        {
-            "companies": list(COMPANIES if companies is None else companies),
-            "topics": list(TOPICS if topics is None else topics),
-        },
-        places,
-    )
+    asked = {"companies": companies, "topics": topics}
+    names = {kind: DEFAULTS[kind] if keys is None else keys for kind, keys in asked.items()}
+    data = {kind: list(keys) for kind, keys in names.items()}
+    lexicon = read_watchlist(read_entries(data, places), places)
     places.stop_if_any()
     if lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError
     return lexicon
 
 
-def read_watchlist(data: dict[str, Any], places: Places) -> Lexicon | None:
-    """Return the lexicon that the `companies` and `topics` of *data* make.
+def read_entries(data: Mapping[str, object], places: Places) -> Entries:
+    """Return what the `companies` and `topics` of *data* stand for; mistakes go to *places*."""
+    return {kind: gather(kind, data, places) for kind in ("companies", "topics")}
 
-    Reports each mistake to *places* and returns None if there was any.
+
+def read_watchlist(entries: Entries, places: Places) -> Lexicon | None:
+    """Return the lexicon that these entries make.
+
+    Reports each mistake to *places* and returns None if there was any in a definition.
     """
-    companies = _members("companies", data.get("companies", list(COMPANIES)), read_company, places)
-    topics = _members("topics", data.get("topics", list(TOPICS)), read_topic, places)
-    stages = _labels(lexicon_folder() / "stages.yaml", places, read_label)
-    regulators = _labels(lexicon_folder() / "regulators.yaml", places, read_label)
+    companies = _members(entries["companies"], read_company)
+    topics = _members(entries["topics"], read_topic)
+    stages = _labels("stages", read_label, places)
+    regulators = _labels("regulators", read_label, places)
     bystanders = [
-        *_labels(lexicon_folder() / "bystanders.yaml", places, read_bystander),
-        *_unwatched(watched_keys(data, "companies"), places),
+        *_labels("bystanders", read_bystander, places),
+        *_members(_unwatched(entries["companies"], places), read_company),
     ]
     if None in (*companies, *topics, *stages, *regulators, *bystanders):
         return None
+    parts = _sound(companies), _sound(topics), _sound(stages), _sound(regulators)
+    if _report_clashes(parts[0], entries) + _report_references(*parts, entries):
+        return None
     try:
-        return make_lexicon(
-            [member for member in companies if member],
-            [member for member in topics if member],
-            [label for label in stages if label],
-            [label for label in regulators if label],
-            [company for company in bystanders if company],
-        )
-    except LexiconError as error:
-        kind, key = str(error.path[0]), error.path[1] if len(error.path) > 1 else None
-        keys = watched_keys(data, kind)
-        path = (kind, keys.index(str(key))) if key in keys else (kind,)
-        places.report(path, error.message)
+        return make_lexicon(*parts, _sound(bystanders))
+    except LexiconError:  # a key twice, which was reported where keys are
         return None
 
 
-def watched_keys(data: dict[str, Any], kind: str) -> list[str]:
-    """Return the keys of the companies or topics watched; "" for an entry that has none."""
-    entries = data.get(kind, list(COMPANIES if kind == "companies" else TOPICS))
-    if not isinstance(entries, list):
-        return []
-    keys = (entry.get("id") if isinstance(entry, dict) else entry for entry in entries)
-    return [key if isinstance(key, str) else "" for key in keys]
-
-
-def bundled_keys(kind: str) -> list[str]:
-    """Return the names of all bundled companies or topics, in order of the alphabet."""
-    return sorted(file.stem for file in (lexicon_folder() / kind).glob("*.yaml"))
+def _sound(members: Iterable[Member | None]) -> list[Member]:
+    return [member for member in members if member is not None]
 
 
 def _members(
-    kind: str, entries: object, reader: Callable[[str, object], Member], places: Places
+    entries: Iterable[Entry], reader: Callable[[str, object], Member]
 ) -> list[Member | None]:
-    if not isinstance(entries, list):
-        return [None]  # the type is reported where all types are
-    first: dict[str, int] = {}
-    found: list[Member | None] = []
-    for index, key in enumerate(watched_keys({kind: entries}, kind)):
-        if key and first.setdefault(key, index) != index:
-            where = places.where((kind, first[key]))
-            places.report((kind, index), f'names "{key}" a second time, first in {where}')
-            found.append(None)
-        found.append(_member(kind, index, entries[index], reader, places))
-    return found
+    return [_member(entry.key, entry.data, entry.source, reader) for entry in entries]
 
 
 def _member(
-    kind: str,
-    index: int,
-    entry: object,
-    reader: Callable[[str, object], Member],
-    places: Places,
+    key: str, data: object, source: Source, reader: Callable[[str, object], Member]
 ) -> Member | None:
-    if isinstance(entry, str):
-        file = lexicon_folder() / kind / f"{entry}.yaml"
-        known = bundled_keys(kind)
-        if entry in known:
-            return _from_file(file, reader, places)
-        hint = did_you_mean(entry, known) or f"; bundled are {', '.join(known)}"
-        places.report((kind, index), f'no bundled {_ONE[kind]} is called "{entry}"{hint}')
-    elif isinstance(entry, dict) and isinstance(entry.get("id"), str):
-        try:
-            return reader(entry["id"], entry)
-        except LexiconError as error:
-            places.report((kind, index, *error.path), error.message)
-    else:
-        wanted = f"must be the name of a bundled {_ONE[kind]}, or a mapping with an `id`"
-        places.report((kind, index), wanted)
-    return None
-
-
-def _from_file(
-    file: Path, reader: Callable[[str, object], Member], places: Places
-) -> Member | None:
-    data, lines = _read(file, places)
     try:
-        return reader(file.stem, data) if lines else None
+        return reader(key, data)
     except LexiconError as error:
-        _report(file, lines, error.path, error.message, places)
+        source.report(error.path, error.message)
         return None
 
 
-def _unwatched(watched: Sequence[str], places: Places) -> list[Company | None]:
-    folder = lexicon_folder() / "companies"
-    keys = (key for key in bundled_keys("companies") if key not in watched)
-    return [_from_file(folder / f"{key}.yaml", read_company, places) for key in keys]
-
-
 def _labels(
-    file: Path, places: Places, reader: Callable[[str, object], Member]
+    name: str, reader: Callable[[str, object], Member], places: Places
 ) -> list[Member | None]:
-    data, lines = _read(file, places)
-    if not isinstance(data, dict):
+    found = read_file(lexicon_folder() / f"{name}.yaml", places)
+    if found is None or not isinstance(found[0], dict):
         return [None]
-    found: list[Member | None] = []
-    for key, value in data.items():
-        try:
-            found.append(reader(key, value))
-        except LexiconError as error:
-            _report(file, lines, (key, *error.path), error.message, places)
-            found.append(None)
-    return found
+    data, source = found
+    return [
+        _member(key, value, replace(source, prefix=(key,)), reader) for key, value in data.items()
+    ]
 
 
-def _read(file: Path, places: Places) -> tuple[Any, dict[KeyPath, int]]:
-    try:
-        marked = read(file.read_bytes())
-    except OSError as error:
-        places.report_elsewhere(str(file), 1, (), f"cannot be read: {error.strerror}")
-        return None, {}
-    for path, line, message in marked.mistakes:
-        places.report_elsewhere(str(file), line, path, message)
-    return (None, {}) if marked.mistakes else (marked.data, marked.lines)
+def _unwatched(watched: Iterable[Entry], places: Places) -> list[Entry]:
+    keys = {entry.key for entry in watched}
+    others = (key for key in bundled_keys("companies") if key not in keys)
+    return _sound(bundled_entry("companies", key, Source(places)) for key in others)
 
 
-def _report(
-    file: Path,
-    lines: dict[KeyPath, int],
-    path: KeyPath,
-    message: str,
-    places: Places,
-) -> None:
-    places.report_elsewhere(str(file), Places(str(file), lines).line(path), path, message)
+def _report_clashes(companies: Iterable[Company], entries: Entries) -> int:
+    by_key = {entry.key: entry for entry in entries["companies"]}
+    told: set[tuple[str, str]] = set()
+    for clash in clashes(companies):
+        first, later = by_key[clash.first], by_key[clash.later]
+        paths = first.find(clash.text), later.find(clash.text)
+        where = first.source.where(paths[0]), later.source.where(paths[1])
+        if where not in told:  # all notations of one ticker are one mistake
+            told.add(where)
+            message = f'"{clash.text}" is a spelling of "{clash.first}" too ({where[0]})'
+            later.source.report(paths[1], f"{message}; one spelling, one company")
+    return len(told)
+
+
+def _report_references(
+    companies: Iterable[Company],
+    topics: Sequence[Topic],
+    stages: Iterable[Label],
+    regulators: Iterable[Label],
+    entries: Entries,
+) -> int:
+    by_key = {kind: {entry.key: entry for entry in entries[kind]} for kind in entries}
+    told = [
+        (by_key[loose.kind][loose.key], loose.need, str(loose))
+        for loose in loose_references((*companies, *topics), stages, regulators)
+    ]
+    known = {*bundled_keys("topics"), *by_key["topics"]}
+    told += [
+        (by_key["topics"][topic.key], topic.if_unlisted, f'there is no topic "{topic.if_unlisted}"')
+        for topic in topics
+        if topic.if_unlisted and topic.if_unlisted not in known
+    ]
+    for entry, text, message in told:
+        entry.source.report(entry.find(text), message)
+    return len(told)

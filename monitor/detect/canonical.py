@@ -55,4 +55,6 @@ def _term(data: dict[str, Any]) -> Term:
 
 
 def _value(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _value(inner) for key, inner in value.items()}
     return tuple(value) if isinstance(value, list) else value

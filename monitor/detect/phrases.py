@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from monitor.text import fold, is_letter
@@ -17,6 +18,15 @@ _GAP: Final = re.compile(r"\s*(?:\.\.\.|…)\s*")
 _PATTERN: Final = re.compile(r"[\\|^\[\]{}\n]|\(\?|\.[*+]|[)\]][*+?]")
 _STEM: Final = 3  # fewest letters before "*"; "a*" would take half the dictionary
 _PARTS: Final = 3
+_LONGEST: Final = 200  # characters
+_IDLE: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are as at be been but by for from has have he her his if in into is its no not
+        of on or our she so than that the their then there these they this those to was were will
+        with you your 的 了 和 与 是 在 有 也 就 不 为 被 将 对""",
+    )
+)  # "us", "it" and "who" are capitals' words too: the US, IT, the WHO
 
 
 def phrase_parts(text: str) -> tuple[str, ...]:
@@ -28,6 +38,8 @@ def phrase_parts(text: str) -> tuple[str, ...]:
         raise ValueError(
             'looks like a regular expression; write words, "monopol*" or "abuse ... power"'
         )
+    if len(text) > _LONGEST:
+        raise ValueError(f"is longer than {_LONGEST} characters")
     parts = tuple(_GAP.split(text.strip()))
     if len(parts) > _PARTS:
         raise ValueError(f'has more than {_PARTS} parts between "..."')
@@ -42,11 +54,18 @@ def phrase_parts(text: str) -> tuple[str, ...]:
             raise ValueError('has a "*" that is not at the end of a word before "..." or the end')
         if part.endswith("*") and not (stem and len(stem[0]) >= _STEM and is_letter(folded[-1])):
             raise ValueError(f'has a "*" after fewer than {_STEM} letters')
+    if all(word in _IDLE for part in parts for word in fold(part).text.split()):
+        raise ValueError("is only words that stand in every text")
     return parts
 
 
 def may_hold(phrase: str, text: str) -> bool:
     """Return whether something written as *text* may stand inside *phrase* at all."""
-    parts = [fold(part.removesuffix("*")).text.strip() for part in phrase_parts(text)]
-    whole = fold(phrase).text
-    return len(phrase_parts(phrase)) > 1 or all(part in whole for part in parts)
+    parts, whole = _folded(phrase)
+    return len(parts) > 1 or all(part in whole for part in _folded(text)[0])
+
+
+@lru_cache(maxsize=4096)
+def _folded(text: str) -> tuple[tuple[str, ...], str]:
+    parts = (fold(part.removesuffix("*")).text.strip() for part in phrase_parts(text))
+    return tuple(parts), fold(text).text
