@@ -63,7 +63,10 @@ class Detector:
                 self.terms += member.terms
                 self.owners += [Owner(role, member.key)] * len(member.terms)
         self.index = TermIndex([_spelt_out(term, lexicon) for term in self.terms])
-        self.stages = {stage.key: stage for stage in lexicon.stages}
+        self.known = {
+            Role.STAGE: {stage.key: stage for stage in lexicon.stages},
+            Role.REGULATOR: {regulator.key: regulator for regulator in lexicon.regulators},
+        }
         self.watched = {Owner(Role.COMPANY, company.key) for company in lexicon.companies}
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
 
@@ -120,7 +123,7 @@ class _Article:
         self.texts = texts
         self.bound = bound
         self.places = judge(texts, detector.terms, detector.owners)
-        self.facts = Facts(texts, self.places, detector.terms, detector.stages, published)
+        self.facts = Facts(texts, self.places, detector.terms, detector.known, published)
         self.named: dict[Sentence, list[Mention]] = {}  # companies that count
         eventful: set[Sentence] = set()
         told_in_title: set[str] = set()
@@ -221,7 +224,7 @@ class _Article:
         if problem is None and score < THRESHOLD:
             worst = min(parts, key=lambda part: part.value)
             problem = worst.rule if worst.value < 0 else LOOSE if pair.together else ELSEWHERE
-        told = self.facts.of(topic, Met(*pair))
+        told = self.facts.throughout(topic, Met(*pair))
         both = ((Role.COMPANY, pair.company), (Role.TOPIC, pair.topic))
         quotes = [self._evidence(role, place) for role, place in both if place]
         return Match(

@@ -1,27 +1,30 @@
-"""Facts: which stage, regulator and amounts of an article belong to a company and a topic.
+"""Facts: which stage, regulator, amounts and day of an article belong to a company and a topic.
 
-* They come from the sentence in which the two met.
-* Of several stages the gravest that may stand by the topic counts; of several regulators the
-  nearest to the topic's word.
-* Each fact brings its own quote.
+* They come from the sentence in which the two met; what that does not tell may come from another
+  that names no other company and speaks of the same event.
+* Another sentence adds nothing if it tells of another stage, and an amount only if it says what
+  the amount is: a fine, a sum raised.
+* Each fact brings its own quote. How a sentence is read is in `monitor.detect.telling`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from monitor.detect.fields import sums
-from monitor.detect.places import Owner, Place
+from monitor.detect.clauses import Clauses, Named
+from monitor.detect.roles import OFFERING
+from monitor.detect.telling import Telling
 from monitor.model import Amount, Evidence, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
-    from monitor.detect.places import Text
+    from monitor.detect.places import Owner, Place, Text
+    from monitor.detect.telling import Day, Labelled, Sum
     from monitor.model import Label, Term
 
-Labelled = tuple[Owner, Place]
+Sentence = tuple[int, int]  # field and sentence by number
 
 
 class Met(NamedTuple):
@@ -41,77 +44,182 @@ class Told(NamedTuple):
     evidence: tuple[Evidence, ...] = ()
 
 
+class _Found(NamedTuple):
+    """The facts of a company and a topic, each with the field it stands in."""
+
+    stage: tuple[str, Place] | None = None
+    regulator: Labelled | None = None
+    amounts: tuple[tuple[int, Sum], ...] = ()
+    day: tuple[int, Day] | None = None
+
+
 class Facts:
-    """The stages, regulators and amounts of one article, by sentence."""
+    """The stages, regulators, amounts and days of one article.
+
+    *published* is when it appeared: against it "on Saturday" is read, if it is known.
+    """
 
     def __init__(
         self,
         texts: Sequence[Text],
         places: Mapping[Owner, Iterable[Place]],
         terms: Sequence[Term],
-        stages: Mapping[str, Label],
+        known: Mapping[Role, Mapping[str, Label]],
         published: datetime | None = None,
     ) -> None:
         self._texts = texts
         self._terms = terms
-        self._stages = stages
+        self._known = known
         self._published = published
-        self._labels: dict[tuple[int, int], list[Labelled]] = {}
-        self._amounts: dict[tuple[int, int], list[tuple[Evidence, Amount]]] = {}
+        self._labels: dict[Sentence, list[Labelled]] = {}
+        self._named: dict[Sentence, list[Named]] = {}
+        self._sound: dict[Sentence, set[str]] = {}  # companies that are subjects
+        self._topics: dict[Sentence, set[str]] = {}
+        self._tellings: dict[Sentence, Telling] = {}
         for owner, standing in places.items():
-            if owner.role in {Role.STAGE, Role.REGULATOR}:
-                for place in standing:
-                    if place.problem is None:
-                        self._labels.setdefault(place[:2], []).append((owner, place))
+            for place in standing:
+                self._keep(owner, place)
+
+    def _keep(self, owner: Owner, place: Place) -> None:
+        if owner.role is Role.COMPANY:
+            # A problem with the spelling quotes it; with any other the company is still named.
+            if '"' not in (place.problem or ""):
+                named = Named(owner.key, place.start, place.end)
+                self._named.setdefault(place[:2], []).append(named)
+            if place.problem is None:
+                self._sound.setdefault(place[:2], set()).add(owner.key)
+        elif place.problem is None and owner.role is Role.TOPIC:
+            self._topics.setdefault(place[:2], set()).add(owner.key)
+        elif place.problem is None:
+            self._labels.setdefault(place[:2], []).append((owner, place))
 
     def of(self, topic: str, met: Met) -> Told:
-        """Return the facts of a company and the *topic* of that key, which *met* there."""
-        word = met.topic
-        stage = self._stage(topic, word)
-        regulator = self._nearest(Role.REGULATOR, word)
-        amounts = self._sums(word[:2])
-        labels = [it for it in (stage, regulator) if it]
-        return Told(
-            stage=stage[0].key if stage else None,
-            regulator=regulator[0].key if regulator else None,
-            amounts=tuple(amount for _, amount in amounts),
-            evidence=(
-                *(self._evidence(*label) for label in labels),
-                *(quote for quote, _ in amounts),
-            ),
+        """Return what the sentence where they *met* tells of a company and a topic, by its key."""
+        return self._told(self._first(topic, met))
+
+    def throughout(self, topic: str, met: Met) -> Told:
+        """Return the same, with what that sentence does not tell from others of the article.
+
+        A headline that names the company and a stage says what is new, wherever the two met.
+        """
+        found = self._first(topic, met)
+        company = self._company(met)
+        others = [
+            sentence
+            for sentence in sorted(self._labels.keys() | self._topics.keys() | self._named.keys())
+            if sentence != met.topic[:2] and self._may_add(topic, company, sentence)
+        ]
+        if met.topic.field != 0 and others and others[0][0] == 0:
+            headline = self._read(others[0], topic, company, 0)
+            if headline.stage and company in self._sound.get(others[0], ()):
+                found = self._with(headline, found, topic, met.topic[:2])
+        for sentence in others:
+            start, _ = self._texts[sentence[0]].sentences.span(sentence[1])
+            other = self._read(sentence, topic, company, start)
+            found = self._with(found, other, topic, sentence)
+        return self._told(found)
+
+    def _first(self, topic: str, met: Met) -> _Found:
+        field, sentence, near = met.topic[:3]
+        return self._read((field, sentence), topic, self._company(met), near)
+
+    def _company(self, met: Met) -> str | None:
+        """Return the key of the company that met, None if it is not named."""
+        place = met.company
+        for named in self._named.get(place[:2], ()) if place else ():
+            if place and named[1:] == place[2:4]:
+                return named.key
+        return None
+
+    def _read(self, at: Sentence, topic: str, company: str | None, near: int) -> _Found:
+        telling = self._telling(at)
+        stage = telling.stage(topic, company, near)
+        near = stage[1].start if stage else near
+        day = telling.day(company, near)
+        return _Found(
+            stage,
+            telling.regulator(topic, company, near),
+            tuple((at[0], it) for it in telling.amounts(topic, company)),
+            (at[0], day) if day else None,
         )
 
-    def _stage(self, topic: str, word: Place) -> Labelled | None:
-        """Return the gravest stage that may stand by *topic*, the nearest place of it."""
-        fitting = [
-            (self._stages[owner.key].rank, owner)
-            for owner, _ in self._labels.get(word[:2], ())
-            if owner.role is Role.STAGE and topic in (self._stages[owner.key].topics or (topic,))
+    def _telling(self, at: Sentence) -> Telling:
+        if at not in self._tellings:
+            text = self._texts[at[0]]
+            span = text.sentences.span(at[1])
+            year = self._published.year if self._published else None
+            self._tellings[at] = Telling(
+                text.folded.text,
+                span,
+                Clauses(text.folded.text, span, self._named.get(at, ()), year),
+                self._labels.get(at, ()),
+                self._known,
+                self._published,
+            )
+        return self._tellings[at]
+
+    def _may_add(self, topic: str, company: str | None, sentence: Sentence) -> bool:
+        """Return whether another sentence may tell of the same event."""
+        if self._sound.get(sentence, set()) - {company}:
+            return False
+        topics = self._topics.get(sentence, set())
+        return bool(topics & _akin(topic)) or (not topics and sentence in self._labels)
+
+    def _with(self, found: _Found, other: _Found, topic: str, at: Sentence) -> _Found:
+        """Return *found* with what the sentence *at*, where *other* was found, may add to it."""
+        same = not found.stage or not other.stage or found.stage[0] == other.stage[0]
+        if not same and not self._sound.get(at):
+            return found
+        on_topic = bool(self._topics.get(at, set()) & _akin(topic))
+        told = other if other.stage or on_topic else other._replace(regulator=None, day=None)
+        return _Found(
+            found.stage or other.stage,
+            found.regulator or told.regulator,
+            self._amounts(found, other, topic, at),
+            found.day or (told.day if same else None),
+        )
+
+    def _amounts(
+        self, found: _Found, other: _Found, topic: str, at: Sentence
+    ) -> tuple[tuple[int, Sum], ...]:
+        """Return the amounts found; others are added if one of them says a known one again."""
+        telling = self._telling(at)
+        more = [it for it in other.amounts if telling.says_what_for(it[1], topic)]
+        known = {it[2:] for _, it in found.amounts}
+        new = [it for it in more if it[1][2:] not in known]
+        return (*found.amounts, *new) if not known or len(new) < len(more) else found.amounts
+
+    def _told(self, found: _Found) -> Told:
+        amounts = [
+            (self._evidence(Role.AMOUNT, field, it, f"amount.{it.currency.lower()}"), it)
+            for field, it in found.amounts
         ]
-        return self._nearest(Role.STAGE, word, max(fitting)[1]) if fitting else None
+        return Told(
+            stage=found.stage[0] if found.stage else None,
+            regulator=found.regulator[0].key if found.regulator else None,
+            amounts=tuple(Amount(it.value, it.currency, quote.text) for quote, it in amounts),
+            event_date=found.day[1].date if found.day else None,
+            evidence=(*self._quotes(found), *dict.fromkeys(quote for quote, _ in amounts)),
+        )
 
-    def _nearest(self, role: Role, word: Place, owner: Owner | None = None) -> Labelled | None:
-        fitting = [
-            it
-            for it in self._labels.get(word[:2], ())
-            if it[0].role is role and owner in {it[0], None}
-        ]
-        return min(fitting, key=lambda it: (distance(it[1], word), it[1].start), default=None)
+    def _quotes(self, found: _Found) -> Iterator[Evidence]:
+        labels = (
+            (Role.STAGE, found.stage and found.stage[1]),
+            (Role.REGULATOR, found.regulator and found.regulator[1]),
+        )
+        for role, place in labels:
+            if place:
+                yield self._evidence(role, place.field, place, self._terms[place.term].id)
+        if found.day:
+            yield self._evidence(Role.DATE, *found.day, f"date.{found.day[1].date.isoformat()}")
 
-    def _sums(self, sentence: tuple[int, int]) -> list[tuple[Evidence, Amount]]:
-        if sentence not in self._amounts:
-            text = self._texts[sentence[0]]
-            start, end = text.sentences.span(sentence[1])
-            found = self._amounts[sentence] = []
-            for first, last, value, currency in sums(text.folded.text[start:end]):
-                term = f"amount.{currency.lower()}"
-                quote = text.evidence(Role.AMOUNT, start + first, start + last, term)
-                found.append((quote, Amount(value, currency, quote.text)))
-        return self._amounts[sentence]
+    def _evidence(self, role: Role, field: int, place: Place | Sum | Day, term: str) -> Evidence:
+        return self._texts[field].evidence(role, place.start, place.end, term)
 
-    def _evidence(self, owner: Owner, place: Place) -> Evidence:
-        term = self._terms[place.term].id
-        return self._texts[place.field].evidence(owner.role, place.start, place.end, term)
+
+def _akin(topic: str) -> frozenset[str]:
+    """Return the topics whose words may stand for *topic*: an offering is a listing too."""
+    return OFFERING if topic in OFFERING else frozenset({topic})
 
 
 def distance(one: Place, two: Place) -> int:

@@ -23,7 +23,7 @@ _ABBREVIATIONS: Final = frozenset(
         r"\S+",
         """adm bros co corp dept dr e.g est etc fig gen gov hon i.e inc jr llc ltd messrs mr mrs ms
         mt no nos plc pp prof pty rep rev sen sr st vs viz jan feb mar apr jun jul aug sep sept
-        oct nov dec approx bn mn""",
+        oct nov dec approx bn mn mrd mio mld mrds""",
     )
 )
 

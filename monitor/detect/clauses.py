@@ -1,0 +1,129 @@
+"""Clauses: what in a sentence is told as news of a company, and what beside it.
+
+* A clause ends at a comma, a bracket, a colon, a semicolon or a dash, and before words such as
+  "while", "after" and "whose". Commas inside numbers end nothing.
+* A clause is background if it opens like one ("after its 2014 debut", "compared with", 此前), or
+  if it names a year well before the one the text appeared in.
+* Companies that only the joints of a list part are named together.
+* Each clause is searched once for each thing asked of it, however often that is: linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_BREAK: Final = re.compile(
+    r",(?!\d{3})|[;:()\[\]\"]|(?<=\s)-(?=\s)|--"
+    r"|(?<=\s)(?=(?:while|whereas|after|since|following|whose|which|who|as|amid|but|because|before"
+    r"|when|where|than|despite|surpassing|exceeding|topping|compared|days?|weeks?|months?|years?)\s)"
+    r"|(?=继|此前|而|但|相比|不及|仅次于)"
+)
+_BACKGROUND: Final = re.compile(
+    r"\s*(?:(?:just |only |even |and )?"
+    r"(?:after|since|following|than|before|despite|compared|surpassing|exceeding|topping|dépassant"
+    r"|(?:days?|weeks?|months?|years?) (?:after|before|ago)|previously|earlier|last year|similar to"
+    r"|nach|seit|après|depuis)(?![a-z])"
+    r"|继|此前|曾|去年|前年|早前|相比|不及|仅次于|自从?(?:\d{4}年)?(?:[^,]{0,6})(?:以来|后))"
+)
+_RELATIVE: Final = re.compile(r"\s*(?:which|who|whose|where|when)(?![a-z])")
+_OTHER_TIME: Final = re.compile(
+    r"(?<![a-z])(?:last year|(?:a|two|three|\d{1,2}) years? (?:ago|earlier|before)|previously"
+    r"|times the)(?![a-z])|此前|曾经|去年|前年|年前"
+)
+_YEAR: Final = re.compile(r"(?<![\d.,$€£¥-])((?:19|20)\d\d)(?![\d,.%-]|年度)")
+_LIST: Final = re.compile(
+    r"(?:[ ,.、/&+()'\"-]|and|or|und|et|y|与|和|及|以及|跟|或"
+    r"|ltd|inc|corp|co|group|holdings?|limited|集团|公司|控股){0,24}"
+)
+
+
+class Named(NamedTuple):
+    """A company named in a sentence: its key and its span in the folded field."""
+
+    key: str
+    start: int
+    end: int
+
+
+class Clauses:
+    """The clauses of one sentence of a folded text, and the companies named in them.
+
+    *year* is the one the text appeared in, if known.
+    """
+
+    __slots__ = ("_asked", "_cuts", "_groups", "_named", "_starts", "_text", "_year")
+
+    def __init__(
+        self, text: str, span: tuple[int, int], named: Iterable[Named], year: int | None
+    ) -> None:
+        self._text = text
+        self._year = year
+        self._cuts = [span[0], *(cut.end() for cut in _BREAK.finditer(text, *span)), span[1]]
+        self._named = sorted(named, key=lambda it: it.start)
+        self._groups = _grouped(text, self._named)
+        self._starts = [group[0].start for group in self._groups]
+        self._asked: dict[tuple[int, re.Pattern[str]], bool] = {}
+
+    def span(self, at: int) -> tuple[int, int]:
+        """Return the clause that holds position *at*."""
+        number = min(max(bisect_right(self._cuts, at), 1), len(self._cuts) - 1)
+        return self._cuts[number - 1], self._cuts[number]
+
+    def holds(self, at: int, cue: re.Pattern[str]) -> bool:
+        """Return whether *cue* is found in the clause that holds *at*."""
+        start, end = self.span(at)
+        if (start, cue) not in self._asked:
+            self._asked[start, cue] = cue.search(self._text, start, end) is not None
+        return self._asked[start, cue]
+
+    def is_background(self, at: int) -> bool:
+        """Return whether what stands at *at* is told as something earlier or of another size."""
+        start, end = self.span(at)
+        if _BACKGROUND.match(self._text, start, end) or self.holds(at, _OTHER_TIME):
+            return True
+        if _RELATIVE.match(self._text, start, end) and start > self._cuts[0]:
+            before, stop = self.span(start - 1)
+            if _BACKGROUND.match(self._text, before, stop):
+                return True
+        if self._year is None or not self.holds(at, _YEAR):
+            return False
+        years = (int(found[1]) for found in _YEAR.finditer(self._text, start, end))
+        return max(years) < self._year - 1
+
+    def within(self, at: int) -> frozenset[str]:
+        """Return the companies named in the clause that holds *at*."""
+        first, last = (bisect_left(self._named, it, key=_start) for it in self.span(at))
+        return frozenset(it.key for it in self._named[first:last])
+
+    def before(self, at: int) -> frozenset[str]:
+        """Return the companies of the list named last before *at*, none if none is."""
+        number = bisect_right(self._starts, at) - 1
+        return frozenset(it.key for it in self._groups[number]) if number >= 0 else frozenset()
+
+    def after(self, at: int) -> tuple[frozenset[str], int]:
+        """Return the companies of the list named first after *at*, and where it starts."""
+        number = bisect_right(self._starts, at)
+        if number == len(self._groups):
+            return frozenset(), at
+        return frozenset(it.key for it in self._groups[number]), self._starts[number]
+
+
+def _start(named: Named) -> int:
+    return named.start
+
+
+def _grouped(text: str, named: Sequence[Named]) -> list[list[Named]]:
+    """Return the companies, those of one list together."""
+    groups: list[list[Named]] = []
+    for one in named:
+        end = groups[-1][-1].end if groups else 0
+        if groups and _LIST.fullmatch(text, end, max(end, one.start)):
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
