@@ -29,6 +29,8 @@ class FeedState(StrEnum):
 
     PROBATION = "probation"  # never answered with a feed yet
     OK = "ok"
+    STALE = "stale"  # answers, but has brought nothing new for long, by its own rhythm
+    PLACEHOLDER = "placeholder"  # answers with a notice that stands in for the feed
     FAILING = "failing"  # the last poll failed
     DEAD = "dead"  # failed for long, or the server said 410 Gone
     OFF = "off"  # switched off, or no longer in the configuration
@@ -57,8 +59,39 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a feed itself asks to be polled.
+
+    *ttl* is how long a copy may be kept; *skip_hours* (0 to 23) and *skip_days* (0 is Monday) are
+    times in UTC at which nobody need ask.
+    """
+
+    ttl: timedelta | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How a feed publishes, as far as it was watched; the rules are in `monitor.feeds.rhythm`.
+
+    *news_at* is when it last brought something new; *gaps* are the last waits between polls that
+    did; *dated_gap* is the usual time between the dates of its entries.
+    """
+
+    news_at: datetime | None = None
+    gaps: tuple[timedelta, ...] = ()
+    dated_gap: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FeedToPoll:
-    """A claimed feed: what is needed to ask for it again, and how it fared so far."""
+    """A claimed feed: what is needed to ask for it again, and how it fared so far.
+
+    *address* is what is asked: *url*, or *moved_to* once a permanent redirect has held for long.
+    *host* is what few feeds at once may be asked of, None where any number may. *haste* counts
+    how often its interval was halved after gaps.
+    """
 
     id: int
     key: str
@@ -72,14 +105,28 @@ class FeedToPoll:
     body_hash: str | None
     failures: int
     last_ok_at: datetime | None = None
+    host: str | None = None
+    state: FeedState = FeedState.PROBATION
+    rhythm: Rhythm = Rhythm()
+    wishes: Wishes = Wishes()
+    haste: int = 0
+    moved_to: str | None = None
+    moved_since: datetime | None = None
+    moved: bool = False
+
+    @property
+    def address(self) -> str:
+        """Return the address to ask."""
+        return self.moved_to if self.moved and self.moved_to else self.url
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Answer:
     """What a server answered: 200 with a body, or 304 without one; else a FetchError is raised.
 
-    *body* is decoded from its content encoding (gzip, deflate) but not from its charset.
-    *url* is the address after redirects.
+    *body* is decoded from its content encoding (gzip, deflate, br, zstd) but not from its charset.
+    *url* is the address after redirects; *moved_to* the one that permanent redirects lead to.
+    *fresh_for* is how long HTTP says that nothing will change; *took* is the whole exchange.
     """
 
     status: int
@@ -89,6 +136,9 @@ class Answer:
     etag: str | None = None
     last_modified: str | None = None
     retry_after: timedelta | None = None
+    fresh_for: timedelta | None = None
+    moved_to: str | None = None
+    took: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +163,7 @@ class Document:
     """A parsed feed: its entries in the feed's order, and each rejected entry's reason.
 
     *format* is what the feed calls itself: "RSS 2.0", "Atom 1.0", "JSON Feed 1.1", "news sitemap".
+    *handed_over* is why the fast path left it to feedparser, None if it did not.
     """
 
     title: str | None
@@ -122,6 +173,8 @@ class Document:
     charset: str = "utf-8"
     flaws: tuple[str, ...] = ()  # what was wrong but could be read: "not well-formed", ...
     format: str = ""
+    wishes: Wishes = Wishes()
+    handed_over: str | None = field(default=None, compare=False)  # how, not what, was read
 
 
 # --- detection ---------------------------------------------------------------------------------
