@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.deliver.smtp import SmtpMailer
     from monitor.detect.lexicon import Lexicon
     from monitor.feeds.fetch import HttpFetcher
+    from monitor.feeds.guard import Guard
     from monitor.feeds.parse import BoundedParser
     from monitor.model import Subscription
     from monitor.pipeline.compose import ComposeStep
@@ -119,7 +120,13 @@ class App:
             migrate.upgrade(self.engine)
         now = self.clock.now()
         with self.sessions.begin() as session:
-            feeds.sync(session, self.config.model_feeds(), now=now)
+            feeds.sync(
+                session,
+                self.config.model_feeds(),
+                now=now,
+                interval=self.config.polling.interval,
+                host_of=self.guard.host_of,
+            )
             names = [subscription.name for subscription in self.subscriptions]
             digests.sync_subscriptions(session, names, now=now)
             lexicons.keep(
@@ -150,14 +157,20 @@ class App:
         return self.config.model_subscriptions()
 
     @cached_property
+    def guard(self) -> Guard:
+        """What judges the addresses feeds may lead to."""
+        from monitor.feeds.guard import Guard
+
+        return Guard(self.config.network.allow_private)
+
+    @cached_property
     def fetcher(self) -> HttpFetcher:
         """The HTTP client."""
         from monitor.feeds.fetch import HttpFetcher
-        from monitor.feeds.guard import Guard
 
         polling = self.config.polling
         return HttpFetcher(
-            guard=Guard(self.config.network.allow_private),
+            guard=self.guard,
             user_agent=polling.user_agent(version()),
             timeout=polling.timeout,
             max_bytes=polling.max_bytes,
@@ -210,6 +223,7 @@ class App:
     def poll_step(self) -> PollStep:
         """The first step of the line."""
         from monitor.detect.associate import Detector
+        from monitor.feeds.manners import Pace
         from monitor.pipeline.poll import CLAIM, PollStep
 
         polling = self.config.polling
@@ -220,11 +234,16 @@ class App:
             parser=self.parser,
             lexicon=self.lexicon,
             detector=Detector(self.lexicon),
-            interval=polling.interval,
+            pace=Pace(
+                usual=polling.interval,
+                longest=polling.max_interval,
+                shortest=polling.min_interval,
+            ),
             # Were it too short, a feed would be polled twice at once, which changes nothing.
             lease=polling.timeout + 2 * polling.parse_timeout + timedelta(minutes=1),
             worker=self.worker,
             batch=min(CLAIM, polling.concurrency),
+            per_host=polling.per_host,
         )
 
     @cached_property

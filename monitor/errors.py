@@ -74,6 +74,7 @@ class FetchError(MonitorError):
     """No usable answer; *status* is the HTTP status if there was one.
 
     *retry_after* is how long the server asks to be left alone (RFC 9110, 10.2.3), if it does.
+    *took* is how long the exchange lasted, where one was begun.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class FetchError(MonitorError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.took: timedelta | None = None
 
 
 class AddressRefused(FetchError):

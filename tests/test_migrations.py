@@ -16,6 +16,7 @@ QUOTES = json.dumps([{"role": "company", "field": "title", "start": 0, "end": 4,
 ROWS = {
     "feeds": f"(1, 'a', 'https://a.example/', 'A', true, '{AT}', 'ok', 0)",
     "articles": f"(1, 'k', 1, 'Acme fined', '', '{AT}', 1, 'old')",
+    "polls": f"(1, 1, '{AT}', 'stored', 0, 1, 1, 0, 0, 0)",
     "stories": f"(1, 'acme', 'antitrust', 'Acme fined', '{AT}', '{AT}')",
     "hits": f"(1, 1, 1, 'acme', 'antitrust', 0.75, 'Acme fined', '{QUOTES}', 'old', '{AT}', 1)",
     "digests": f"(1, 'desk', '{AT}', '{AT}', 'old', '{{}}', 's', 't', 'h')",
@@ -24,6 +25,7 @@ ROWS = {
 COLUMNS = {
     "feeds": "id, key, url, name, enabled, due_at, state, failures",
     "articles": "id, key, feed_id, title, summary, first_seen, revision, matched_with",
+    "polls": "id, feed_id, at, outcome, bytes, entries, new, known, revised, rejected",
     "stories": "id, company, topic, headline, first_at, last_at",
     "hits": "id, article_id, revision, company, topic, score, sentence, evidence, lexicon, "
     "found_at, story_id",
@@ -52,30 +54,47 @@ def contents(engine):
         }
 
 
-def test_an_upgrade_keeps_everything(first):
+@pytest.fixture(params=["0001", "0002"])
+def older(request, first):
+    """A database of each earlier schema, with the same in it."""
+    if request.param != "0001":
+        with migrating(first) as connection:
+            command.upgrade(alembic_config(connection), request.param)
+    return first, request.param
+
+
+def test_an_upgrade_keeps_everything(older):
     """What the first version stored is all there afterwards, and what it refers to as well."""
+    first, schema = older
     before = contents(first)
 
-    assert upgrade(first) == "0001"
+    assert upgrade(first) == schema
 
     assert contents(first) == before
     assert integrity(first) == []
     with first.connect() as connection:
         [hit] = connection.execute(text("SELECT hit_id, title, event_date FROM v_hits")).all()
         quiet = connection.scalar(text("SELECT quiet FROM hits"))
+        feed = connection.execute(text("SELECT state, state_since, gaps FROM v_feeds")).one()
+        polls = connection.execute(text("SELECT feed, overlap, gap FROM v_polls")).all()
         if first.dialect.name == "sqlite":
             assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+    assert (tuple(feed), [(key, over, bool(gap)) for key, over, gap in polls]) == (
+        ("ok", None, 0),
+        [("a", None, False)],
+    )
     assert (tuple(hit), bool(quiet)) == ((1, "Acme fined", None), False)
 
 
 def test_a_way_back_keeps_what_was_there(first):
-    """Going back gives the first schema with what it held, if later hits had no place in it."""
+    """Going back gives the first schema with what it held; later hits and states have no place."""
     before = contents(first)
     upgrade(first)
     with first.begin() as connection:
         later = ROWS["hits"].replace("(1, 1, 1,", "(2, 1, 2,")
         connection.execute(text(f"INSERT INTO hits ({COLUMNS['hits']}) VALUES {later}"))
         connection.execute(text("INSERT INTO digest_items VALUES (2, 1, 'desk', 2)"))
+        connection.execute(text("UPDATE feeds SET state = 'stale'"))
     with migrating(first) as connection:
         command.downgrade(alembic_config(connection), "0001")
 

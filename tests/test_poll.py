@@ -10,6 +10,7 @@ from sqlalchemy import event, func, select
 from monitor.config import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.errors import FetchError
+from monitor.feeds.manners import Pace
 from monitor.feeds.parse import BoundedParser
 from monitor.model import Answer, Feed
 from monitor.pipeline.group import group_new
@@ -70,7 +71,7 @@ def step(sessions, clock, web, parser):
         parser=parser,
         lexicon=LEXICON,
         detector=Detector(LEXICON),
-        interval=INTERVAL,
+        pace=Pace(usual=INTERVAL, longest=INTERVAL),
         lease=timedelta(minutes=3),
     )
 
@@ -353,3 +354,228 @@ def test_death_while_grouping(sessions, clock, web, step):
     assert count(sessions, StoryRow) == 0
     group_new(sessions)
     assert count(sessions, StoryRow) == 1
+
+
+# --- the ledger, gaps, states and moves --------------------------------------------------------
+
+
+def ledger(sessions, *columns):
+    with sessions.begin() as session:
+        chosen = [getattr(PollRow, name) for name in columns]
+        return [tuple(row) for row in session.execute(select(*chosen).order_by(PollRow.id))]
+
+
+def poll(step, clock, web, key, answer, after=timedelta(hours=2)):
+    """Let *key* answer that, *after* the last time, and poll it."""
+    web.put(key, answer)
+    clock.at += after
+    return step.poll_due()
+
+
+def test_the_ledger_balances(sessions, clock, web, step):
+    """Each poll is on record: what it showed and what became of it, when, how long, how large."""
+    configure(sessions, clock, "news")
+    dated = "<item><title>Dated</title><pubDate>Mon, 23 Nov 2026 07:00:00 GMT</pubDate></item>"
+    first = rss("One", "Two")
+    odd = first.body.replace(b"</channel>", f"{dated}<item><guid/></item></channel>".encode())
+    web.put("news", replace(first, body=odd, took=timedelta(seconds=1.5)))
+    step.poll_due()
+    poll(step, clock, web, "news", rss("Two", "Three"))
+
+    counts = ledger(sessions, "entries", "new", "known", "revised", "rejected", "overlap")
+    assert counts == [(4, 3, 0, 0, 1, None), (2, 1, 1, 0, 0, 1)]
+    assert ledger(sessions, "took_ms", "bytes", "newest_at", "notes", "handed_over")[0] == (
+        1500,
+        len(odd),
+        clock.now().replace(hour=7, minute=0),
+        ["entry 4: no title, text, link or id"],
+        "no title",
+    )
+
+
+def test_notes_are_bounded(sessions, clock, web, step):
+    """A feed full of rubbish fills no ledger; how much there was stays known."""
+    configure(sessions, clock, "news")
+    first = rss("One")
+    web.put("news", replace(first, body=first.body.replace(b"</channel>", b"<item/>" * 99)))
+    step.poll_due()
+    [(notes, rejected)] = ledger(sessions, "notes", "rejected")
+    assert (len(notes), rejected) == (21, 99)
+    assert notes[-1].startswith("and 8")
+
+
+def test_each_overflow_is_told_once(sessions, clock, web, step):
+    """A window that shares nothing with the one before is one gap; after it all is as before."""
+    configure(sessions, clock, "news")
+    web.put("news", rss(*"abcdef"))
+    step.poll_due()
+    for shown, gap in (("efghij", 0), ("uvwxyz", 1), ("uvwxyz", 0), ("yzabcd", 0), ("mnopqr", 1)):
+        poll(step, clock, web, "news", rss(*shown))
+        row = feed_row(sessions, "news")
+        assert (row.gap_at == clock.now()) == bool(gap), shown
+
+    assert [gap for (gap,) in ledger(sessions, "gap")] == [False, False, True, False, False, True]
+    assert feed_row(sessions, "news").gaps == 2
+
+
+def test_a_feed_is_polled_faster_after_a_gap(sessions, clock, web, step):
+    """Each gap halves the interval, to a quarter; once windows overlap again it comes back."""
+    configure(sessions, clock, "news")
+    web.put("news", rss(*"ab"))
+    step.poll_due()
+    waits = []
+    for shown in ("cd", "ef", "gh", "gh", "hi", "ij"):
+        poll(step, clock, web, "news", rss(*shown))
+        wait = (feed_row(sessions, "news").due_at - clock.now()) / INTERVAL
+        waits.append(next(part for part in (0.25, 0.5, 1) if part <= wait <= 1.1 * part))
+
+    assert waits == [0.5, 0.25, 0.25, 0.25, 0.5, 1]
+
+
+@pytest.mark.parametrize("between", ["cut", "empty", "notice", "failed"])
+def test_no_false_alarm(sessions, clock, web, step, between):
+    """What stands in for a window, or is a part of one, is no gap, and hides none afterwards."""
+    configure(sessions, clock, "news")
+    web.put("news", rss(*"abcdef"))
+    step.poll_due()
+    whole = rss(*"xyzabc")
+    stands_in = {
+        "cut": replace(whole, body=whole.body[: whole.body.index(b"news-a")]),
+        "empty": rss(),
+        "notice": rss("This feed is not available."),
+        "failed": FetchError("HTTP 503", status=503),
+    }
+    poll(step, clock, web, "news", stands_in[between])
+    assert feed_row(sessions, "news").gaps == 0
+    poll(step, clock, web, "news", whole)
+    assert feed_row(sessions, "news").gaps == 0
+    poll(step, clock, web, "news", stands_in[between])
+    poll(step, clock, web, "news", rss(*"mnopqr"))
+    assert feed_row(sessions, "news").gaps == 1
+
+
+def test_a_site_that_moved_has_no_gap(sessions, clock, web, step):
+    """All ids and addresses new under the old titles is a move; a new address starts afresh."""
+    configure(sessions, clock, "news")
+    web.put("news", rss(*"abcdef"))
+    step.poll_due()
+    poll(step, clock, web, "news", rss(*"fedcbz", name="moved"))
+    assert feed_row(sessions, "news").gaps == 0
+    with sessions.begin() as session:
+        feeds.sync(session, [Feed("news", "https://new.example/feed", "news")], now=clock.now())
+    poll(step, clock, web, "news", rss(*"uvwxyz", name="new"))
+    assert feed_row(sessions, "news").gaps == 0
+
+
+def test_death_after_a_gap(sessions, clock, web, step):
+    """A gap is recorded with the articles or not at all: a crash neither loses nor doubles it."""
+    configure(sessions, clock, "news")
+    web.put("news", rss(*"abcdef"))
+    step.poll_due()
+    with Dies(sessions, 2):
+        poll(step, clock, web, "news", rss(*"uvwxyz"))
+    assert feed_row(sessions, "news").gaps == 0
+    for _ in range(2):
+        poll(step, clock, web, "news", rss(*"uvwxyz"))
+    assert feed_row(sessions, "news").gaps == 1
+
+
+def test_states_have_a_reason_and_a_beginning(sessions, clock, web, step):
+    """A feed's state says why and since when, and comes back by itself."""
+    configure(sessions, clock, "news")
+    began = clock.now()
+    web.put("news", rss("One"))
+    step.poll_due()
+    seen = []
+    for answer, after in (
+        (rss("One", "Two"), 2 * INTERVAL),
+        (FetchError("HTTP 500", status=500), 2 * INTERVAL),
+        (FetchError("HTTP 502", status=502), timedelta(days=1)),
+        (rss("This feed is not available."), timedelta(days=1)),
+        (rss("This feed is not available."), timedelta(days=1)),
+        (rss("One", "Two"), timedelta(days=7)),
+        (rss("Three", "Two"), timedelta(days=1)),
+    ):
+        poll(step, clock, web, "news", answer, after)
+        row = feed_row(sessions, "news")
+        seen.append((row.state, row.state_reason, (row.state_since - began).days))
+
+    since = f"nothing new since {began:%Y-%m-%d}"
+    assert seen == [
+        ("ok", None, 0),
+        ("failing", "HTTP 500", 0),
+        ("failing", "HTTP 502", 0),
+        ("placeholder", 'all it shows is "This feed is not available."', 2),
+        ("placeholder", 'all it shows is "This feed is not available."', 2),
+        ("stale", since, 10),
+        ("ok", None, 11),
+    ]
+
+
+def test_a_permanent_redirect_is_taken_over_after_a_week(sessions, clock, web, step):
+    """Until then the old address is asked; after it the new one, until that fails."""
+    configure(sessions, clock, "news", interval=INTERVAL)
+    new = "https://new.example/feed"
+    moved = replace(rss("One"), moved_to=new)
+    web.put("news", moved)
+    step.poll_due()
+    began = clock.now()
+    for answer, after in (
+        (moved, timedelta(days=6)),
+        (moved, timedelta(days=1)),
+        (rss("Two"), INTERVAL * 2),
+        (FetchError("HTTP 410", status=410), INTERVAL * 2),
+        (moved, timedelta(days=1)),
+        (rss("Two"), INTERVAL * 2),
+    ):
+        poll(step, clock, web, "news", answer, after)
+
+    old = "https://news.example/feed"
+    assert [feed.address for feed in web.asked] == [old, old, new, new, new, old, new]
+    row = feed_row(sessions, "news")
+    assert (row.url, row.moved_to, row.moved_since, row.state) == (old, new, began, "ok")
+
+
+def test_a_redirect_that_ends_is_forgotten(sessions, clock, web, step):
+    """A permanent redirect that is taken back, or leads elsewhere, begins anew."""
+    configure(sessions, clock, "news")
+    web.put("news", replace(rss("One"), moved_to="https://a.example/"))
+    step.poll_due()
+    poll(step, clock, web, "news", replace(rss("Two"), moved_to="https://b.example/"))
+    assert feed_row(sessions, "news").moved_since == clock.now()
+    poll(step, clock, web, "news", rss("Three"))
+    assert feed_row(sessions, "news").moved_to is None
+
+
+def test_wishes_outlast_a_304(sessions, clock, web, step):
+    """What a feed asks for still holds when it says that nothing has changed."""
+    step.pace = Pace(usual=INTERVAL, longest=timedelta(hours=2))
+    configure(sessions, clock, "news")
+    first = rss("One")
+    first = replace(first, body=first.body.replace(b"<title>news", b"<ttl>60</ttl><title>news"))
+    web.put("news", first, replace(first, status=304, body=b""))
+    for _ in range(2):
+        step.poll_due()
+        wait = feed_row(sessions, "news").due_at - clock.now()
+        assert timedelta(hours=1) <= wait <= timedelta(hours=1.1)
+        clock.at += 2 * wait
+
+
+def test_a_shorter_interval_holds_from_the_start(sessions, clock, web, step):
+    """After a change of the configuration nobody waits for the end of the old interval."""
+    news = Feed("news", "https://news.example/feed", "news")
+    own, usual = timedelta(minutes=1), timedelta(minutes=5)
+
+    def start(interval=None, default=INTERVAL):
+        with sessions.begin() as session:
+            feed = replace(news, interval=interval)
+            feeds.sync(session, [feed], now=clock.now(), interval=default)
+        return feed_row(sessions, "news").due_at - clock.now()
+
+    start()
+    web.put("news", rss("One"))
+    step.poll_due()
+    assert start() >= INTERVAL
+    assert start(default=usual) == usual
+    assert start(own, default=usual) == own
+    assert start(default=INTERVAL) == own

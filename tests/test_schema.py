@@ -21,7 +21,10 @@ VIEWS = {
     "verdict title url publisher language feed story_id sentence event_date",
     "v_stories": "story_id company topic stage headline first_seen last_seen sources hits "
     "regulator amount currency",
-    "v_feeds": "feed_id url name state last_ok_at last_error newest_article_at articles hits",
+    "v_feeds": "feed_id url name state last_ok_at last_error newest_article_at articles hits "
+    "state_since state_reason gaps last_gap_at moved_to moved_since next_poll_at",
+    "v_polls": "poll_id feed at outcome status took_ms bytes entries new known revised rejected "
+    "overlap gap newest_at handed_over error notes",
     "v_deliveries": "digest_id subscription slot recipient status attempts message_id sent_at "
     "last_error",
 }

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from monitor.errors import FetchError
     from monitor.model import Answer, FeedToPoll
 
-SHOWN = ("feed_id", "state", "last_ok_at", "newest_article_at", "articles", "hits", "last_error")
+SHOWN = (
+    *("feed_id", "state", "last_ok_at", "newest_article_at", "articles", "hits", "gaps"),
+    *("moved_to", "state_reason"),
+)
 CHECKED = ("feed_id", "verdict", "entries", "newest", "reason", "terms", "url")
 CHECKED_SHOWN = ("feed_id", "verdict", "entries", "newest", "terms", "reason")
 

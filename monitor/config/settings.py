@@ -181,8 +181,18 @@ class PollingSettings(Settings):
 
     interval: types.Duration = _default("15m")
     """How often a feed is polled that has no `interval` of its own."""
+    min_interval: types.Duration | None = None
+    """How often at most after a gap; a quarter of the interval if not given."""
+    max_interval: types.Duration = Field(
+        default_factory=lambda data: max(
+            data.get("interval", values.read_duration("15m")), values.read_duration("1h")
+        ),
+        description="How often at least, however quiet a feed is or asks to be: 1h, or `interval`.",
+    )
     concurrency: types.Count = 16
     """How many feeds are asked for at once."""
+    per_host: types.Count = 2
+    """How many feeds of one host are asked for at once; those in `allow_private` any number."""
     timeout: types.Duration = _default("60s")
     """How long asking for one feed may take in all, redirects included."""
     max_bytes: Annotated[types.Size, Field(json_schema_extra={"default": "10MB"})] = 10_000_000
@@ -195,6 +205,14 @@ class PollingSettings(Settings):
         default_factory=lambda: min(4, os.cpu_count() or 1),
         description="How many processes read feeds: the number of cores, but at most 4.",
     )
+
+    @model_validator(mode="after")
+    def _has_ordered_intervals(self) -> Self:
+        if self.min_interval and self.min_interval > self.interval:
+            raise ValueError("has a `min_interval` longer than `interval`")
+        if self.max_interval < self.interval:
+            raise ValueError("has a `max_interval` shorter than `interval`")
+        return self
 
     def user_agent(self, version: str) -> str:
         """Return what servers are told who asks (RFC 9110, section 10.1.5)."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ERROR_CHARS = 160
 
 _PLAIN = {
+    FeedState.STALE: "is stale",
+    FeedState.PLACEHOLDER: "shows a placeholder",
     FeedState.PROBATION: "has not answered with a feed yet",
     FeedState.OFF: "is switched off",
 }

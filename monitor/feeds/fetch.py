@@ -21,7 +21,8 @@ import socket
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from itertools import islice
@@ -33,12 +34,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTimeout
-from monitor.feeds.manners import read_retry_after
+from monitor.feeds.manners import moved_to, read_retry_after
+from monitor.feeds.wishes import read_freshness
 from monitor.model import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
-    from datetime import timedelta
 
     from monitor.feeds.guard import Guard
     from monitor.model import FeedToPoll
@@ -161,29 +162,40 @@ class HttpFetcher:
             raise OSError(str(refusal)) from refusal
 
     async def _settle(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Outcome:
+        began = asyncio.get_running_loop().time()
+        outcome = await self._ask(session, feed)
+        took = timedelta(seconds=asyncio.get_running_loop().time() - began)
+        if isinstance(outcome, FetchError):
+            outcome.took = took
+            return feed, outcome
+        return feed, replace(outcome, took=took)
+
+    async def _ask(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Answer | FetchError:
         refusals: list[AddressRefused] = []
         _refusals.set(refusals)
         try:
-            self._guard.check_url(feed.url)
+            self._guard.check_url(feed.address)
             async with asyncio.timeout(self._timeout):
-                return feed, await self._exchange(session, feed)
+                return await self._exchange(session, feed)
         except FetchError as error:
-            return feed, error
+            return error
         except TimeoutError:
-            return feed, FetchTimeout(f"no complete answer within {self._timeout:g} s")
+            return FetchTimeout(f"no complete answer within {self._timeout:g} s")
         except aiohttp.ClientConnectorError as error:
-            return feed, refusals[0] if refusals else _explain(error)
+            return refusals[0] if refusals else _explain(error)
         except Exception as error:  # noqa: BLE001 - whatever one server does, the others go on
-            return feed, _explain(error)
+            return _explain(error)
 
     async def _exchange(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Answer:
         conditions = {"If-None-Match": feed.etag, "If-Modified-Since": feed.last_modified}
         headers = {name: value for name, value in conditions.items() if value}
         # aiohttp counts the first request among its redirects.
         async with session.get(
-            feed.url, headers=headers, max_redirects=MAX_REDIRECTS + 1
+            feed.address, headers=headers, max_redirects=MAX_REDIRECTS + 1
         ) as response:
             retry_after = _retry_after(response)
+            targets = [*(str(hop.url) for hop in response.history[1:]), str(response.url)]
+            hops = [(hop.status, to) for hop, to in zip(response.history, targets, strict=False)]
             unchanged = response.status == HTTPStatus.NOT_MODIFIED and headers
             if response.status != HTTPStatus.OK and not unchanged:
                 raise FetchError(
@@ -197,6 +209,8 @@ class HttpFetcher:
                 etag=_validator(response, "ETag"),
                 last_modified=_validator(response, "Last-Modified"),
                 retry_after=retry_after,
+                fresh_for=read_freshness(response.headers, now=datetime.now(UTC)),
+                moved_to=moved_to(feed.address, hops),
             )
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:

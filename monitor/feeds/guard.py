@@ -56,6 +56,19 @@ class Guard:
         if not host:
             raise AddressRefused("an address without a host")
 
+    def host_of(self, url: str) -> str | None:
+        """Return the host that *url* names; None for one in a network listed by the operator.
+
+        What few requests at once are made to, out of manners towards others. A name counts as one
+        of the operator's only if it is "localhost": this looks no name up.
+        """
+        host = urlsplit(url).hostname or ""
+        try:
+            address = ip_address("127.0.0.1" if host == "localhost" else host)
+        except ValueError:
+            return host or None
+        return None if any(address in network for network in self._allowed) else host
+
     def check_address(self, address: str) -> None:
         """Return if a connection to the literal IP *address* is allowed; else AddressRefused.
 

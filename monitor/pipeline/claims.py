@@ -6,8 +6,11 @@ keeps other workers away. Whatever is unsettled when a round ends is handed back
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from monitor.feeds.manners import has_held
 from monitor.store import feeds
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class Claims:
     ) -> None:
         self._step, self._stop, self._keys, self._due_by = step, stop, keys, due_by
         self._held: set[int] = set()
+        self._busy: Counter[str] = Counter()  # host -> feeds of it that are being asked
 
     @property
     def stopping(self) -> bool:
@@ -41,20 +45,34 @@ class Claims:
         """Yield due feeds, claimed a batch at a time, each batch in a short transaction."""
         step = self._step
         while not self.stopping:
+            now = step.clock.now()
             with step.sessions.begin() as session:
                 claimed = feeds.claim_due(
                     session,
-                    now=step.clock.now(),
+                    now=now,
                     lease=step.lease,
                     limit=step.batch,
                     worker=step.worker,
                     keys=self._keys,
                     due_by=self._due_by,
+                    hosts=self._limit(),
                 )
             if not claimed:
                 return
             self._held.update(feed.id for feed in claimed)
-            yield from claimed
+            self._busy.update(feed.host for feed in claimed if feed.host)
+            for feed in claimed:
+                moved = has_held(feed.moved_since, now=now, failures=feed.failures)
+                yield replace(feed, moved=moved) if moved else feed
+
+    def _limit(self) -> feeds.HostLimit | None:
+        per_host = self._step.per_host
+        return None if per_host is None else feeds.HostLimit(per_host, +self._busy)
+
+    def answered(self, feed: FeedToPoll) -> None:
+        """Note that *feed* is no longer being asked, so that others of its host may be."""
+        if feed.host:
+            self._busy[feed.host] -= 1
 
     def done(self, feed: FeedToPoll) -> None:
         """Note that *feed* is settled."""

@@ -92,9 +92,9 @@ def _overdue_feeds(session: Session, now: datetime) -> list[str]:
 
 def _feeds(session: Session) -> list[str]:
     return [
-        f"feed {row['feed_id']} is {row['state']}: {row['last_error']}"
+        f"feed {row['feed_id']} is {row['state']}: {row['state_reason']}"
         for row in queries.rows(session, queries.FEEDS, queries.Filter())
-        if row["last_error"] and row["state"] != "off"
+        if row["state_reason"] and row["state"] != "off"
     ]
 
 

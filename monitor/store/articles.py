@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from sqlalchemy import bindparam, func, select
 
 from monitor.detect.changes import changes
+from monitor.errors import StoreError
 from monitor.identity import (
     KnownArticle,
     article_key,
@@ -45,13 +46,17 @@ AT_ONCE = 500  # values in one IN list: well under every database's limit
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a poll's entries; *new* + *known* + *revised* is all of them."""
+    """What became of a poll's entries; *new* + *known* + *revised* is all of them.
+
+    *articles* are the ids of the articles they stand for, one for each entry, in their order.
+    """
 
     new: int
     known: int
     revised: int
     hits: int
     unmatched: int  # stored, but detection failed
+    articles: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +138,24 @@ def _chunks(values: set[_T]) -> Iterator[list[_T]]:
 
 
 def store(session: Session, batch: Batch) -> Stored:
-    """Store every entry of *batch*, with its hits. The caller commits."""
+    """Store every entry of *batch*, with its hits. The caller commits.
+
+    Raises StoreError if there is an entry that ended nowhere: then nothing may be committed.
+    """
     known = _known(session, batch)
     verdicts = identify(batch.identities, known)
-    fresh = _insert_articles(session, batch, known, verdicts)
+    fresh, placed = _insert_articles(session, batch, known, verdicts)
     revised = _revise(session, batch, verdicts)
-    _see(session, batch, verdicts, fresh)
+    _see(session, batch, verdicts, placed)
     found = _settle_hits(session, batch, fresh, revised)
     matched = [batch.matches(index) for index in (*fresh, *revised)]
     return Stored(
         new=len(fresh),
-        known=len(batch.entries) - len(fresh) - len(revised),
+        known=len(placed.keys() - fresh.keys() - revised.keys()),
         revised=len(revised),
         hits=found,
         unmatched=sum(found is None for found in matched),
+        articles=tuple(placed[index] for index in sorted(placed)),
     )
 
 
@@ -160,26 +169,55 @@ def _known(session: Session, batch: Batch) -> list[KnownArticle]:
 
 def _insert_articles(
     session: Session, batch: Batch, known: Sequence[KnownArticle], verdicts: Sequence[Verdict]
-) -> dict[int, tuple[int, int]]:
-    """Insert the new articles; return entry index -> (article id, revision 1)."""
+) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
+    """Insert the new articles; return entry index -> (article id, revision 1) of those.
+
+    Also return entry index -> article id of all entries.
+    """
     generic = generic_links(batch.identities, known)
     rows: dict[str, dict[str, Any]] = {}
     index_of: dict[str, int] = {}
+    keys: dict[int, str] = {}
+    placed: dict[int, int] = {}
     for index, verdict in enumerate(verdicts):
-        if verdict.article is None:
-            mine = batch.identities[index]
-            key = article_key(batch.feed.key, mine, generic=mine.link in generic)
-            if key not in rows:
-                rows[key] = _article(batch, index, key)
-                index_of[key] = index
+        if verdict.article is not None:
+            placed[index] = verdict.article.id
+            continue
+        mine = batch.identities[index]
+        key = keys[index] = article_key(batch.feed.key, mine, generic=mine.link in generic)
+        if key not in rows:
+            rows[key] = _article(batch, index, key)
+            index_of[key] = index
     if not rows:
-        return {}
+        return {}, placed
     insert = inserting(session, _ARTICLES).on_conflict_do_nothing()
     # In the order of keys, so that two workers who find the same articles cannot deadlock.
     ordered = [rows[key] for key in sorted(rows)]
     returning = insert.returning(_ARTICLES.c.id, _ARTICLES.c.key)
     returned = session.connection().execute(returning, ordered)
-    return {index_of[row.key]: (row.id, 1) for row in returned}
+    ids = {row.key: row.id for row in returned}
+    fresh = {index_of[key]: (article, 1) for key, article in ids.items()}
+    ids |= _stored_meanwhile(session, rows.keys() - ids.keys())
+    return fresh, placed | {index: ids[key] for index, key in keys.items()}
+
+
+def _stored_meanwhile(session: Session, keys: set[str]) -> dict[str, int]:
+    """Return key -> id of articles that another worker stored since they were looked up."""
+    found: dict[str, int] = {}
+    for some in _chunks(keys):
+        query = select(_ARTICLES.c.key, _ARTICLES.c.id).where(_ARTICLES.c.key.in_(some))
+        found |= {row.key: row.id for row in session.connection().execute(query)}
+    if missing := keys - found.keys():
+        raise StoreError(f"{len(missing)} entries were neither stored nor known")
+    return found
+
+
+def titles(session: Session, ids: Sequence[int]) -> list[str]:
+    """Return the present titles of the articles *ids*, in no set order."""
+    found: list[str] = []
+    for some in _chunks(set(ids)):
+        found += session.scalars(select(ArticleRow.title).where(ArticleRow.id.in_(some)))
+    return found
 
 
 def _article(batch: Batch, index: int, key: str) -> dict[str, Any]:
@@ -229,15 +267,15 @@ def _see(
     session: Session,
     batch: Batch,
     verdicts: Sequence[Verdict],
-    fresh: dict[int, tuple[int, int]],
+    placed: dict[int, int],
 ) -> None:
     """Remember under which guid, and with which words, this feed showed each article."""
     rows: list[dict[str, Any]] = []
     handled: set[tuple[str, int]] = set()  # the first of a document speaks for it
     for index, verdict in enumerate(verdicts):
         mine = batch.identities[index]
-        article = verdict.article.id if verdict.article else fresh.get(index, (None,))[0]
-        if article is None or (mine.guid, article) in handled:
+        article = placed[index]
+        if (mine.guid, article) in handled:
             continue
         handled.add((mine.guid, article))
         before = verdict.article.sightings.get(mine.guid) if verdict.article else None

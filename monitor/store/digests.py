@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from monitor.model import Rendered, Subscription
 
+ANSWERING = (FeedState.OK, FeedState.STALE)
 LOOKBACK = timedelta(days=1)  # what a new subscription's first digest reaches back to
 
 
@@ -117,12 +118,17 @@ def coverage(session: Session, subscription: str, *, now: datetime) -> Coverage:
         since=since,
         until=now,
         feeds=len(feeds),
-        feeds_ok=len(feeds) - len(troubled),
+        feeds_ok=sum(feed.state in ANSWERING for feed in feeds),
         polls=count,
         entries=entries,
         new_articles=new,
         troubled=tuple(
-            FeedTrouble(feed.name, FeedState(feed.state), feed.last_ok_at, feed.last_error)
+            FeedTrouble(
+                feed.name,
+                FeedState(feed.state),
+                feed.last_ok_at,
+                feed.last_error or feed.state_reason,
+            )
             for feed in troubled
         ),
     )

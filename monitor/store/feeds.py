@@ -2,64 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, true, update
+from sqlalchemy import ColumnElement, case, func, literal, or_, select, true, update
 
-from monitor.model import FeedState, FeedToPoll
+from monitor.model import FeedState, FeedToPoll, Rhythm, Wishes
 from monitor.store.schema import FeedRow, PollRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from monitor.model import Feed
 
-CONFIGURED = ("url", "name", "language", "company", "interval_s", "enabled")
+CONFIGURED = ("url", "name", "language", "company", "enabled")
+LOOKED_AT = 8  # due feeds looked at for each that is claimed, where hosts are asked in turn
 
 
-def sync(session: Session, feeds: Sequence[Feed], *, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class HostLimit:
+    """At most *per_host* feeds of one host at once; *under_way* counts those being asked."""
+
+    per_host: int
+    under_way: Mapping[str, int]
+
+
+def sync(
+    session: Session,
+    feeds: Sequence[Feed],
+    *,
+    now: datetime,
+    interval: timedelta | None = None,
+    host_of: Callable[[str], str | None] = lambda _: None,
+) -> None:
     """Make the stored feeds say what the configuration says; new ones are due at once.
 
     A feed that left the configuration is switched off and keeps its articles. A feed with a new
-    address forgets the validators of the old one. The caller commits.
+    address forgets what it knew of the old one. One whose interval became shorter (*interval* is
+    for feeds without their own) need not wait out the longer one. *host_of* names the host of an
+    address that few feeds at once may be asked of, None for any number. The caller commits.
     """
     stored = {row.key: row for row in session.scalars(select(FeedRow))}
     fresh = []
     for feed in feeds:
         row = stored.pop(feed.key, None)
+        configured = _configured(feed, interval) | {"host": host_of(feed.url)}
         if row is None:
             state = FeedState.PROBATION if feed.enabled else FeedState.OFF
-            fresh.append({"key": feed.key, "due_at": now, "state": state, **_configured(feed)})
+            start = {"key": feed.key, "due_at": now, "state": state, "state_since": now}
+            fresh.append(start | configured)
         else:
-            _update(row, feed, now=now)
+            _update(row, feed, configured, now=now)
     for row in stored.values():
-        row.enabled, row.state = False, FeedState.OFF
+        row.enabled = False
+        _set_state(row, FeedState.OFF, now)
     if fresh:
         session.execute(inserting(session, FeedRow).on_conflict_do_nothing(), fresh)
 
 
-def _update(row: FeedRow, feed: Feed, *, now: datetime) -> None:
+def _update(row: FeedRow, feed: Feed, configured: dict[str, Any], *, now: datetime) -> None:
     if row.url != feed.url:
         row.etag = row.last_modified = row.body_hash = None
+        row.moved_to = row.moved_since = row.articles = row.wishes = None
         row.due_at = now
+    usual_s = configured["usual_s"]
+    if usual_s and row.usual_s and usual_s < row.usual_s and not row.failures:
+        row.due_at = min(row.due_at, now + timedelta(seconds=usual_s))
     if feed.enabled and not row.enabled:
-        row.due_at, row.state, row.failures = now, FeedState.PROBATION, 0
+        row.due_at, row.failures = now, 0
+        _set_state(row, FeedState.PROBATION, now)
     if not feed.enabled:
-        row.state = FeedState.OFF
-    for column, value in _configured(feed).items():
+        _set_state(row, FeedState.OFF, now)
+    for column, value in configured.items():
         if getattr(row, column) != value:
             setattr(row, column, value)
 
 
-def _configured(feed: Feed) -> dict[str, Any]:
-    interval_s = None if feed.interval is None else int(feed.interval.total_seconds())
-    values = {column: getattr(feed, column) for column in CONFIGURED if column != "interval_s"}
-    return {**values, "interval_s": interval_s}
+def _set_state(row: FeedRow, state: FeedState, now: datetime) -> None:
+    if row.state != state:
+        row.state, row.state_since, row.state_reason = state, now, None
+
+
+def _configured(feed: Feed, interval: timedelta | None) -> dict[str, Any]:
+    values = {column: getattr(feed, column) for column in CONFIGURED}
+    usual = feed.interval or interval
+    return {**values, "interval_s": _seconds(feed.interval), "usual_s": _seconds(usual)}
+
+
+def _seconds(time: timedelta | None) -> int | None:
+    return None if time is None else int(time.total_seconds())
 
 
 def make_due(session: Session, keys: Sequence[str] | None, *, now: datetime) -> list[str]:
@@ -82,10 +119,12 @@ def claim_due(
     worker: str,
     keys: Sequence[str] | None = None,
     due_by: datetime | None = None,
+    hosts: HostLimit | None = None,
 ) -> list[FeedToPoll]:
     """Take up to *limit* of the longest overdue feeds for *worker*, in no set order.
 
-    With *keys*, only of the feeds so named; with *due_by*, only of those due by then.
+    With *keys*, only of the feeds so named; with *due_by*, only of those due by then. With
+    *hosts*, no more of one host than those say.
 
     A claim moves `due_at` on by *lease*: no other worker sees the feed meanwhile, and a worker
     that dies leaves it to come due again. Any number of workers may call this at once; PostgreSQL
@@ -94,10 +133,16 @@ def claim_due(
     *lease* must outlast the slowest poll. If it does not, a feed is polled twice at once, which
     costs a request and changes nothing, since storing is idempotent.
     """
+    wanted: list[ColumnElement[bool]] = [
+        FeedRow.due_at <= (due_by or now),
+        FeedRow.enabled.is_(True),
+        true() if keys is None else FeedRow.key.in_(keys),
+    ]
+    if hosts is not None:
+        wanted.append(_in_turn(wanted, limit, hosts))
     due = (
         select(FeedRow.id)
-        .where(FeedRow.due_at <= (due_by or now), FeedRow.enabled)
-        .where(true() if keys is None else FeedRow.key.in_(keys))
+        .where(*wanted)
         .order_by(FeedRow.due_at, FeedRow.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -107,38 +152,120 @@ def claim_due(
         update(FeedRow)
         .where(FeedRow.id == due.c.id)
         .values(due_at=now + lease, claimed_by=worker)
-        .returning(
-            FeedRow.id,
-            FeedRow.key,
-            FeedRow.url,
-            FeedRow.name,
-            FeedRow.language,
-            FeedRow.company,
-            FeedRow.interval_s,
-            FeedRow.etag,
-            FeedRow.last_modified,
-            FeedRow.body_hash,
-            FeedRow.failures,
-            FeedRow.last_ok_at,
-        )
+        .returning(*_CLAIMED)
     )
-    return [
-        FeedToPoll(
-            row.id,
-            row.key,
-            row.url,
-            row.name,
-            row.language,
-            row.company,
-            None if row.interval_s is None else timedelta(seconds=row.interval_s),
-            row.etag,
-            row.last_modified,
-            row.body_hash,
-            row.failures,
-            row.last_ok_at,
-        )
-        for row in session.execute(claim)
-    ]
+    return [_to_poll(row) for row in session.execute(claim)]
+
+
+def _in_turn(
+    wanted: Sequence[ColumnElement[bool]], limit: int, hosts: HostLimit
+) -> ColumnElement[bool]:
+    """Return the condition that a feed is among the first of its host that may be asked now."""
+    asked = dict(hosts.under_way)
+    full = [host for host, number in asked.items() if number >= hosts.per_host]
+    under_way = case(asked, value=FeedRow.host, else_=0) if asked else literal(0)
+    oldest = (
+        select(FeedRow.id, FeedRow.host, FeedRow.due_at, under_way.label("under_way"))
+        .where(*wanted, or_(FeedRow.host.is_(None), FeedRow.host.not_in(full)))
+        .order_by(FeedRow.due_at, FeedRow.id)
+        .limit(LOOKED_AT * limit)
+        .subquery()
+    )
+    place = func.row_number().over(
+        partition_by=oldest.c.host, order_by=(oldest.c.due_at, oldest.c.id)
+    )
+    turn = select(oldest.c.id, oldest.c.host, (place + oldest.c.under_way).label("turn")).subquery()
+    mine = select(turn.c.id).where(or_(turn.c.host.is_(None), turn.c.turn <= hosts.per_host))
+    return FeedRow.id.in_(mine)
+
+
+_CLAIMED = (
+    FeedRow.id,
+    FeedRow.key,
+    FeedRow.url,
+    FeedRow.name,
+    FeedRow.language,
+    FeedRow.company,
+    FeedRow.interval_s,
+    FeedRow.host,
+    FeedRow.etag,
+    FeedRow.last_modified,
+    FeedRow.body_hash,
+    FeedRow.failures,
+    FeedRow.last_ok_at,
+    FeedRow.state,
+    FeedRow.news_at,
+    FeedRow.rhythm,
+    FeedRow.wishes,
+    FeedRow.haste,
+    FeedRow.moved_to,
+    FeedRow.moved_since,
+)
+
+
+def _to_poll(row: Row[Any]) -> FeedToPoll:
+    return FeedToPoll(
+        id=row.id,
+        key=row.key,
+        url=row.url,
+        name=row.name,
+        language=row.language,
+        company=row.company,
+        interval=None if row.interval_s is None else timedelta(seconds=row.interval_s),
+        host=row.host,
+        etag=row.etag,
+        last_modified=row.last_modified,
+        body_hash=row.body_hash,
+        failures=row.failures,
+        last_ok_at=row.last_ok_at,
+        state=FeedState(row.state),
+        rhythm=_rhythm(row.news_at, row.rhythm or {}),
+        wishes=_wishes(row.wishes or {}),
+        haste=row.haste,
+        moved_to=row.moved_to,
+        moved_since=row.moved_since,
+    )
+
+
+def _rhythm(news_at: datetime | None, stored: dict[str, Any]) -> Rhythm:
+    dated_gap_s = stored.get("dated_gap_s")
+    return Rhythm(
+        news_at=news_at,
+        gaps=tuple(timedelta(seconds=gap_s) for gap_s in stored.get("gaps_s", ())),
+        dated_gap=None if dated_gap_s is None else timedelta(seconds=dated_gap_s),
+    )
+
+
+def rhythm_columns(rhythm: Rhythm) -> dict[str, Any]:
+    """Return the columns of `feeds` that hold *rhythm*."""
+    gaps_s = [_seconds(gap) for gap in rhythm.gaps]
+    stored = {"gaps_s": gaps_s, "dated_gap_s": _seconds(rhythm.dated_gap)}
+    return {"news_at": rhythm.news_at, "rhythm": stored}
+
+
+def _wishes(stored: dict[str, Any]) -> Wishes:
+    ttl_s = stored.get("ttl_s")
+    return Wishes(
+        ttl=None if ttl_s is None else timedelta(seconds=ttl_s),
+        skip_hours=frozenset(stored.get("skip_hours", ())),
+        skip_days=frozenset(stored.get("skip_days", ())),
+    )
+
+
+def wishes_columns(wishes: Wishes) -> dict[str, Any]:
+    """Return the columns of `feeds` that hold *wishes*."""
+    stored = {
+        "ttl_s": _seconds(wishes.ttl),
+        "skip_hours": sorted(wishes.skip_hours),
+        "skip_days": sorted(wishes.skip_days),
+    }
+    return {"wishes": stored if any(stored.values()) else None}
+
+
+def shown(session: Session, feed: FeedToPoll) -> list[int]:
+    """Return the articles that *feed* showed at the last poll that says so, by id."""
+    query = select(FeedRow.articles).where(FeedRow.id == feed.id, FeedRow.url == feed.url)
+    return session.scalar(query.with_for_update()) or []
 
 
 def hand_back(session: Session, ids: Sequence[int], *, worker: str, now: datetime) -> None:
@@ -165,3 +292,8 @@ def any_due(session: Session, *, now: datetime) -> bool:
     """Return whether any feed is due; costs no write transaction."""
     due = select(FeedRow.id).where(FeedRow.due_at <= now, FeedRow.enabled).limit(1)
     return session.scalar(due) is not None
+
+
+def one_more_gap() -> ColumnElement[int]:
+    """Return what `gaps` becomes after another gap: a value for `settle`."""
+    return FeedRow.gaps + 1

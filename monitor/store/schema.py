@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0002"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0003"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,6 +42,7 @@ NAMING = {  # so that a migration can name what it alters, on both databases
 UNGROUPED = text("story_id IS NULL")
 UNMATCHED = text("matched_with IS NULL")
 NO_PARTS = text("'[]'")
+ZERO = text("0")
 
 
 class Base(DeclarativeBase):
@@ -59,7 +60,11 @@ class Base(DeclarativeBase):
 
 
 class FeedRow(Base):
-    """A feed: what the configuration says of it, when it is due, how it fared."""
+    """A feed: what the configuration says of it, when it is due, how it fared.
+
+    `usual_s` is the interval the configuration gave it at the last start, `host` what it shares
+    with feeds that are asked with it one after another. `articles` are those it showed last.
+    """
 
     __tablename__ = "feeds"
 
@@ -70,20 +75,37 @@ class FeedRow(Base):
     language: Mapped[str | None]
     company: Mapped[str | None]
     interval_s: Mapped[int | None]
+    usual_s: Mapped[int | None]
+    host: Mapped[str | None]
     enabled: Mapped[bool] = mapped_column(default=True)
     due_at: Mapped[datetime] = mapped_column(index=True)
     claimed_by: Mapped[str | None]
     state: Mapped[str] = mapped_column(default="probation")
+    state_since: Mapped[datetime | None]
+    state_reason: Mapped[str | None]
     failures: Mapped[int] = mapped_column(default=0)
     last_ok_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
     etag: Mapped[str | None]
     last_modified: Mapped[str | None]
     body_hash: Mapped[str | None]
+    moved_to: Mapped[str | None]
+    moved_since: Mapped[datetime | None]
+    articles: Mapped[list[Any] | None]
+    gaps: Mapped[int] = mapped_column(default=0, server_default=ZERO)
+    gap_at: Mapped[datetime | None]
+    haste: Mapped[int] = mapped_column(default=0, server_default=ZERO)
+    news_at: Mapped[datetime | None]
+    rhythm: Mapped[dict[str, Any] | None]
+    wishes: Mapped[dict[str, Any] | None]
 
 
 class PollRow(Base):
-    """The ledger: one request to a feed and its outcome."""
+    """The ledger: one request to a feed and its outcome.
+
+    `entries` is the sum of `new`, `known`, `revised` and `rejected`. `overlap` is how many of them
+    the feed showed at the poll before, null where there is nothing to compare.
+    """
 
     __tablename__ = "polls"
     __table_args__ = (Index(None, "feed_id", "at"),)
@@ -99,6 +121,11 @@ class PollRow(Base):
     known: Mapped[int] = mapped_column(default=0)
     revised: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
+    overlap: Mapped[int | None]
+    gap: Mapped[bool] = mapped_column(default=False, server_default=false())
+    newest_at: Mapped[datetime | None]
+    took_ms: Mapped[int | None]
+    handed_over: Mapped[str | None]
     error: Mapped[str | None]
     notes: Mapped[list[Any] | None]
 

@@ -33,6 +33,7 @@ from monitor.feeds.parse.entries import (
     read_language,
     reason_of,
 )
+from monitor.feeds.wishes import read_wishes
 from monitor.model import Document, Entry
 from monitor.text import one_line, to_text
 
@@ -68,8 +69,9 @@ def parse(body: bytes, content_type: str | None, url: str, *, fast_path: bool = 
 
 def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path: bool) -> Document:
     rejected: list[str] = []
+    handed_over = None
     try:
-        found = _fast_or_feedparser(text) if fast_path else _feedparser(text)
+        found, handed_over = _fast_or_feedparser(text) if fast_path else (_feedparser(text), None)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - feedparser fails on odd input in many ways
@@ -90,6 +92,8 @@ def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path
         charset=charset,
         flaws=tuple(dict.fromkeys(flaws)),
         format=_format_of(text),
+        wishes=read_wishes(text),
+        handed_over=handed_over,
     )
 
 
@@ -116,11 +120,12 @@ def _refuse_other_formats(text: str) -> None:
         raise ParseError("no feed: no markup at all")
 
 
-def _fast_or_feedparser(text: str) -> _Raw:
+def _fast_or_feedparser(text: str) -> tuple[_Raw, str | None]:
+    """Return the feed, and why it was handed over to feedparser if it was."""
     try:
-        return fast.read(text)
-    except fast.Unsure:
-        return _feedparser(text)
+        return fast.read(text), None
+    except fast.Unsure as reason:
+        return _feedparser(text), one_line(str(reason))
 
 
 def _feedparser(text: str) -> _Raw:

@@ -1,0 +1,46 @@
+"""Matches of a document's entries: detection as a poll asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.detect.associate import Detector
+    from monitor.model import Entry, FeedToPoll, Match
+
+log = structlog.get_logger()
+
+
+class Matches:
+    """The matches of a document's entries, each found once, when first asked for.
+
+    None stands for an entry on which detection failed.
+    """
+
+    def __init__(self, detector: Detector, feed: FeedToPoll, entries: Sequence[Entry]) -> None:
+        self._detector, self._feed, self._entries = detector, feed, entries
+        self._found: dict[int, Sequence[Match] | None] = {}
+
+    def __call__(self, index: int) -> Sequence[Match] | None:
+        """Return the matches of the entry with that index."""
+        if index not in self._found:
+            self._found[index] = self._find(self._entries[index])
+        return self._found[index]
+
+    def _find(self, entry: Entry) -> Sequence[Match] | None:
+        try:
+            found: Sequence[Match] = self._detector.find(
+                entry.title,
+                entry.summary,
+                company=self._feed.company,
+                published=entry.published_at,
+            )
+        except Exception:
+            # The article is stored all the same, marked as not matched, and the log says which.
+            log.exception("detection failed", feed=self._feed.key, guid=entry.guid, url=entry.link)
+            return None
+        return found

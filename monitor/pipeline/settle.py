@@ -1,0 +1,382 @@
+"""Settle: what one poll came to, in one transaction.
+
+* A feed is settled at once: its articles, hits, validators, ledger line, state and next due time.
+  A crash before it leaves the claim to run out and the feed to come due again.
+* A body is stored before it is believed: ETag and Last-Modified are kept only together with every
+  entry they stand for, so a 304 never hides what was not stored.
+* The ledger balances: every entry seen ends as new, known, revised or rejected, or nothing is kept.
+* Nothing is decided here: states, waits, gaps and rhythm are for the pure parts of `feeds`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from monitor.errors import FetchError, StoreError
+from monitor.feeds import health, manners, rhythm, window
+from monitor.identity import identify, identity
+from monitor.model import FeedState, PollOutcome
+from monitor.pipeline.matches import Matches
+from monitor.store import articles, feeds
+from monitor.store.engine import reading
+
+if TYPE_CHECKING:
+    import random
+
+    from sqlalchemy.orm import Session
+
+    from monitor.detect.associate import Detector
+    from monitor.detect.lexicon import Lexicon
+    from monitor.errors import MonitorError
+    from monitor.model import Answer, Document, Entry, FeedToPoll
+    from monitor.ports import Clock
+    from monitor.store.engine import Sessions
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # for a feed that is gone, until its address changes
+FUTURE = timedelta(days=1)  # a date further ahead than this is a mistake, not a date
+MOST_NOTES = 20  # of one poll in the ledger; the rest are counted
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an answer with entries: *seen* of them in all."""
+
+    seen: int
+    stored: articles.Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Records what polls came to, with the real parts this takes."""
+
+    sessions: Sessions
+    clock: Clock
+    lexicon: Lexicon
+    detector: Detector
+    pace: manners.Pace
+    chance: random.Random
+
+    def failure(self, feed: FeedToPoll, error: MonitorError, answer: Answer | None = None) -> None:
+        """Record that a poll failed with *error*; *answer* is what could not be read or stored."""
+        now = self.clock.now()
+        failures = feed.failures + 1
+        fetching = error if isinstance(error, FetchError) else FetchError(str(error))
+        # A new address that is gone says nothing of the one in the configuration.
+        gone = manners.stops(fetching.status) and not feed.moved
+        judgement = health.after_failure(
+            now=now,
+            last_ok_at=feed.last_ok_at,
+            failures=failures,
+            gone=gone,
+            error=str(error),
+        )
+        due_at = NEVER
+        if not gone:
+            wait = self._interval(feed, haste=feed.haste)
+            due_at = self._due(feed, now, wait, fetching.retry_after, failures=failures)
+        poll = {
+            "at": now,
+            "outcome": PollOutcome.FAILED,
+            "status": answer.status if answer else fetching.status,
+            "took_ms": _ms(answer.took if answer else fetching.took),
+            "bytes": len(answer.body) if answer else 0,
+            "error": str(error),
+        }
+        after = {"due_at": due_at, "failures": failures, "last_error": str(error)}
+        with self.sessions.begin() as session:
+            feeds.settle(session, feed, poll, after | _state(feed, judgement, now))
+        log.warning(
+            "poll failed",
+            feed=feed.key,
+            error=str(error),
+            failures=failures,
+            state=judgement.state,
+        )
+        _tell_state(feed, judgement)
+
+    def unchanged(self, feed: FeedToPoll, answer: Answer) -> None:
+        """Record that a feed shows what it showed before."""
+        now = self.clock.now()
+        judgement = health.after_answer(now=now, rhythm=feed.rhythm, notice=None)
+        haste = manners.next_haste(feed.haste, gap=False, comfortable=True, wait=self.pace.usual)
+        poll = {**_exchange(answer, now), "outcome": PollOutcome.UNCHANGED}
+        after = self._well(feed, answer, now, haste) | _state(feed, judgement, now)
+        with self.sessions.begin() as session:
+            feeds.settle(session, feed, poll, after)
+        log.debug("poll unchanged", feed=feed.key, status=answer.status)
+        _tell_state(feed, judgement)
+        _tell_move(feed, after)
+
+    def document(self, feed: FeedToPoll, answer: Answer, document: Document) -> Settled:
+        """Store every entry of *document*, with all that the poll found out.
+
+        Raises what the database raises, and StoreError if the ledger does not balance: then
+        nothing is stored, and the feed still has to be settled.
+        """
+        now = self.clock.now()
+        entries = [_dated(entry, now) for entry in document.entries]
+        batch = self._detect_ahead(
+            articles.Batch(
+                feed=feed,
+                entries=entries,
+                identities=[identity(entry) for entry in entries],
+                matches=Matches(self.detector, feed, entries),
+                lexicon=self.lexicon.fingerprint,
+                now=now,
+            )
+        )
+        with self.sessions.begin() as session:
+            stored = articles.store(session, batch)
+            seen = _compare(session, feed, document, entries, stored)
+            poll = _ledger(answer, document, entries, stored, seen) | {"at": now}
+            judgement, after = self._after(feed, answer, document, entries, seen, now)
+            feeds.settle(session, feed, poll, after)
+        _tell_stored(feed, poll, stored)
+        _tell_state(feed, judgement)
+        _tell_move(feed, after)
+        return Settled(poll["entries"], stored)
+
+    def _detect_ahead(self, batch: articles.Batch) -> articles.Batch:
+        """Match what looks new before the write transaction, which then stays short."""
+        with reading(self.sessions) as session:
+            ahead = articles.look_up(session, batch.feed, batch.identities)
+        for index, verdict in enumerate(identify(batch.identities, ahead.known)):
+            if verdict.article is None or verdict.revised:
+                batch.matches(index)
+        return replace(batch, ahead=ahead)
+
+    def _after(
+        self,
+        feed: FeedToPoll,
+        answer: Answer,
+        document: Document,
+        entries: list[Entry],
+        seen: _Seen,
+        now: datetime,
+    ) -> tuple[health.Judgement, dict[str, Any]]:
+        """Return the feed's state and its columns after a document."""
+        feed = replace(feed, wishes=document.wishes)
+        known = seen.compared.overlap or 0
+        if seen.notice is None and entries:
+            observed = rhythm.observe(
+                feed.rhythm,
+                now=now,
+                new=len(entries) - known,
+                dates=[entry.published_at for entry in entries],
+            )
+            feed = replace(feed, rhythm=observed)
+        judgement = health.after_answer(now=now, rhythm=feed.rhythm, notice=seen.notice)
+        haste = manners.next_haste(
+            feed.haste,
+            gap=seen.gap,
+            comfortable=window.is_comfortable(seen.compared, len(entries)),
+            wait=feed.interval or self.pace.usual,
+        )
+        after = self._well(feed, answer, now, haste)
+        after |= feeds.rhythm_columns(feed.rhythm) | feeds.wishes_columns(feed.wishes)
+        after |= _state(feed, judgement, now)
+        after |= _validators(answer, document, keep=seen.notice is None)
+        if seen.remembered:
+            after["articles"] = list(seen.remembered)
+        if seen.gap:
+            after |= {"gaps": feeds.one_more_gap(), "gap_at": now}
+        return judgement, after
+
+    def _well(self, feed: FeedToPoll, answer: Answer, now: datetime, haste: int) -> dict[str, Any]:
+        wait = self._interval(feed, haste=haste, fresh_for=answer.fresh_for)
+        after = {
+            "due_at": self._due(feed, now, wait, answer.retry_after, failures=0),
+            "failures": 0,
+            "last_ok_at": now,
+            "last_error": None,
+            "haste": haste,
+        }
+        if not feed.moved and answer.moved_to != feed.moved_to:
+            moved_since = now if answer.moved_to else None
+            after |= {"moved_to": answer.moved_to, "moved_since": moved_since}
+        return after
+
+    def _interval(
+        self, feed: FeedToPoll, *, haste: int, fresh_for: timedelta | None = None
+    ) -> timedelta:
+        return manners.interval(
+            self.pace,
+            own=feed.interval,
+            rhythm=feed.rhythm,
+            ttl=feed.wishes.ttl,
+            fresh_for=fresh_for,
+            haste=haste,
+        )
+
+    def _due(
+        self,
+        feed: FeedToPoll,
+        now: datetime,
+        wait: timedelta,
+        retry_after: timedelta | None,
+        *,
+        failures: int,
+    ) -> datetime:
+        return manners.next_due(
+            now=now,
+            interval=wait,
+            failures=failures,
+            retry_after=retry_after,
+            jitter=self.chance.random(),
+            skip=None if feed.interval else feed.wishes,
+        )
+
+
+# --- what is recorded --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a document shows beside what the feed showed before."""
+
+    compared: window.Comparison
+    gap: bool
+    notice: str | None
+    remembered: tuple[int, ...]
+
+
+def _compare(
+    session: Session,
+    feed: FeedToPoll,
+    document: Document,
+    entries: list[Entry],
+    stored: articles.Stored,
+) -> _Seen:
+    before = feeds.shown(session, feed)
+    compared = window.compare(before, stored.articles, whole=_is_clean(document))
+    notice = health.placeholder(entries, before=len(before), overlap=compared.overlap)
+    gap = compared.gap and notice is None
+    if gap:
+        gap = not window.same_titles(
+            articles.titles(session, before), [entry.title for entry in entries]
+        )
+    remembers = compared.remember and notice is None
+    return _Seen(compared, gap, notice, stored.articles if remembers else ())
+
+
+def _ledger(
+    answer: Answer,
+    document: Document,
+    entries: list[Entry],
+    stored: articles.Stored,
+    seen: _Seen,
+) -> dict[str, Any]:
+    """Return the poll's line in the ledger; raise StoreError unless it balances."""
+    total = len(entries) + len(document.rejected)
+    if stored.new + stored.known + stored.revised + len(document.rejected) != total:
+        raise StoreError(f"of {total} entries some ended nowhere: {stored}")
+    dates = [entry.published_at for entry in entries if entry.published_at]
+    notes = [*document.rejected, *document.flaws]
+    more = len(notes) - MOST_NOTES
+    return {
+        **_exchange(answer, None),
+        "outcome": PollOutcome.STORED,
+        "entries": total,
+        "new": stored.new,
+        "known": stored.known,
+        "revised": stored.revised,
+        "rejected": len(document.rejected),
+        "overlap": seen.compared.overlap,
+        "gap": seen.gap,
+        "newest_at": max(dates, default=None),
+        "handed_over": document.handed_over,
+        "notes": notes[:MOST_NOTES] + ([f"and {more} more"] if more > 0 else []) or None,
+    }
+
+
+def _exchange(answer: Answer, now: datetime | None) -> dict[str, Any]:
+    return {
+        "at": now,
+        "status": answer.status,
+        "took_ms": _ms(answer.took),
+        "bytes": len(answer.body),
+    }
+
+
+def _ms(took: timedelta | None) -> int | None:
+    return None if took is None else round(took.total_seconds() * 1000)
+
+
+def _dated(entry: Entry, now: datetime) -> Entry:
+    if entry.published_at is None or entry.published_at <= now + FUTURE:
+        return entry
+    return replace(entry, published_at=None)
+
+
+def body_hash(answer: Answer) -> str:
+    """Return what tells whether two answers have the same body."""
+    return sha256(answer.body).hexdigest()
+
+
+def _is_clean(document: Document) -> bool:
+    return not document.flaws and not document.rejected
+
+
+def _validators(answer: Answer, document: Document, *, keep: bool) -> dict[str, Any]:
+    """Return what to ask with next time: nothing, unless the answer was read cleanly.
+
+    A body that was cut short looks like a feed with flaws. With its ETag kept, a 304 would hide
+    the lost rest for good. A placeholder's would hide that it is still all there is.
+    """
+    clean = keep and _is_clean(document)
+    return {
+        "etag": answer.etag if clean else None,
+        "last_modified": answer.last_modified if clean else None,
+        "body_hash": body_hash(answer) if keep else None,
+    }
+
+
+def _state(feed: FeedToPoll, judgement: health.Judgement, now: datetime) -> dict[str, Any]:
+    columns = {"state": judgement.state, "state_reason": judgement.reason}
+    return columns if judgement.state == feed.state else columns | {"state_since": now}
+
+
+# --- what is told ------------------------------------------------------------------------------
+
+
+def _tell_stored(feed: FeedToPoll, poll: dict[str, Any], stored: articles.Stored) -> None:
+    noteworthy = stored.new or stored.revised or poll["rejected"] or stored.unmatched
+    log.log(
+        20 if noteworthy else 10,
+        "poll stored",
+        feed=feed.key,
+        entries=poll["entries"],
+        new=stored.new,
+        revised=stored.revised,
+        rejected=poll["rejected"],
+        unmatched=stored.unmatched,
+        hits=stored.hits,
+    )
+    if poll["gap"]:
+        log.warning("gap", feed=feed.key, entries=poll["entries"], last_ok_at=feed.last_ok_at)
+
+
+def _tell_state(feed: FeedToPoll, judgement: health.Judgement) -> None:
+    if judgement.state == feed.state:
+        return
+    level = 20 if judgement.state == FeedState.OK else 30
+    log.log(
+        level,
+        "feed state",
+        feed=feed.key,
+        before=feed.state,
+        state=judgement.state,
+        reason=judgement.reason,
+    )
+
+
+def _tell_move(feed: FeedToPoll, after: dict[str, Any]) -> None:
+    if after.get("moved_to"):
+        log.info("feed moved", feed=feed.key, moved_to=after["moved_to"])
