@@ -1,7 +1,8 @@
 # Everything is made inside .venv from hash-locked lists; nothing outside the checkout is touched.
 # Every target only calls documented commands, which also work without make.
 #
-# Settings: PYTHON (which interpreter), WORKERS (test processes), TESTS (what to test), ARGS (of bench),
+# Settings: PYTHON (which interpreter), WORKERS (test processes), TESTS (what to test),
+# FILE (labelled items, for eval), ARGS (of bench and eval),
 # IMAGE and BASE (names of the container image and of what it is built from).
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ HASHED := install --require-hashes --requirement
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint container bench lock clean
+.PHONY: help demo run test lint eval container bench lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,10 @@ lint: $(VENV)/.dev ## check format, style, types, direction of imports and the D
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
+
+eval: $(VENV)/.runtime ## score detection on labelled items: make eval FILE=items.jsonl (ARGS="--errors" lists the mistakes)
+	@test -n "$(FILE)" || { echo "make eval: name the labelled items: make eval FILE=items.jsonl" >&2; exit 2; }
+	@$(BIN)/monitor eval "$(FILE)" $(ARGS)
 
 container: ## build the container image and check it running (docker, podman or buildah)
 	@.ci/container/build $(IMAGE) $(BASE)

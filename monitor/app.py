@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from monitor.model import Subscription
     from monitor.pipeline.compose import ComposeStep
     from monitor.pipeline.poll import PollStep
+    from monitor.pipeline.rematch import RematchStep
     from monitor.ports import Clock
 
 PARSER_MEMORY_BYTES = 1 << 30  # of address space for one child; a 50 MB feed stays well below
@@ -245,6 +246,12 @@ class App:
             batch=min(CLAIM, polling.concurrency),
             per_host=polling.per_host,
         )
+
+    def rematch_step(self, *, news_since: datetime, jobs: int = 1) -> RematchStep:
+        """Return the step that applies the rules to stored articles."""
+        from monitor.pipeline.rematch import RematchStep
+
+        return RematchStep(self.sessions, self.clock, self.lexicon, news_since, jobs)
 
     @cached_property
     def compose_step(self) -> ComposeStep:

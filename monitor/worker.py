@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.group import group_new
 from monitor.pipeline.prune import prune
+from monitor.pipeline.rematch import match_unmatched
 from monitor.store import feeds, workers
 from monitor.store.engine import reading
 
@@ -146,6 +147,8 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
             misfire_grace_time=None,
             next_run_time=app.clock.now(),
         )
+    # Once: where detection failed before, it fails again until another version runs.
+    scheduler.add_job(_guarded("unmatched", lambda: _match_unmatched(app, stop)), id="unmatched")
     return scheduler
 
 
@@ -185,6 +188,11 @@ def _deliver(app: App, stop: threading.Event) -> None:
 def _prune(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
         prune(app.sessions, now=app.clock.now())
+
+
+def _match_unmatched(app: App, stop: threading.Event) -> None:
+    if not stop.is_set():
+        match_unmatched(app.rematch_step(news_since=app.clock.now()), stop)
 
 
 def _beat(app: App) -> None:

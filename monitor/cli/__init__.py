@@ -34,6 +34,8 @@ VERBS = (
     "group",
     "eval",
     "explain",
+    "backtest",
+    "rematch",
     "config",
     "db",
     "health",

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, update
 
 from monitor.store import hits
 from monitor.store.schema import ArticleRow, FeedRow, RevisionRow, SightingRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -181,3 +181,29 @@ def _bound(session: Session, articles: Sequence[int]) -> dict[int, str]:
         .order_by(SightingRow.id.desc())  # the earliest is written last, and stays
     )
     return {article: companies[feed] for article, feed in session.execute(query)}
+
+
+def hold(session: Session, articles: Sequence[StoredArticle]) -> set[int]:
+    """Lock the *articles* and return the numbers of those that are as they were read.
+
+    Others were revised, or matched by another process, since. The caller commits.
+    """
+    was = {it.id: (it.present.revision, it.matched_with) for it in articles}
+    query = (
+        select(ArticleRow.id, ArticleRow.revision, ArticleRow.matched_with)
+        .where(ArticleRow.id.in_(was))
+        .order_by(ArticleRow.id)  # in one order: no deadlock with another
+        .with_for_update()
+    )
+    return {
+        number
+        for number, revision, matched_with in session.execute(query)
+        if was[number] == (revision, matched_with)
+    }
+
+
+def mark(session: Session, articles: Collection[int], *, lexicon: str) -> None:
+    """Note that *articles* are matched with the lexicon of that fingerprint. The caller commits."""
+    if articles:
+        marked = update(ArticleRow).where(ArticleRow.id.in_(articles))
+        session.execute(marked.values(matched_with=lexicon))

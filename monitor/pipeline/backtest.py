@@ -1,0 +1,125 @@
+"""Backtest: what other rules would add to the stored hits and take from them. Writes nothing.
+
+* Stored hits are compared with what the rules find in the same texts: as `rematch` would do it,
+  by the same decision, without doing it.
+* Compared are pairs of a company and a topic; one that is found with other details stays
+  unchanged, and is told as differing too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from monitor.detect.changes import changes, differences
+from monitor.model import Role
+from monitor.pipeline.match import match_all, pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from monitor.detect.changes import KnownHit
+    from monitor.detect.lexicon import Lexicon
+    from monitor.model import Match
+    from monitor.pipeline.match import Matched
+    from monitor.store.engine import Sessions
+    from monitor.store.texts import Chosen, StoredArticle, StoredText
+
+
+class Kind(StrEnum):
+    """What would become of a hit."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    DIFFERING = "differing"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A hit that would be added, removed, or found with other details; *why* in words."""
+
+    kind: Kind
+    article: StoredArticle
+    text: StoredText
+    hit: int | None
+    company: str
+    topic: str
+    score: float
+    sentence: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One article: what would change, and the pairs of the hits that stay; failed: not judged."""
+
+    changes: tuple[Change, ...] = ()
+    unchanged: tuple[tuple[str, str], ...] = ()
+    failed: bool = False
+
+
+def backtest(
+    sessions: Sessions,
+    lexicon: Lexicon,
+    chosen: Chosen,
+    *,
+    bound: Mapping[str, str | None],
+    jobs: int,
+) -> Iterator[list[Compared]]:
+    """Yield, page by page, what *lexicon* would change of the hits of the chosen articles.
+
+    *bound* tells, by the keys of feeds, which company each is about under the new rules; a feed
+    that is not in it is about the one it was.
+    """
+    read = (
+        [replace(it, bound=bound.get(it.feed, it.bound)) for it in page]
+        for page in pages(sessions, chosen)
+    )
+    for page in match_all(lexicon, read, jobs=jobs):
+        yield [_compare(it, lexicon) for it in page]
+
+
+def _compare(matched: Matched, lexicon: Lexicon) -> Compared:
+    article = matched.article
+    if matched.matches is None:
+        return Compared(failed=True)
+    found = changes(matched.matches, article.present.revision, article.hits)
+    told: list[Change] = [_new(article, article.present, None, match) for match in found.found]
+    unchanged = []
+    texts = {text.revision: text for text in article.texts}
+    for hit, match in found.kept:
+        if hit.withdrawn:
+            told.append(_new(article, texts[hit.revision], hit.id, match))
+            continue
+        unchanged.append(hit.pair)
+        if differing := differences(hit, match):
+            told.append(
+                _old(Kind.DIFFERING, article, texts[hit.revision], hit, "; ".join(differing))
+            )
+    for hit, rejected in found.lost:
+        why = _why_lost(hit, rejected, lexicon)
+        told.append(_old(Kind.REMOVED, article, texts[hit.revision], hit, why))
+    return Compared(tuple(told), tuple(unchanged))
+
+
+def _new(article: StoredArticle, text: StoredText, hit: int | None, match: Match) -> Change:
+    words = [it for it in match.evidence if it.role in {Role.COMPANY, Role.TOPIC}]
+    why = " and ".join(f'"{it.text}" ({it.term})' for it in words)
+    pair = {"company": match.company, "topic": match.topic}
+    score, sentence = match.score, match.sentence
+    return Change(Kind.ADDED, article, text, hit, **pair, score=score, sentence=sentence, why=why)
+
+
+def _old(kind: Kind, article: StoredArticle, text: StoredText, hit: KnownHit, why: str) -> Change:
+    return Change(kind, article, text, hit.id, hit.company, hit.topic, hit.score, hit.sentence, why)
+
+
+def _why_lost(hit: KnownHit, match: Match | None, lexicon: Lexicon) -> str:
+    if match is not None and match.rejected:
+        return match.rejected
+    if hit.company not in {it.key for it in lexicon.companies}:
+        return f"{hit.company} is not watched"
+    if hit.topic not in {it.key for it in lexicon.topics}:
+        return f"{hit.topic} is no topic"
+    return "no spelling of one of the two stands in the text"
