@@ -31,11 +31,12 @@ _ABBREVIATIONS: Final = frozenset(
 class Sentences:
     """The sentences of one folded text, by number from 0."""
 
-    __slots__ = ("_ends", "_text")
+    __slots__ = ("_ends", "_spans", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._ends = [*_ends(text), len(text)]
+        self._spans: dict[int, tuple[int, int]] = {}  # of those asked for
 
     def number(self, at: int) -> int:
         """Return the number of the sentence that holds position *at*."""
@@ -43,10 +44,12 @@ class Sentences:
 
     def span(self, number: int) -> tuple[int, int]:
         """Return where a sentence starts and ends, without the blanks around it."""
-        start = self._ends[number - 1] if number else 0
-        sentence = self._text[start : self._ends[number]]
-        start += len(sentence) - len(sentence.lstrip())
-        return start, start + len(sentence.strip())
+        if number not in self._spans:
+            start = self._ends[number - 1] if number else 0
+            sentence = self._text[start : self._ends[number]]
+            start += len(sentence) - len(sentence.lstrip())
+            self._spans[number] = start, start + len(sentence.strip())
+        return self._spans[number]
 
 
 def _ends(text: str) -> Iterator[int]:
