@@ -475,7 +475,8 @@ class Topic:
 class Label:
     """A stage or a regulator: a key, names and terms.
 
-    *rank* orders stages, gravest highest. *topics*, if not empty, are the only ones it stands by.
+    *rank* orders stages, gravest highest. *topics*, if not empty, are the only ones it stands by;
+    it stands by none of *not_topics*.
     """
 
     key: str
@@ -484,3 +485,8 @@ class Label:
     terms: tuple[Term, ...] = ()
     rank: int = 0
     topics: tuple[str, ...] = ()
+    not_topics: tuple[str, ...] = ()
+
+    def fits(self, topic: str) -> bool:
+        """Return whether it may stand by *topic*."""
+        return topic in (self.topics or (topic,)) and topic not in self.not_topics

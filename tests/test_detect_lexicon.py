@@ -183,6 +183,7 @@ def test_bundled_files_can_be_read():
     }  # fmt: skip
     topics = {topic.key for topic in lexicon.topics}
     assert topics >= {"antitrust", "ipo", "listing", "supervision"}
-    assert {topic for stage in lexicon.stages for topic in stage.topics} <= topics
+    for label in (*lexicon.stages, *lexicon.regulators):
+        assert {*label.topics, *label.not_topics} <= topics
     ranks = [stage.rank for stage in lexicon.stages]
     assert len(set(ranks)) == len(ranks)

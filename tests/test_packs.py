@@ -58,3 +58,10 @@ def test_one_line_switches_a_pack_on(topic, tmp_path):
 
     assert topic not in {it.key for it in bundled_lexicon().topics}
     assert topic in {it.key for it in load(path, {}).lexicon.topics}
+
+
+def test_stages_of_a_case_stand_by_any_topic_but_offerings(detector):
+    """A fine is told with a pack's hit, and with that of a topic of one's own."""
+    found = detector.find("微信因违规收集个人信息被罚款50万元", "")
+
+    assert {it.stage for it in found if it.topic == "data-privacy"} == {"fine"}

@@ -18,7 +18,8 @@ A company, in a file `companies/KEY.yaml`, in a file of one's own or in the conf
 * A unit or person is a list of spellings, or a mapping of `aliases`, `tickers`, `identifiers`.
 * A topic has `name`, `names`, `keywords`, `unless`, `not`, and `if_unlisted`: the topic its words
   mean for a company that is not listed.
-* A stage or regulator has `name`, `names`, `terms`, `unless`; a stage also `rank` and `topics`.
+* A stage or regulator has `name`, `names`, `terms`, `unless`; they may also have `topics` or
+  `not_topics`, a stage `rank`.
 * A bystander, of whom nothing is reported, is a list of spellings.
 
 How a spelling is written is in `monitor.detect.spellings`.
@@ -89,12 +90,17 @@ def read_topic(key: str, data: object) -> Topic:
 
 def read_label(key: str, data: object) -> Label:
     """Return the stage or regulator that *data* describes; raise LexiconError."""
-    reader = Reader(key, data, "name names terms unless rank topics")
+    reader = Reader(key, data, "name names terms unless rank topics not_topics")
     reader.spellings(("terms",), reader.data.get("terms", []))
     rank = count_of(("rank",), reader.data.get("rank", 0))
-    topics = list_of(("topics",), reader.data.get("topics", []))
-    keys = tuple(text_of(("topics", at), topic) for at, topic in enumerate(topics))
-    return Label(key, reader.text("name"), reader.names(), reader.terms(), rank, keys)
+    topics, others = (
+        tuple(
+            text_of((name, at), topic)
+            for at, topic in enumerate(list_of((name,), reader.data.get(name, [])))
+        )
+        for name in ("topics", "not_topics")
+    )
+    return Label(key, reader.text("name"), reader.names(), reader.terms(), rank, topics, others)
 
 
 class _CompanyReader(Reader):

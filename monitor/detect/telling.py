@@ -149,7 +149,7 @@ class Telling:
     def _fitting(self, role: Role, topic: str) -> Iterable[Labelled]:
         known = self._known[role]
         for owner, place in self._labels:
-            if owner.role is role and topic in (known[owner.key].topics or (topic,)):
+            if owner.role is role and known[owner.key].fits(topic):
                 yield owner, place
 
     def _news(
