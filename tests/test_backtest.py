@@ -6,13 +6,14 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 from stored import NEW, NOW, OLD, contents, put, rules
-from test_cli import run
+from test_cli import Running, run
 
 from monitor.pipeline.backtest import backtest
 from monitor.pipeline.rematch import RematchStep
 from monitor.store import texts
+from monitor.store.schema import NearMissRow
 
 CONFIG = """\
 database: '{database}'
@@ -170,6 +171,34 @@ def test_rules_with_mistakes(folder):
 
     assert "bad.yaml:2" in run(folder, "backtest", "--with", "bad.yaml", code=2).stderr
     assert "none.yaml" in run(folder, "backtest", "--with", "none.yaml", code=2).stderr
+
+
+def test_the_service_mends_and_prunes(folder, sessions):
+    """At its start the service matches what detection had failed on, and prunes old near-misses."""
+    title = "Brook plans another IPO"
+    put(sessions, [title, "Acme opens. An antitrust hearing"], fails=[title])
+    with sessions.begin() as session:
+        session.execute(update(NearMissRow).values(found_at=NOW - timedelta(days=4000)))
+
+    with Running(folder) as service:
+        service.wait_for("unmatched articles matched")
+        service.wait_for("near-misses pruned")
+
+    with sessions.begin() as session:
+        query = text("SELECT COUNT(*) FROM v_hits WHERE title = :title")
+        assert session.scalar(query, {"title": title}) == 1
+        assert session.scalar(text("SELECT COUNT(*) FROM near_misses")) == 0
+        assert texts.count(session, texts.Chosen(unmatched=True)) == 0
+
+
+def test_prune_command(folder, sessions):
+    """Old near-misses are deleted by hand too, and the command says how many."""
+    put(sessions, ["Acme opens. An antitrust hearing"])
+    with sessions.begin() as session:
+        session.execute(update(NearMissRow).values(found_at=NOW - timedelta(days=4000)))
+
+    assert "1 old near-misses deleted" in run(folder, "db", "prune").stdout
+    assert "0 old near-misses deleted" in run(folder, "db", "prune").stdout
 
 
 def test_rematch_command(folder, sessions):

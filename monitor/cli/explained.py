@@ -128,7 +128,10 @@ def _match(match: dict[str, Any] | None, told: dict[str, Any]) -> None:
         return
     threshold = told.get("threshold")
     limit = "" if threshold is None else f" (reported from {threshold:.2f})"
-    word = f"not reported: {one_line(match['rejected'])}" if match["rejected"] else "reported"
+    word = "reported"
+    if match["rejected"]:
+        possible = " but possible" if match["possible"] else ""
+        word = f"not reported{possible}: {one_line(match['rejected'])}"
     print(f"\n{match['company']} / {match['topic']}: {word}; score {match['score']:.2f}{limit}")
     _quotes(told["text"], match["evidence"])
     sentence, rest = match["sentence"][:LONGEST], match["sentence"][LONGEST:]
