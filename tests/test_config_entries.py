@@ -2,8 +2,11 @@
 
 import pytest
 
-from monitor.config import load
+from monitor.config import json_schema, load, shapes
 from monitor.config.merge import merge
+from monitor.detect import definitions
+from monitor.detect.identifiers import KINDS
+from monitor.detect.spellings import SPELLING_KEYS
 from monitor.errors import ConfigError
 
 
@@ -233,3 +236,22 @@ def test_merging_tells_where_each_part_came_from():
     assert whole.home["aliases", 1] == (True, ("aliases", 0))
     assert whole.home["units", "shop", "aliases", 0] == (False, ("units", "shop", 0))
     assert whole.missing == ("none",)
+
+
+def test_the_schema_knows_every_key_there_is():
+    """What an editor offers for a company, a topic and a spelling is what may be written."""
+    assert list(shapes.COMPANY_KEYS) == definitions.COMPANY_KEYS.split()
+    assert list(shapes.TOPIC_KEYS) == definitions.TOPIC_KEYS.split()
+    assert tuple(shapes.PART_KEYS) == definitions.PART_KEYS
+    assert tuple(shapes.SPELLING_KEYS) == SPELLING_KEYS
+    assert set(shapes.IDENTIFIER_KEYS) == set(KINDS)
+
+
+def test_the_schema_offers_them_where_they_belong():
+    """The schema of `companies` and `topics` has a name or file, a definition and an extension."""
+    for kind, keys in (("companies", shapes.COMPANY_KEYS), ("topics", shapes.TOPIC_KEYS)):
+        name, definition, extension = json_schema()["properties"][kind]["items"]["anyOf"]
+        assert name["type"] == "string"
+        assert set(definition["properties"]) == {"id", *keys}
+        assert set(extension["properties"]) == {"extends", "drop", *keys}
+        assert extension["required"] == ["extends"]

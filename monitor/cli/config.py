@@ -32,11 +32,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Print one line per part of the configuration; its mistakes are a ConfigError."""
+    """Print what is risky, then one line per part; mistakes are a ConfigError."""
     from monitor.config import load
 
     path = config_path(args)
     config = load(path, os.environ)
+    for warning in config.warnings:
+        print(f"warning: {warning}")
     print(f"{path}: no mistakes")
     for part, said in _summary(config):
         print(f"  {part:<14} {said}")

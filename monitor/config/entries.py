@@ -56,7 +56,7 @@ class Source:
 
     def report(self, path: KeyPath, message: str) -> None:
         """Take down a mistake at *path* of the definition."""
-        source, at = self._home(path)
+        source, at = self.home_of(path)
         if source.file is None:
             source.places.report(at, message)
         else:
@@ -65,7 +65,7 @@ class Source:
 
     def where(self, path: KeyPath = ()) -> str:
         """Return the place of *path* as people find it: `config.yaml:12`, or a variable's name."""
-        source, at = self._home(path)
+        source, at = self.home_of(path)
         if source.file is not None:
             file = Path(source.file)
             shown = file.relative_to(lexicon_folder().parent.parent) if source.bundled else file
@@ -74,11 +74,8 @@ class Source:
         place = f"{source.places.file}:{line}" if line else source.places.file
         return source.places.variable(at) or place
 
-    def shown(self, path: KeyPath) -> KeyPath:
-        """Return *path* as it is from the top of the file it stands in."""
-        return self._home(path)[1]
-
-    def _home(self, path: KeyPath) -> tuple[Source, KeyPath]:
+    def home_of(self, path: KeyPath) -> tuple[Source, KeyPath]:
+        """Return the source that *path* came from, and the path from the top of its file."""
         for depth in range(len(path), -1, -1) if self.base else ():
             if path[:depth] in self.home:
                 added, old = self.home[path[:depth]]

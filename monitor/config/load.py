@@ -12,6 +12,7 @@ from monitor.config.environment import expand, override, read_files
 from monitor.config.explain import explain, keys_at
 from monitor.config.marks import leaves, read
 from monitor.config.places import Places, shown_path
+from monitor.config.risks import risks
 from monitor.config.settings import Config
 from monitor.config.watchlist import read_entries, read_watchlist
 from monitor.errors import ConfigError, Mistake
@@ -52,6 +53,7 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Config:
     if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError
     config._lexicon = lexicon  # noqa: SLF001 - it is made here, and nowhere else
+    config._warnings = tuple(risks(entries, lexicon))  # noqa: SLF001 - likewise
     return config
 
 

@@ -238,10 +238,10 @@ class LoggingSettings(Settings):
 class Config(Settings):
     """The whole configuration; made by `monitor.config.load`, which also checks it."""
 
-    companies: Annotated[tuple[types.Watched, ...], Field(min_length=1)] = COMPANIES
-    """Who is watched: names from the bundled lexicon, or definitions in place."""
-    topics: Annotated[tuple[types.Watched, ...], Field(min_length=1)] = TOPICS
-    """What about: names from the bundled lexicon, or definitions in place."""
+    companies: Annotated[tuple[types.WatchedCompany, ...], Field(min_length=1)] = COMPANIES
+    """Who is watched: names from the bundled lexicon, definitions in place, or files of them."""
+    topics: Annotated[tuple[types.WatchedTopic, ...], Field(min_length=1)] = TOPICS
+    """What about: names from the bundled lexicon, definitions in place, or files of them."""
     feeds: tuple[
         Annotated[
             FeedSettings,
@@ -272,11 +272,17 @@ class Config(Settings):
     """What is logged to stderr."""
 
     _lexicon: Lexicon = PrivateAttr()
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def lexicon(self) -> Lexicon:
         """The companies and topics watched, with the bundled stages and regulators."""
         return self._lexicon
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works but is likely to find too much: a sentence each, with file and line."""
+        return self._warnings
 
     @property
     def database_url(self) -> str:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, SecretStr, WithJsonSchema
 
-from monitor.config import values
+from monitor.config import shapes, values
 
 
 def _text(pattern: str, **more: object) -> WithJsonSchema:
@@ -103,18 +103,5 @@ Line = Annotated[str, _matching(values.LINE, "must be one line of text")]
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_no_switch)]
 Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_no_switch)]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_switch)]
-Watched = Annotated[
-    Any,
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string"},
-                {
-                    "type": "object",
-                    "properties": {"id": {"type": "string"}, "name": {"type": "string"}},
-                    "required": ["id", "name"],
-                },
-            ]
-        }
-    ),
-]
+WatchedCompany = Annotated[Any, WithJsonSchema(shapes.entry_shape(shapes.COMPANY_KEYS))]
+WatchedTopic = Annotated[Any, WithJsonSchema(shapes.entry_shape(shapes.TOPIC_KEYS, "keywords"))]

@@ -51,7 +51,7 @@ COMPANY_KEYS: Final = (
     "name names legal_names aliases tickers identifiers units people unless listed"
 )
 TOPIC_KEYS: Final = "name names keywords unless not if_unlisted"
-_PART: Final = ("aliases", "tickers", "identifiers")
+PART_KEYS: Final = ("aliases", "tickers", "identifiers")
 
 
 def read_company(key: str, data: object) -> Company:
@@ -115,8 +115,10 @@ class _CompanyReader(Reader):
         for group, given in mapping((name,), self.data.get(name, {})).items():
             path: KeyPath = (name, group)
             if not isinstance(given, list | dict):
-                raise LexiconError(path, f"must be a list, or a mapping of {', '.join(_PART)}")
-            part = mapping(path, {"aliases": given} if isinstance(given, list) else given, _PART)
+                raise LexiconError(path, f"must be a list, or a mapping of {', '.join(PART_KEYS)}")
+            part = mapping(
+                path, {"aliases": given} if isinstance(given, list) else given, PART_KEYS
+            )
             if not part:
                 raise LexiconError(path, "has no spelling")
             items = part.get("aliases", [])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_SPELLING: Final = (
+SPELLING_KEYS: Final = (
     *("text", "lang", "strength", "case"),
     *("needs", "near", "not", "after_company", "unless"),
 )
@@ -100,7 +100,7 @@ class Reader:
         self, where: KeyPath, item: object, group: str, lang: str, *, case: bool, person: bool
     ) -> Term:
         given = {"text": item} if isinstance(item, str) else item
-        data = mapping(where, given, _SPELLING)
+        data = mapping(where, given, SPELLING_KEYS)
         text = phrase(where if isinstance(item, str) else (*where, "text"), data.get("text"))
         language = text_of((*where, "lang"), data.get("lang", lang or language_of(text)))
         needs = phrases((*where, "needs"), data)
