@@ -56,7 +56,7 @@ class Clauses:
     *year* is the one the text appeared in, if known.
     """
 
-    __slots__ = ("_asked", "_cuts", "_groups", "_named", "_starts", "_text", "_year")
+    __slots__ = ("_asked", "_cuts", "_keys", "_named", "_starts", "_text", "_within", "_year")
 
     def __init__(
         self, text: str, span: tuple[int, int], named: Iterable[Named], year: int | None
@@ -65,8 +65,10 @@ class Clauses:
         self._year = year
         self._cuts = [span[0], *(cut.end() for cut in _BREAK.finditer(text, *span)), span[1]]
         self._named = sorted(named, key=lambda it: it.start)
-        self._groups = _grouped(text, self._named)
-        self._starts = [group[0].start for group in self._groups]
+        groups = _grouped(text, self._named)
+        self._keys = [frozenset(it.key for it in group) for group in groups]
+        self._starts = [group[0].start for group in groups]
+        self._within: dict[int, frozenset[str]] = {}  # by where a clause starts
         self._asked: dict[tuple[int, re.Pattern[str]], bool] = {}
 
     def span(self, at: int) -> tuple[int, int]:
@@ -97,20 +99,23 @@ class Clauses:
 
     def within(self, at: int) -> frozenset[str]:
         """Return the companies named in the clause that holds *at*."""
-        first, last = (bisect_left(self._named, it, key=_start) for it in self.span(at))
-        return frozenset(it.key for it in self._named[first:last])
+        start, end = self.span(at)
+        if start not in self._within:
+            first, last = (bisect_left(self._named, it, key=_start) for it in (start, end))
+            self._within[start] = frozenset(it.key for it in self._named[first:last])
+        return self._within[start]
 
     def before(self, at: int) -> frozenset[str]:
         """Return the companies of the list named last before *at*, none if none is."""
         number = bisect_right(self._starts, at) - 1
-        return frozenset(it.key for it in self._groups[number]) if number >= 0 else frozenset()
+        return self._keys[number] if number >= 0 else frozenset()
 
     def after(self, at: int) -> tuple[frozenset[str], int]:
         """Return the companies of the list named first after *at*, and where it starts."""
         number = bisect_right(self._starts, at)
-        if number == len(self._groups):
+        if number == len(self._keys):
             return frozenset(), at
-        return frozenset(it.key for it in self._groups[number]), self._starts[number]
+        return self._keys[number], self._starts[number]
 
 
 def _start(named: Named) -> int:
