@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from monitor.errors import FetchError, ParseError
     from monitor.model import Answer, Document, FeedToPoll, Mail
@@ -23,11 +23,13 @@ class Fetcher(Protocol):
     """Asks servers for feeds."""
 
     def fetch_all(
-        self, feeds: Iterable[FeedToPoll]
-    ) -> Generator[tuple[FeedToPoll, Answer | FetchError], None, None]:
+        self, feeds: Iterable[FeedToPoll | None], *, pulse: timedelta | None = None
+    ) -> Generator[tuple[FeedToPoll, Answer | FetchError] | None, None, None]:
         """Yield each feed once with its answer or error, in order of completion.
 
-        Closing the iterator cancels what is still under way.
+        None from *feeds* means that there is no feed to ask at the moment; with *pulse*, None is
+        yielded when nothing was answered for that long. Closing the iterator cancels what is still
+        under way.
         """
 
 
@@ -38,9 +40,12 @@ class Parser(Protocol):
         """Return the document in *answer*; raise ParseError when there is none."""
 
     def parse_all(
-        self, answers: Iterable[tuple[FeedToPoll, Answer]]
+        self, answers: Iterable[tuple[FeedToPoll, Answer] | None]
     ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError]]:
-        """Yield each answer once with its document or error, reading several at a time."""
+        """Yield each answer once with its document or error, reading several at a time.
+
+        None from *answers* means that there is none at the moment.
+        """
 
 
 class Mailer(Protocol):

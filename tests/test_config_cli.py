@@ -38,7 +38,7 @@ def test_check_says_what_is_set_in_a_line_each(capsys):
         "  subscription   daily: at 07:30 Asia/Hong_Kong, to desk@example.com\n"
         "  delivery       into the folder outbox, as .eml and .html files\n"
         "  database       sqlite:///monitor.db\n"
-        "  polling        every 15m, 16 at once, at most 1m each\n"
+        "  polling        every 15m, 32 at once, at most 1m each\n"
         "  network        public addresses only\n"
         "  logging        info, auto\n"
     )

@@ -2,12 +2,16 @@
 
 import gzip
 import ssl
+import sys
 import threading
+import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
+import brotli
 import pytest
 import trustme
 from feedserver import FeedServer, answer, conditional
@@ -16,6 +20,11 @@ from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTime
 from monitor.feeds.fetch import HttpFetcher
 from monitor.feeds.guard import Guard
 from monitor.model import FeedToPoll
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 LOOPBACK = ("127.0.0.0/8", "::1")
 BODY = b"<rss version='2.0'><channel/></rss>"
@@ -29,13 +38,21 @@ def server():
         yield running
 
 
-def fetcher(*, allow=LOOPBACK, timeout=timedelta(seconds=20), max_bytes=1_000_000, connections=8):
+def fetcher(
+    *,
+    allow=LOOPBACK,
+    timeout=timedelta(seconds=20),
+    max_bytes=1_000_000,
+    connections=8,
+    held_bytes=64_000_000,
+):
     return HttpFetcher(
         guard=Guard(allow),
         user_agent="regulatory-monitor-test",
         timeout=timeout,
         max_bytes=max_bytes,
         connections=connections,
+        held_bytes=held_bytes,
     )
 
 
@@ -105,15 +122,6 @@ def test_unchanged_unasked(server):
     server.put("/", answer(status=304))
 
     assert failure(server.url()).status == 304
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_compressed(server, encoding):
-    """A compressed body comes back decoded."""
-    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding](BODY)
-    server.put("/", answer(packed, content_encoding=encoding))
-
-    assert fetcher().fetch(feed(server.url())).body == BODY
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -420,3 +428,115 @@ def test_close_from_another_thread(server):
 def test_no_feeds():
     """Nothing to ask is no failure."""
     assert list(fetcher().fetch_all([])) == []
+
+
+# --- encodings and memory ----------------------------------------------------------------------
+
+
+PACKED = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+def test_encodings(server, encoding):
+    """All encodings that are asked for are understood."""
+    server.put("/", answer(PACKED[encoding](BODY), content_encoding=encoding))
+
+    assert fetcher().fetch(feed(server.url())).body == BODY
+    assert encoding in server.requests[0].headers["accept-encoding"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "layers"), [*((name, 1) for name in PACKED), ("gzip", 300), ("zstd", 300)]
+)
+def test_bombs(server, encoding, layers):
+    """Whatever it is packed with, a bomb is cut off at the cap, and takes no more memory than it.
+
+    In layers it is many small bombs one after another, as gzip and zstd allow.
+    """
+    bomb = PACKED[encoding](bytes(200_000_000 // layers)) * layers
+    server.put("/", answer(bomb, content_encoding=encoding))
+    tracemalloc.start()
+    try:
+        error = failure(server.url(), max_bytes=1_000_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert isinstance(error, AnswerTooLarge)
+    assert peak < 8_000_000
+
+
+def test_bodies_share_a_budget(server):
+    """Bodies together stay within their budget and one more; each comes whole in the end."""
+    body = b"x" * 400_000
+    server.put("/", answer(body))
+    held = fetcher(connections=8, max_bytes=500_000, held_bytes=1_000_000, timeout=SOON)
+    most = 0
+    for found in held.fetch_all([feed(server.url(), n) for n in range(30)], pulse=SOON / 20):
+        most = max(most, held._budget.used_bytes)
+        if found is not None:
+            assert found[1].body == body
+
+    assert 800_000 <= most <= 1_500_000
+    del found
+    assert held._budget.used_bytes == 0
+
+
+def test_what_waits_for_memory_is_not_late(server):
+    """A body that waits for others to be let go of is not late, however long it waits."""
+    server.put("/", answer(b"x" * 400_000))
+    held = fetcher(connections=4, held_bytes=500_000, timeout=SOON)
+    kept, pulses = [], 0
+    for found in held.fetch_all([feed(server.url(), n) for n in range(4)], pulse=SOON / 4):
+        if found is None:
+            pulses += 1
+            if pulses == 8:  # twice the deadline
+                kept.clear()
+        else:
+            assert not isinstance(found[1], FetchError)
+            kept.append(found)
+
+    assert pulses >= 8
+
+
+def test_pulse(server):
+    """While everybody is slow the caller is called, and feeds that come due meanwhile are asked."""
+    server.put("/slow", [0.4, *answer(BODY)])
+    server.put("/fast", answer(BODY))
+    due = [feed(server.url("/slow"), 1), None, feed(server.url("/fast"), 2), None]
+
+    order = [
+        found and found[0].id
+        for found in fetcher().fetch_all(iter(due), pulse=timedelta(seconds=0.05))
+    ]
+
+    assert order[0] is None
+    assert [number for number in order if number] == [2, 1]
+
+
+def test_permanent_redirects_are_told(server):
+    """The answer says where a permanent redirect leads, and how long the exchange took."""
+    server.put("/old", answer(status=301, location="/new"))
+    server.put("/new", answer(status=302, location="/now"))
+    server.put("/now", [0.05, *answer(BODY, cache_control="max-age=60")])
+
+    got = fetcher().fetch(feed(server.url("/old")))
+
+    assert (got.moved_to, got.url) == (server.url("/new"), server.url("/now"))
+    assert got.fresh_for == timedelta(minutes=1)
+    assert timedelta(seconds=0.05) <= got.took <= timedelta(seconds=20)
+
+
+def test_a_moved_feed_is_asked_where_it_is(server):
+    """Once a move is taken over, the old address is left alone."""
+    server.put("/new", answer(BODY))
+
+    moved = replace(feed(server.url("/old")), moved_to=server.url("/new"), moved=True)
+
+    assert fetcher().fetch(moved).body == BODY
+    assert [request.path for request in server.requests] == ["/new"]

@@ -41,8 +41,8 @@ class Web:
     def put(self, key, *answers):
         self.answers[key] = deque(answers)
 
-    def fetch_all(self, wanted):
-        for feed in wanted:
+    def fetch_all(self, wanted, **_):
+        for feed in iter(iter(wanted).__next__, None):
             self.asked.append(feed)
             queue = self.answers[feed.key]
             answer = queue.popleft() if len(queue) > 1 else queue[0]
@@ -262,7 +262,7 @@ def test_one_round_ends(sessions, clock, step):
     """A round over what was due when it began does not begin again with what has come due since."""
 
     class SlowWeb(Web):
-        def fetch_all(self, wanted):
+        def fetch_all(self, wanted, **_):
             for outcome in super().fetch_all(wanted):
                 clock.at += timedelta(minutes=1)
                 yield outcome
@@ -280,7 +280,7 @@ def test_only_what_is_still_held_is_handed_back(sessions, clock, web, step):
     """What another worker has taken since, its lease being over, stays with that worker."""
     configure(sessions, clock, "a")
 
-    def taken_over(wanted):
+    def taken_over(wanted, **_):
         for _feed in wanted:
             clock.at += 2 * step.lease
             with sessions.begin() as session:

@@ -101,9 +101,9 @@ def _judge_all(app: App, feeds: list[FeedToPoll]) -> Iterator[dict[str, Any]]:
     failed: list[dict[str, Any]] = []
 
     def answered(
-        answers: Iterator[tuple[FeedToPoll, Answer | FetchError]],
+        answers: Iterator[tuple[FeedToPoll, Answer | FetchError] | None],
     ) -> Iterator[tuple[FeedToPoll, Answer]]:
-        for feed, answer in answers:
+        for feed, answer in filter(None, answers):
             if isinstance(answer, FetchError):
                 failed.append(_verdict(feed, "failed", str(answer)))
             else:

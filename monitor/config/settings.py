@@ -189,7 +189,7 @@ class PollingSettings(Settings):
         ),
         description="How often at least, however quiet a feed is or asks to be: 1h, or `interval`.",
     )
-    concurrency: types.Count = 16
+    concurrency: types.Count = 32
     """How many feeds are asked for at once."""
     per_host: types.Count = 2
     """How many feeds of one host are asked for at once; those in `allow_private` any number."""

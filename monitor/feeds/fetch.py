@@ -4,11 +4,11 @@
   time limit per read would never end a server that drips.
 * Every address connected to has passed the guard; no proxy or password file is taken from the
   environment; no cookie outlives an answer; a password never follows a redirect to another origin.
-* The cap counts decoded bytes while they arrive, so that a small gzip cannot grow large.
+* The cap counts decoded bytes while they arrive, so that a small gzip (br, zstd) cannot grow
+  large. All bodies together stay within a budget, which waits for those the caller still holds.
 * At most `connections` feeds are under way or waiting to be taken by the caller, so that a slow
-  caller slows the asking and memory stays bounded.
-* Every failure is a FetchError with one clear line. A message never holds the feed's address,
-  which may carry a password.
+  caller slows the asking.
+* Every failure is a FetchError with one clear line.
 
 This is the only place with asyncio: a loop in a thread that lives as long as one `fetch_all`.
 """
@@ -16,9 +16,6 @@ This is the only place with asyncio: a loop in a thread that lives as long as on
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -26,30 +23,35 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTimeout
+from monitor.feeds.budget import Budget
+from monitor.feeds.failures import MAX_REDIRECTS, explain
 from monitor.feeds.manners import moved_to, read_retry_after
+from monitor.feeds.resolve import Resolver
 from monitor.feeds.wishes import read_freshness
 from monitor.model import Answer
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Generator, Iterable, Iterator
+    from concurrent.futures import Future
 
+    from monitor.feeds.budget import Account
     from monitor.feeds.guard import Guard
     from monitor.model import FeedToPoll
 
     Outcome = tuple[FeedToPoll, Answer | FetchError]
 
-MAX_REDIRECTS = 10
 # Per header line; aiohttp allows 128 lines. Real servers send policies of several kilobytes.
 MAX_HEADER_BYTES = 16_384
-MAX_MESSAGE_LENGTH = 200
+HELD_BYTES = 64_000_000  # of all bodies that are being read or not yet let go of
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, "
     "application/xml;q=0.8, text/xml;q=0.8, */*;q=0.1"
@@ -63,8 +65,8 @@ _refusals: ContextVar[list[AddressRefused]] = ContextVar("refusals")
 class HttpFetcher:
     """Asks servers for feeds over HTTP; a `monitor.ports.Fetcher`.
 
-    *timeout* is for one whole exchange, *max_bytes* for one decoded body, *connections* is how
-    many feeds are asked at once.
+    *timeout* is for one whole exchange, *max_bytes* for one decoded body, *held_bytes* for all of
+    them together; *connections* is how many feeds are asked at once.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class HttpFetcher:
         timeout: timedelta,
         max_bytes: int,
         connections: int,
+        held_bytes: int = HELD_BYTES,
     ) -> None:
         self._guard = guard
         self._user_agent = user_agent
         self._timeout = timeout.total_seconds()
         self._max_bytes = max_bytes
         self._connections = connections
+        self._budget = Budget(held_bytes)
         self._closed = False
         self._running: set[SimpleQueue[Future[Outcome] | None]] = set()
 
@@ -92,33 +96,51 @@ class HttpFetcher:
 
     def fetch(self, feed: FeedToPoll) -> Answer:
         """Return the answer for one feed; raise FetchError if there is none."""
-        for _, outcome in self.fetch_all([feed]):
-            if isinstance(outcome, FetchError):
-                raise outcome
-            return outcome
+        for found in self.fetch_all([feed]):
+            if found is None:
+                continue
+            if isinstance(found[1], FetchError):
+                raise found[1]
+            return found[1]
         raise FetchError("closed before there was an answer")
 
-    def fetch_all(self, feeds: Iterable[FeedToPoll]) -> Generator[Outcome, None, None]:
+    def fetch_all(
+        self, feeds: Iterable[FeedToPoll | None], *, pulse: timedelta | None = None
+    ) -> Generator[Outcome | None, None, None]:
         """Yield each feed once with its answer or error, in order of completion.
 
-        *feeds* is read lazily, in the caller's thread. Closing the iterator cancels what is
-        under way and returns when the thread has ended.
+        *feeds* is read lazily, in the caller's thread; None from it means that there is no feed to
+        ask at the moment. With *pulse*, None is yielded whenever nothing was answered for that
+        long, so that the caller can do something else, and *feeds* is asked again. Closing the
+        iterator cancels what is under way and returns when the thread has ended.
         """
         waiting = iter(feeds)
         done: SimpleQueue[Future[Outcome] | None] = SimpleQueue()
         under_way = 0
+        pulse_s = None if pulse is None else pulse.total_seconds()
         self._running.add(done)
         try:
             with self._asking() as ask:
                 while not self._closed:
                     for feed in islice(waiting, self._connections - under_way):
+                        if feed is None:
+                            break
                         ask(feed).add_done_callback(done.put)
                         under_way += 1
-                    answered = done.get() if under_way else None
+                    if not under_way:
+                        return
+                    try:
+                        answered = done.get(timeout=pulse_s)
+                    except Empty:
+                        yield None
+                        continue
                     if answered is None:
                         return
                     under_way -= 1
-                    yield answered.result()
+                    outcome = answered.result()
+                    del answered  # its body is the caller's to let go of
+                    yield outcome
+                    del outcome
         finally:
             self._running.discard(done)
 
@@ -142,7 +164,7 @@ class HttpFetcher:
 
     async def _open_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=self._connections, resolver=_Resolver(), socket_factory=self._open_socket
+            limit=self._connections, resolver=Resolver(), socket_factory=self._open_socket
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -163,30 +185,42 @@ class HttpFetcher:
 
     async def _settle(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Outcome:
         began = asyncio.get_running_loop().time()
-        outcome = await self._ask(session, feed)
+        account = self._budget.open()
+        outcome = await self._ask(session, feed, account)
         took = timedelta(seconds=asyncio.get_running_loop().time() - began)
         if isinstance(outcome, FetchError):
+            account.close()
             outcome.took = took
             return feed, outcome
-        return feed, replace(outcome, took=took)
+        answer = replace(outcome, took=took)
+        finalize(answer, account.close).atexit = False
+        return feed, answer
 
-    async def _ask(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Answer | FetchError:
+    async def _ask(
+        self, session: aiohttp.ClientSession, feed: FeedToPoll, account: Account
+    ) -> Answer | FetchError:
         refusals: list[AddressRefused] = []
         _refusals.set(refusals)
         try:
             self._guard.check_url(feed.address)
-            async with asyncio.timeout(self._timeout):
-                return await self._exchange(session, feed)
+            async with asyncio.timeout(self._timeout) as deadline:
+                return await self._exchange(session, feed, account, deadline)
         except FetchError as error:
             return error
         except TimeoutError:
             return FetchTimeout(f"no complete answer within {self._timeout:g} s")
         except aiohttp.ClientConnectorError as error:
-            return refusals[0] if refusals else _explain(error)
+            return refusals[0] if refusals else explain(error)
         except Exception as error:  # noqa: BLE001 - whatever one server does, the others go on
-            return _explain(error)
+            return explain(error)
 
-    async def _exchange(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Answer:
+    async def _exchange(
+        self,
+        session: aiohttp.ClientSession,
+        feed: FeedToPoll,
+        account: Account,
+        deadline: asyncio.Timeout,
+    ) -> Answer:
         conditions = {"If-None-Match": feed.etag, "If-Modified-Since": feed.last_modified}
         headers = {name: value for name, value in conditions.items() if value}
         # aiohttp counts the first request among its redirects.
@@ -204,7 +238,7 @@ class HttpFetcher:
             return Answer(
                 status=response.status,
                 url=str(response.url),
-                body=b"" if unchanged else await self._read(response),
+                body=b"" if unchanged else await self._read(response, account, deadline),
                 content_type=response.headers.get("Content-Type"),
                 etag=_validator(response, "ETag"),
                 last_modified=_validator(response, "Last-Modified"),
@@ -213,15 +247,30 @@ class HttpFetcher:
                 moved_to=moved_to(feed.address, hops),
             )
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(
+        self, response: aiohttp.ClientResponse, account: Account, deadline: asyncio.Timeout
+    ) -> bytes:
         body = bytearray()
         if (response.content_length or 0) > self._max_bytes:
             raise AnswerTooLarge(f"more than {self._max_bytes:,} bytes")
         async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > self._max_bytes:
+            if len(body) + len(chunk) > self._max_bytes:
                 raise AnswerTooLarge(f"more than {self._max_bytes:,} bytes")
+            if not account.take(len(chunk)):
+                with _stopped(deadline):  # it is not the server that is slow
+                    await account.wait_for(len(chunk))
+            body += chunk
         return bytes(body)
+
+
+@contextmanager
+def _stopped(deadline: asyncio.Timeout) -> Iterator[None]:
+    """Let a deadline stand still meanwhile."""
+    loop, when = asyncio.get_running_loop(), deadline.when()
+    left = None if when is None else when - loop.time()
+    deadline.reschedule(None)
+    yield
+    deadline.reschedule(None if left is None else loop.time() + left)
 
 
 async def _close(session: aiohttp.ClientSession) -> None:
@@ -230,39 +279,6 @@ async def _close(session: aiohttp.ClientSession) -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await session.close()
-
-
-class _Resolver(AbstractResolver):
-    """Looks names up, each in a thread of its own.
-
-    In the loop's own pool of threads, a few names whose servers are silent would hold up every
-    other look-up, and the end of the process: a look-up cannot be cancelled.
-    """
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found: Future[list[Any]] = Future()
-        Thread(target=_look_up, args=(found, host, port, family), daemon=True).start()
-        return [
-            ResolveResult(
-                hostname=host, host=address[0], port=address[1], family=kind, proto=proto, flags=0
-            )
-            for kind, _, proto, _, address in await asyncio.wrap_future(found)
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held between look-ups."""
-
-
-def _look_up(found: Future[list[Any]], host: str, port: int, family: socket.AddressFamily) -> None:
-    if not found.set_running_or_notify_cancel():
-        return
-    try:
-        kind = socket.SOCK_STREAM
-        found.set_result(socket.getaddrinfo(host, port, family, kind, flags=socket.AI_ADDRCONFIG))
-    except (OSError, UnicodeError) as error:
-        found.set_exception(socket.gaierror(str(error)))
 
 
 def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:
@@ -278,43 +294,3 @@ def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
     except (ValueError, OverflowError):
         now = datetime.now(UTC)
     return read_retry_after(response.headers.get("Retry-After"), now=now)
-
-
-# The more special kinds of error stand first.
-_EXPLANATIONS: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
-    (aiohttp.ClientConnectorDNSError, lambda _: "name cannot be resolved"),
-    (
-        aiohttp.ClientConnectorCertificateError,
-        lambda error: (
-            "certificate: "
-            + getattr(error.certificate_error, "verify_message", str(error.certificate_error))
-        ),
-    ),
-    (aiohttp.ClientSSLError, lambda error: f"TLS: {error.os_error.reason or error.os_error}"),
-    (aiohttp.ClientConnectorError, lambda error: f"cannot connect: {_reason(error.os_error)}"),
-    (aiohttp.TooManyRedirects, lambda _: f"more than {MAX_REDIRECTS} redirects"),
-    (aiohttp.ServerDisconnectedError, lambda _: "connection closed without an answer"),
-    (aiohttp.ClientPayloadError, lambda _: "the body is cut short or cannot be decoded"),
-    (aiohttp.ClientResponseError, lambda error: f"not proper HTTP: {error.message}"),
-    (OSError, lambda error: f"connection broken: {_reason(error)}"),
-    (Exception, lambda error: f"{type(error).__name__}: {error}"),
-)
-
-
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else str(error)
-
-
-def _explain(error: Exception) -> FetchError:
-    """Say in one line what went wrong."""
-    if isinstance(error, aiohttp.NonHttpUrlRedirectClientError):
-        return AddressRefused("redirected to an address that is not http or https")
-    if isinstance(error, aiohttp.InvalidURL):
-        return AddressRefused("not an address that can be asked, or redirected to one")
-    say = next(say for kind, say in _EXPLANATIONS if isinstance(error, kind))
-    return FetchError(_one_line(say(error)))
-
-
-def _one_line(text: str) -> str:
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())[:MAX_MESSAGE_LENGTH]

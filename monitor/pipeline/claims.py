@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.feeds.manners import has_held
 from monitor.store import feeds
+from monitor.store.engine import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,11 +42,18 @@ class Claims:
         """Return whether nothing more is to be begun."""
         return self._stop is not None and self._stop.is_set()
 
-    def __iter__(self) -> Iterator[FeedToPoll]:
-        """Yield due feeds, claimed a batch at a time, each batch in a short transaction."""
+    def __iter__(self) -> Iterator[FeedToPoll | None]:
+        """Yield due feeds, claimed a batch at a time, each batch in a short transaction.
+
+        None stands for "none at the moment": more come due, or the turn of a host comes.
+        """
         step = self._step
+        idle = False
         while not self.stopping:
             now = step.clock.now()
+            if idle and not self._any_due(now):
+                yield None
+                continue
             with step.sessions.begin() as session:
                 claimed = feeds.claim_due(
                     session,
@@ -57,13 +65,19 @@ class Claims:
                     due_by=self._due_by,
                     hosts=self._limit(),
                 )
-            if not claimed:
-                return
+            idle = not claimed
+            if idle:
+                yield None
             self._held.update(feed.id for feed in claimed)
             self._busy.update(feed.host for feed in claimed if feed.host)
             for feed in claimed:
                 moved = has_held(feed.moved_since, now=now, failures=feed.failures)
                 yield replace(feed, moved=moved) if moved else feed
+
+    def _any_due(self, now: datetime) -> bool:
+        """Look before another claim is tried, which would lock the database for nothing."""
+        with reading(self._step.sessions) as session:
+            return feeds.any_due(session, now=self._due_by or now)
 
     def _limit(self) -> feeds.HostLimit | None:
         per_host = self._step.per_host

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,12 +17,13 @@ from sqlalchemy.exc import OperationalError
 
 from monitor.errors import FetchError, ParseError, StoreError
 from monitor.pipeline.claims import Claims
-from monitor.pipeline.settle import Settler, body_hash
+from monitor.pipeline.record import body_hash
+from monitor.pipeline.settle import Settler
 from monitor.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from threading import Event
 
     from monitor.detect.associate import Detector
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 
 CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand back
+PULSE = timedelta(seconds=0.25)  # how soon what was read is stored, and what came due is asked
 MAX_REASON_LENGTH = 200
 
 log = structlog.get_logger()
@@ -89,11 +92,12 @@ class PollStep:
         claims = Claims(self, stop, keys, due_by)
         settler = self._settler()
         try:
-            with closing(self.fetcher.fetch_all(claims)) as answers:
+            with closing(self.fetcher.fetch_all(claims, pulse=PULSE)) as answers:
                 bodies = self._settle_without_body(settler, answers, claims, totals)
                 for feed, answer, document in self.parser.parse_all(bodies):
                     self._settle_body(settler, feed, answer, document, totals)
                     claims.done(feed)
+                    del answer, document  # while the next is waited for, others need the memory
         finally:
             claims.hand_back()
         return totals
@@ -111,14 +115,21 @@ class PollStep:
     def _settle_without_body(
         self,
         settler: Settler,
-        answers: Iterator[tuple[FeedToPoll, Answer | FetchError]],
+        answers: Iterator[tuple[FeedToPoll, Answer | FetchError] | None],
         claims: Claims,
         totals: PollTotals,
-    ) -> Iterator[tuple[FeedToPoll, Answer]]:
-        """Settle failures and unchanged feeds; yield those with something to read."""
-        for feed, answer in answers:
+    ) -> Iterator[tuple[FeedToPoll, Answer] | None]:
+        """Settle failures and unchanged feeds; yield those with something to read.
+
+        Also pass on None, at which there is time for what has been read.
+        """
+        for found in answers:
             if claims.stopping:
                 return
+            if found is None:
+                yield None
+                continue
+            feed, answer = found
             claims.answered(feed)
             totals.feeds += 1
             if isinstance(answer, FetchError):
@@ -131,6 +142,7 @@ class PollStep:
                 claims.done(feed)
             else:
                 yield feed, answer
+            del found, answer
 
     def _settle_body(
         self,

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from monitor.errors import FetchError, StoreError
+from monitor.errors import FetchError
 from monitor.feeds import health, manners, rhythm, window
 from monitor.identity import identify, identity
-from monitor.model import FeedState, PollOutcome
+from monitor.model import PollOutcome
+from monitor.pipeline import record
 from monitor.pipeline.matches import Matches
 from monitor.store import articles, feeds
 from monitor.store.engine import reading
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # for a feed that is gone, until its address changes
 FUTURE = timedelta(days=1)  # a date further ahead than this is a mistake, not a date
-MOST_NOTES = 20  # of one poll in the ledger; the rest are counted
 
 log = structlog.get_logger()
 
@@ -85,13 +84,13 @@ class Settler:
             "at": now,
             "outcome": PollOutcome.FAILED,
             "status": answer.status if answer else fetching.status,
-            "took_ms": _ms(answer.took if answer else fetching.took),
+            "took_ms": record.ms(answer.took if answer else fetching.took),
             "bytes": len(answer.body) if answer else 0,
             "error": str(error),
         }
         after = {"due_at": due_at, "failures": failures, "last_error": str(error)}
         with self.sessions.begin() as session:
-            feeds.settle(session, feed, poll, after | _state(feed, judgement, now))
+            feeds.settle(session, feed, poll, after | record.state(feed, judgement, now))
         log.warning(
             "poll failed",
             feed=feed.key,
@@ -99,20 +98,20 @@ class Settler:
             failures=failures,
             state=judgement.state,
         )
-        _tell_state(feed, judgement)
+        record.tell_state(feed, judgement)
 
     def unchanged(self, feed: FeedToPoll, answer: Answer) -> None:
         """Record that a feed shows what it showed before."""
         now = self.clock.now()
         judgement = health.after_answer(now=now, rhythm=feed.rhythm, notice=None)
         haste = manners.next_haste(feed.haste, gap=False, comfortable=True, wait=self.pace.usual)
-        poll = {**_exchange(answer, now), "outcome": PollOutcome.UNCHANGED}
-        after = self._well(feed, answer, now, haste) | _state(feed, judgement, now)
+        poll = {**record.exchange(answer, now), "outcome": PollOutcome.UNCHANGED}
+        after = self._well(feed, answer, now, haste) | record.state(feed, judgement, now)
         with self.sessions.begin() as session:
             feeds.settle(session, feed, poll, after)
         log.debug("poll unchanged", feed=feed.key, status=answer.status)
-        _tell_state(feed, judgement)
-        _tell_move(feed, after)
+        record.tell_state(feed, judgement)
+        record.tell_move(feed, after)
 
     def document(self, feed: FeedToPoll, answer: Answer, document: Document) -> Settled:
         """Store every entry of *document*, with all that the poll found out.
@@ -135,12 +134,13 @@ class Settler:
         with self.sessions.begin() as session:
             stored = articles.store(session, batch)
             seen = _compare(session, feed, document, entries, stored)
-            poll = _ledger(answer, document, entries, stored, seen) | {"at": now}
+            poll = record.ledger(answer, document, entries, stored, seen.compared, gap=seen.gap)
+            poll["at"] = now
             judgement, after = self._after(feed, answer, document, entries, seen, now)
             feeds.settle(session, feed, poll, after)
-        _tell_stored(feed, poll, stored)
-        _tell_state(feed, judgement)
-        _tell_move(feed, after)
+        record.tell_stored(feed, poll, stored)
+        record.tell_state(feed, judgement)
+        record.tell_move(feed, after)
         return Settled(poll["entries"], stored)
 
     def _detect_ahead(self, batch: articles.Batch) -> articles.Batch:
@@ -181,8 +181,8 @@ class Settler:
         )
         after = self._well(feed, answer, now, haste)
         after |= feeds.rhythm_columns(feed.rhythm) | feeds.wishes_columns(feed.wishes)
-        after |= _state(feed, judgement, now)
-        after |= _validators(answer, document, keep=seen.notice is None)
+        after |= record.state(feed, judgement, now)
+        after |= record.validators(answer, document, keep=seen.notice is None)
         if seen.remembered:
             after["articles"] = list(seen.remembered)
         if seen.gap:
@@ -234,9 +234,6 @@ class Settler:
         )
 
 
-# --- what is recorded --------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """What a document shows beside what the feed showed before."""
@@ -255,7 +252,7 @@ def _compare(
     stored: articles.Stored,
 ) -> _Seen:
     before = feeds.shown(session, feed)
-    compared = window.compare(before, stored.articles, whole=_is_clean(document))
+    compared = window.compare(before, stored.articles, whole=record.is_clean(document))
     notice = health.placeholder(entries, before=len(before), overlap=compared.overlap)
     gap = compared.gap and notice is None
     if gap:
@@ -266,117 +263,7 @@ def _compare(
     return _Seen(compared, gap, notice, stored.articles if remembers else ())
 
 
-def _ledger(
-    answer: Answer,
-    document: Document,
-    entries: list[Entry],
-    stored: articles.Stored,
-    seen: _Seen,
-) -> dict[str, Any]:
-    """Return the poll's line in the ledger; raise StoreError unless it balances."""
-    total = len(entries) + len(document.rejected)
-    if stored.new + stored.known + stored.revised + len(document.rejected) != total:
-        raise StoreError(f"of {total} entries some ended nowhere: {stored}")
-    dates = [entry.published_at for entry in entries if entry.published_at]
-    notes = [*document.rejected, *document.flaws]
-    more = len(notes) - MOST_NOTES
-    return {
-        **_exchange(answer, None),
-        "outcome": PollOutcome.STORED,
-        "entries": total,
-        "new": stored.new,
-        "known": stored.known,
-        "revised": stored.revised,
-        "rejected": len(document.rejected),
-        "overlap": seen.compared.overlap,
-        "gap": seen.gap,
-        "newest_at": max(dates, default=None),
-        "handed_over": document.handed_over,
-        "notes": notes[:MOST_NOTES] + ([f"and {more} more"] if more > 0 else []) or None,
-    }
-
-
-def _exchange(answer: Answer, now: datetime | None) -> dict[str, Any]:
-    return {
-        "at": now,
-        "status": answer.status,
-        "took_ms": _ms(answer.took),
-        "bytes": len(answer.body),
-    }
-
-
-def _ms(took: timedelta | None) -> int | None:
-    return None if took is None else round(took.total_seconds() * 1000)
-
-
 def _dated(entry: Entry, now: datetime) -> Entry:
     if entry.published_at is None or entry.published_at <= now + FUTURE:
         return entry
     return replace(entry, published_at=None)
-
-
-def body_hash(answer: Answer) -> str:
-    """Return what tells whether two answers have the same body."""
-    return sha256(answer.body).hexdigest()
-
-
-def _is_clean(document: Document) -> bool:
-    return not document.flaws and not document.rejected
-
-
-def _validators(answer: Answer, document: Document, *, keep: bool) -> dict[str, Any]:
-    """Return what to ask with next time: nothing, unless the answer was read cleanly.
-
-    A body that was cut short looks like a feed with flaws. With its ETag kept, a 304 would hide
-    the lost rest for good. A placeholder's would hide that it is still all there is.
-    """
-    clean = keep and _is_clean(document)
-    return {
-        "etag": answer.etag if clean else None,
-        "last_modified": answer.last_modified if clean else None,
-        "body_hash": body_hash(answer) if keep else None,
-    }
-
-
-def _state(feed: FeedToPoll, judgement: health.Judgement, now: datetime) -> dict[str, Any]:
-    columns = {"state": judgement.state, "state_reason": judgement.reason}
-    return columns if judgement.state == feed.state else columns | {"state_since": now}
-
-
-# --- what is told ------------------------------------------------------------------------------
-
-
-def _tell_stored(feed: FeedToPoll, poll: dict[str, Any], stored: articles.Stored) -> None:
-    noteworthy = stored.new or stored.revised or poll["rejected"] or stored.unmatched
-    log.log(
-        20 if noteworthy else 10,
-        "poll stored",
-        feed=feed.key,
-        entries=poll["entries"],
-        new=stored.new,
-        revised=stored.revised,
-        rejected=poll["rejected"],
-        unmatched=stored.unmatched,
-        hits=stored.hits,
-    )
-    if poll["gap"]:
-        log.warning("gap", feed=feed.key, entries=poll["entries"], last_ok_at=feed.last_ok_at)
-
-
-def _tell_state(feed: FeedToPoll, judgement: health.Judgement) -> None:
-    if judgement.state == feed.state:
-        return
-    level = 20 if judgement.state == FeedState.OK else 30
-    log.log(
-        level,
-        "feed state",
-        feed=feed.key,
-        before=feed.state,
-        state=judgement.state,
-        reason=judgement.reason,
-    )
-
-
-def _tell_move(feed: FeedToPoll, after: dict[str, Any]) -> None:
-    if after.get("moved_to"):
-        log.info("feed moved", feed=feed.key, moved_to=after["moved_to"])

@@ -83,11 +83,12 @@ class BoundedParser:
         raise ParseError("closed before it was read")
 
     def parse_all(
-        self, answers: Iterable[tuple[FeedToPoll, Answer]]
+        self, answers: Iterable[tuple[FeedToPoll, Answer] | None]
     ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError]]:
         """Yield each answer once with its document or error, in order of completion.
 
-        *answers* is read lazily, in the caller's thread; at most two for each child wait.
+        *answers* is read lazily, in the caller's thread; at most two for each child wait. None
+        from it means that there is none at the moment: what is finished is yielded meanwhile.
         Closing the iterator ends what is under way.
         """
         waiting = iter(answers)
@@ -99,16 +100,19 @@ class BoundedParser:
             while not self._closed:
                 room = len(under_way) < 2 * self._workers
                 taken = list(islice(waiting, 1 if room else 0))
-                under_way |= {self._start(answer, done): (feed, answer) for feed, answer in taken}
-                if not under_way:
+                under_way |= {self._start(one[1], done): one for one in taken if one is not None}
+                asked = bool(taken)
+                del taken  # a body that is still named here would keep its memory
+                if not (under_way or asked):
                     return
-                for future in self._finished(under_way, done, block=not taken):
+                for future in self._finished(under_way, done, block=not asked):
                     feed, answer = under_way.pop(future)
                     if not _is_settled(future) and feed.id not in tried_again:
                         tried_again.add(feed.id)
                         under_way[self._start(answer, done)] = (feed, answer)
                     else:
                         yield feed, answer, self._outcome(future)
+                    del future, answer
         finally:
             self._running.discard(done)
             for future in under_way:
