@@ -158,7 +158,7 @@ def test_an_address_that_is_not_stored(polled):
     ("args", "said"),
     [
         (["--text", TITLE], "alibaba / antitrust: reported"),
-        (["--text", "小米新品上市"], 'part of "新品上市"'),
+        (["--text", "小米新品上市"], 'part of "新品 ... 上市"'),
         (["--text", APART], "named only as an owner"),
         (["--text", "Rain"], "no match: no spelling of a company"),
         (["--title", "Rain", "--text", "Alibaba was fined in an antitrust case."], "alibaba"),

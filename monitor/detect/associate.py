@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from monitor.model import Company, Label, ScorePart, Term, Topic
 
 LOOSE: Final = "the two are only loosely connected"
+FIRST: Final = "a listing of a company without listed shares is its first"
 ELSEWHERE: Final = "company and topic are in different sentences"
 
 Sentence = tuple[int, int]  # field and sentence by number
 
+_EARLY: Final = 45  # characters into a sentence within which its subject stands
 _LEDE: Final = 1  # the last sentence of the summary that a headline is taken to be about
 
 
@@ -68,6 +70,7 @@ class Detector:
             Role.REGULATOR: {regulator.key: regulator for regulator in lexicon.regulators},
         }
         self.watched = {Owner(Role.COMPANY, company.key) for company in lexicon.companies}
+        self.topic_keys = {topic.key for topic in lexicon.topics}
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
 
     def find(
@@ -162,8 +165,12 @@ class _Article:
             firsts = {word[:2]: word for word in reversed(_sound(words))}
             pairs += [Pair(None, word) for word in firsts.values()]
         if pairs:
-            return self._best(company.key, topic.key, pairs)
+            match = self._best(company.key, topic.key, pairs)
+            first = not company.listed and topic.if_unlisted in self.detector.topic_keys
+            return replace(match, rejected=FIRST, possible=False) if first else match
         near = [*_neighbours(names, words)]
+        if not near and not _sound(words):
+            return None  # a word that says nothing, and not even beside the company
         name, word = near[0] if near else (names[0] if names else None, words[0])
         problem = (name.problem if name else None) or word.problem or ELSEWHERE
         return self._made(company.key, topic.key, Pair(name, word), (), problem)
@@ -193,8 +200,15 @@ class _Article:
             else:
                 source = before
             alone = {it.key for it in self.named.get(source, ())} == {company}
-            if alone and source in first_of:
+            if alone and source in first_of and self._may_lead(first_of[source]):
                 yield Pair(first_of[source], word)
+
+    def _may_lead(self, name: Place) -> bool:
+        """Return whether *name* is in the title, or where the subject of its sentence stands."""
+        if name.field == 0:
+            return True
+        start, _ = self.texts[name.field].sentences.span(name.sentence)
+        return name.start - start <= _EARLY
 
     def _best(self, company: str, topic: str, pairs: list[Pair]) -> Match:
         """Return the match that the best of *pairs* makes, facts counted once a sentence."""

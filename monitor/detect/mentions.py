@@ -22,55 +22,71 @@ COMPARED: Final = "named only for comparison"
 EARLIER: Final = "named only as an earlier case"
 PERSON: Final = "a person, beside a company"
 
-_LOOK_BACK: Final = 90
+_LOOK_BACK: Final = 90  # characters
 _LOOK_ON: Final = 40
 _SOME_WORDS: Final = r"(?:[\w.&-]+ ){0,5}"  # "its largest shareholder, Chinese e-commerce giant"
+_HAN: Final = r"[\u3400-\u9fff]"
 
+# Behind a name: "Tencent-backed X", "Alibaba rival X", "Tencent, which owns", 华为供应商.
 _ROLE_AFTER: Final = re.compile(
     r"[- ](?:backed|owned|funded|invested|affiliated|linked|controlled|supported|led)(?![a-z])"
     r"|(?:'s)? (?:(?:smaller|bigger|arch|fellow|main|top|key|major) )?"
-    r"(?:rival|competitor|supplier|partner|investor|backer|spin-?off|alumn\w+|veteran)(?![a-z])"
+    r"(?:rival|competitor|supplier|partner|investor|backer|alumn\w+|veteran)(?![a-z])"
+    r"|(?:'s)? as (?:[a-z]+ ){0,3}(?:client|customer|supplier|investor|backer|shareholder)(?![a-z])"
     r"|,? (?:which |also ){0,2}(?:owns|holds (?:a|about|around|\d)|is an? (?:investor|backer))"
-    r"|系|(?:战投|产投|资本|创投)?(?:投资的|参股|持股|领投|参投|入股的|支持的|投資的|參股|領投|參投)"
-    r"|为第一大股东|概念股|供应商|供應商|(?:集团)?前(?:员工|高管|ceo|总裁)|前員工|生态链"
+    r"| news (?:says?|said|report\w*)"
+    r"|系|(?:旗下)?(?:哈勃|战投|产投|资本|创投|基金)?"
+    r"(?:投资的|参股|持股|领投|参投|入股|支持的|押注的|加持的)"
+    r"|为(?:其)?第.{1,2}大(?:股东|客户)|概念股|供应商|代工|生态链"
+    r"|(?:集团)?前(?:员工|高管|ceo|总裁)|搜索[\"「《]|《"
 )
+# What is said of the last of a list goes for all of it: "A and B-backed", A、B投资的.
+_ROLE_OF_LIST: Final = re.compile(rf" ?-|{_HAN}{{1,6}}的?")
+_FORMER: Final = ("前", "原")  # of 前阿里高管
+_STAFF: Final = re.compile(r"(?:集团|巴巴)?(?:高管|员工|总裁|副总|ceo|技术|合伙人)")
+# Before a name: "backed by SoftBank and X", "rivals such as X", 来自X.
 _ROLE_BEFORE: Final = re.compile(
-    rf"(?:(?<![a-z])(?:spun (?:off|out) (?:from|of)|spin-?off (?:from|of)|split from|stake in"
-    rf"|(?:backed|owned|funded|supported|controlled) by|affiliate of|invest\w+ (?:in|from|by)"
-    rf"|rivals?|rivals (?:like|such as)|rivals? (?:of|to|with|run by|including)"
-    rf"|rival platforms run by|compet\w+ (?:\w+ ){{0,3}}(?:with|from|against)|competitors?"
-    rf"|suppl\w+ (?:\w+ ){{0,2}}(?:to|for)|customers?,? (?:such as|like|including)"
-    rf"|(?:players|makers|brands|manufacturers)(?: \w+){{0,2}},? (?:such as|like|including)"
-    rf"|former|ex-|despite) ?(?:the |its )?{_SOME_WORDS}"
-    rf"|来自|背靠|除了|不像|出售后,|依托|剥离自|独立自|从)$"
+    r"(?:(?<![a-z])(?:"
+    r"spun (?:off|out) (?:from|of)|spin-?off (?:from|of)|split from|stake in|in which"
+    r"|(?:backed|owned|funded|supported|controlled) by|affiliate of|filiale d(?:e|')|tochter von"
+    r"|invest(?:s|ed|ing|ments?|ors?)? (?:in|from|by)|partners with|partnering with"
+    r"|rivals?(?: (?:of|to|with|run by))?|rival platforms run by|competitors?"
+    r"|compet\w+ (?:\w+ ){0,3}(?:with|from|against)|suppl\w+ (?:\w+ ){0,2}(?:to|for)"
+    r"|(?:rivals?|customers?|investors|backers|players|makers|brands|manufacturers)(?: \w+){0,2},?"
+    r" (?:such as|like|includ\w+)"
+    rf"|former|despite|counts) (?:the |its )?{_SOME_WORDS}"
+    r"|(?<![a-z])ex-|来自|背靠|除了|不像|出售后,|依托|剥离自|独立自|从)$"
 )
 _COMPARED_BEFORE: Final = re.compile(
-    rf"(?:(?:超过|低于|不及|仅次于|不同于|相比|对标|堪比|類似|类似|媲美|超越|追赶|超過|低於|僅次於)(?:了)?"
-    rf"|(?<![a-z])(?:than|unlike|behind|surpass\w*|beating|eclips\w+|overtak\w+|exceed\w*"
-    rf"|just like|similar to|as big as|on par with|rank\w+ (?:\w+ ){{0,2}}after)(?: that of)? "
+    r"(?:(?:超过|低于|不及|仅次于|不同于|相比|对标|堪比|类似|媲美|超越|追赶)(?:了)?"
+    r"|(?<![a-z])(?:than|unlike|behind|below|surpass\w*|beating|eclips\w+|overtak\w+|exceed\w*"
+    r"|just like|similar to|as big as|on par with|rank\w+ (?:\w+ ){0,2}after)(?: that of)? "
     rf"(?:the |its |fellow ){{0,2}}{_SOME_WORDS}"
     rf"|(?:biggest|largest|first|record|second|third)[^.;]{{1,60}} (?:since|after) {_SOME_WORDS})$"
 )
+# "following Alibaba's fine", 继阿里巴巴之后: an earlier case, told beside the new one.
 _EARLIER_BEFORE: Final = re.compile(
-    rf"(?:继(?:\d{{4}}年)?(?:大罚|重罚|处罚)?|繼|(?<![a-z])(?:since|follow(?:s|ing)|echo\w*) "
-    rf"(?:the |china's dramatic |a ){{0,2}}{_SOME_WORDS})$"
+    r"(?:继(?:\d{4}年)?(?:大罚|重罚|处罚)?|(?<![a-z])(?:since|follow(?:s|ing)|echo\w*"
+    rf"|(?:days|weeks|months|years?|comes|came|soon) after) (?:the |a )?{_SOME_WORDS})$"
 )
-_EARLIER_AFTER: Final = re.compile(r"(?:[^,.;。]{0,12}(?:之后|之後|以后|以後|后,|後,))|'s? ")
+_EARLIER_AFTER: Final = re.compile(r"(?:[^,.;。]{0,12}(?:之后|以后|后,))|'s? ")
+# Between two names, the first of which owns the second: "Alibaba's fintech affiliate Ant".
 _OWNS_NEXT: Final = re.compile(
-    r"'s? (?:(?!with|against|over|for|and|to|in|by|from|on|as|of)[a-z0-9-]+ ){0,5}"
+    r"'s? (?:(?!with|against|over|for|and|to|in|by|from|on|as|of)[a-z0-9-]+ ){0,2}"
+    r"|'s? (?:[a-z0-9-]+ ){0,4}(?:affiliate|arm|unit|subsidiary|spin-?off|giant|company|firm),? "
     r"| (?:[a-z-]+ ){0,2}(?:affiliate|arm|unit|subsidiary|spin-?off|offshoot|(?:sub-)?brand|owner) "
-    r"|(?:集团|集團|控股|公司)?(?:旗下|控股|持股|参股|关联|系)(?:的|公司|企业|子公司)?[^,。;和与]{0,10}"
+    r"|(?:集团|控股|公司)?(?:旗下|控股|持股|参股|关联|系)(?:的|公司|企业|子公司)?[^,。;和与]{0,10}"
     r"|傘下の?"
 )
+# Before a name, behind that of what it owns: "Ant Group, the fintech arm of Alibaba".
 _PART_OF: Final = re.compile(
-    rf"(?<![a-z])(?:arm|affiliate|unit|subsidiary|division|part|offshoot|sister (?:company|firm))"
+    r"(?<![a-z])(?:arm|affiliate|unit|subsidiary|division|part|offshoot|sister (?:company|firm))"
     rf" (?:of|to) (?:the )?{_SOME_WORDS}$"
 )
 _LISTED: Final = re.compile(
     r"(?:[ ,.、/&+()'\"-]|and|or|und|et|y|as well as|along with|together with|plus"
-    r"|与|與|和|及|以及|跟|或"
-    r"|ltd|inc|corp|co|group|holdings?|limited|plc|集团|集團|公司|控股|sw|units? of|旗下|则|則"
-    r"|\d{3,5}[.-]hk|nasdaq|nyse|hkex|baba|bidu){0,24}"
+    r"|与|和|及|以及|跟|或|ltd|inc|corp|co|group|holdings?|limited|plc|集团|公司|控股|sw|units? of"
+    r"|旗下|则|\d{3,5}[.-]hk|nasdaq|nyse|hkex|baba|bidu){0,24}"
 )
 _SAME_NAME: Final = re.compile(
     r"(?: ?(?:group|holdings?|ltd|limited|inc|corp|co)\.?,?){0,4} ?[(\[]"
@@ -106,9 +122,8 @@ def asides(text: str, mentions: Sequence[Mention]) -> list[str | None]:
             found[at] = _owner_of_last(text, one, two)
         found[at] = found[at] or _as_before(text, one, two, found[at - 1])
     for at in range(len(mentions) - 1, 0, -1):
-        hyphened = text.startswith(("-", " -"), mentions[at].end)
-        if hyphened and found[at] == ROLE and not found[at - 1]:
-            one, two = mentions[at - 1], mentions[at]
+        one, two = mentions[at - 1], mentions[at]
+        if found[at] == ROLE and not found[at - 1] and _ROLE_OF_LIST.match(text, two.end):
             found[at - 1] = ROLE if are_listed(text, one, two) else None
     firms = {it.key for it, problem in zip(mentions, found, strict=True) if not it.person}
     return [
@@ -121,6 +136,8 @@ def _aside(text: str, mention: Mention) -> str | None:
     before = text[max(0, mention.start - _LOOK_BACK) : mention.start]
     after = text[mention.end : mention.end + _LOOK_ON]
     if _ROLE_AFTER.match(after) or _ROLE_BEFORE.search(before):
+        return ROLE
+    if before.endswith(_FORMER) and _STAFF.match(after):
         return ROLE
     if _COMPARED_BEFORE.search(before):
         return COMPARED
@@ -148,5 +165,7 @@ def _as_before(text: str, one: Mention, two: Mention, problem: str | None) -> st
         gap = min(two.start, one.end + _LOOK_ON)
         again = two.start <= gap and _SAME_NAME.fullmatch(text, one.end, gap)
         return problem if again else None
+    if problem != ROLE and text[one.end : two.start] == ", ":
+        return None
     owner = _OWNS_NEXT.fullmatch(text, one.end, max(one.end, two.start))
     return problem if not owner and are_listed(text, one, two) else None
