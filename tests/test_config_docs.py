@@ -7,12 +7,16 @@ import pytest
 import yaml
 
 from monitor.config import load
+from monitor.config.entries import bundled_keys
 from monitor.config.marks import read
 from monitor.config.schema import key_paths
+from monitor.config.settings import TOPICS
+from monitor.detect.associate import Detector
 
 TOP = Path(__file__).parents[1]
 EXAMPLE = TOP / "config.yaml"
 CATALOGUE = (TOP / "docs" / "feeds.md").read_text("utf-8")
+RULES = (TOP / "docs" / "guide" / "rules.md").read_text("utf-8")
 GUIDE = (TOP / "docs" / "guide" / "configuration.md").read_text("utf-8")
 
 
@@ -50,7 +54,7 @@ def test_what_the_example_leaves_out_works_when_put_in(tmp_path):
     config = load(path, {"SMTP_PASSWORD": "x"})
 
     assert config.delivery.smtp.username == "monitor"
-    assert config.lexicon.companies[-1].name == "JD.com"
+    assert [it.name for it in config.lexicon.companies][-2:] == ["JD.com", "Tencent"]
     assert config.network.allow_private
 
 
@@ -129,3 +133,29 @@ def test_the_guide_tells_defaults_as_they_are(tmp_path):
 
     assert len(rows) > 12
     assert load(written, {}) == load(empty, {})
+
+
+def test_a_company_and_a_topic_take_less_than_ten_lines(tmp_path):
+    """The first lines of the rules are all an analyst needs: every spelling and keyword finds."""
+    block = yaml_blocks(RULES)[0]
+    [company], [topic] = yaml.safe_load(block).values()
+    path = tmp_path / "config.yaml"
+    path.write_text(block, "utf-8")
+    detector = Detector(load(path, {}).lexicon)
+
+    assert len(block.splitlines()) < 10
+    assert (len(company["aliases"]), len(topic["keywords"])) == (3, 5)
+    for name in (company["name"], *company["aliases"]):
+        for keyword in topic["keywords"]:
+            title = f"{name}: {keyword.replace('*', '').replace(' ...', '')}"
+            [found] = detector.find(title, "")
+            assert (found.company, found.topic, found.rejected) == ("jd-com", "privacy", None)
+
+
+def test_the_rules_tell_which_topics_there_are():
+    """Every bundled topic is in the guide, and whether it is on by default."""
+    told = re.findall(r"^\| `([a-z-]+)` \| .+ \| (yes|no) \|$", RULES, re.MULTILINE)
+
+    assert sorted(told) == [
+        (key, "yes" if key in TOPICS else "no") for key in bundled_keys("topics")
+    ]

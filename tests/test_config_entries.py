@@ -82,6 +82,21 @@ companies:
     assert not any("淘宝村" in term.unless for term in more.terms)
 
 
+def test_a_spelling_said_again_is_as_it_is_said_last(written):
+    """So a bundled spelling can be given needs, and what a later version bundles is no mistake."""
+    text = """\
+companies:
+  - extends: alibaba
+    aliases: [Trendyol, {text: Lazada, needs: [Singapore]}, {text: 阿里巴巴, needs: [杭州]}]
+    tickers: ["NYSE:BABA"]
+"""
+    terms = {term.text: term for term in companies(written(config=text))["alibaba"].terms}
+
+    assert terms["Lazada"].needs == ("Singapore",)
+    assert terms["阿里巴巴"].needs == ("杭州",)
+    assert {"Trendyol", "BABA.N"} <= set(terms)
+
+
 def test_a_bundled_topic_is_extended_in_place(written):
     """Topics grow as companies do."""
     config = load(

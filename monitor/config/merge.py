@@ -1,6 +1,7 @@
 """Merge: a bundled definition with what a configuration adds to it and takes from it.
 
-* Lists grow at their end, mappings by key; any other value is replaced.
+* Lists grow at their end, mappings by key; any other value is replaced. A spelling that is said
+  again is as it is said last, wherever it stood.
 * A unit or person may be written as a list or as a mapping; either grows by either.
 * Every part of the whole remembers where it came from, so that a mistake in it has a line.
 """
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.text import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from monitor.config.marks import KeyPath
 
 _PART: Final = 2  # how deep a unit or person stands
+_NO_SPELLINGS: Final = frozenset({"unless", "not", "identifiers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,24 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class _Drop:
-    wanted: frozenset[str]  # folded
+    """The spellings, folded, to be taken out: those *wanted* gone, and those *said* again."""
+
+    wanted: frozenset[str]
+    said: frozenset[str]
     met: set[str] = field(default_factory=set)
 
-    def takes(self, node: _Node) -> bool:
-        """Return whether *node* is a spelling to be dropped."""
+    def takes(self, node: _Node, *, from_list: bool) -> bool:
+        """Return whether *node* is one of these; a name is not taken for being said again."""
         text = node.value.get("text") if isinstance(node.value, dict) else node
         folded = fold(text.value).text if text and isinstance(text.value, str) else ""
         if folded in self.wanted:
             self.met.add(folded)
-        return folded in self.wanted
+        return folded in self.wanted or (from_list and folded in self.said)
 
 
 def merge(base: object, more: object, drop: Collection[str]) -> Merged:
     """Return *base* without the spellings in *drop*, and with *more*."""
-    taken = _Drop(frozenset(fold(text).text for text in drop))
+    taken = _Drop(frozenset(fold(text).text for text in drop), frozenset(_said(more)))
     whole = _both(_without(_tree(base, added=False), taken), _tree(more, added=True), 0)
     home: dict[KeyPath, tuple[bool, KeyPath]] = {}
     data = _plain(whole, (), home)
@@ -72,15 +77,32 @@ def _tree(data: object, *, added: bool, path: KeyPath = ()) -> _Node:
     return _Node(value, added, path)
 
 
+def _said(data: object, *, in_list: bool = False) -> Iterator[str]:
+    """Yield, folded, each spelling that *data* lists."""
+    if isinstance(data, str) and in_list:
+        yield fold(data).text
+    elif isinstance(data, list):
+        for item in data:
+            yield from _said(item, in_list=True)
+    elif isinstance(data, dict) and "text" in data:
+        yield from _said(data["text"], in_list=in_list)
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from () if key in _NO_SPELLINGS else _said(value)
+
+
 def _without(node: _Node, drop: _Drop) -> _Node:
     value = node.value
     if isinstance(value, dict):
         kept = {
-            key: it for key, it in value.items() if key in {"name", "text"} or not drop.takes(it)
+            key: _without(it, drop)
+            for key, it in value.items()
+            if key in {"name", "text"} or not drop.takes(it, from_list=False)
         }
-        return replace(node, value={key: _without(it, drop) for key, it in kept.items()})
+        return replace(node, value=kept)
     if isinstance(value, list):
-        return replace(node, value=[_without(it, drop) for it in value if not drop.takes(it)])
+        kept_items = [_without(it, drop) for it in value if not drop.takes(it, from_list=True)]
+        return replace(node, value=kept_items)
     return node
 
 
