@@ -45,6 +45,22 @@ class PollOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """How to read a web page that lists articles, for a site without a feed: CSS selectors.
+
+    *items* finds each article's part of the page; the others look within that part. Without
+    *title* and *link* its first link gives both. *zone* is that of dates that name none.
+    """
+
+    items: str
+    title: str | None = None
+    link: str | None = None
+    date: str | None = None
+    summary: str | None = None
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
     """A feed as configured. *key* is its id; *company* binds every article to one company."""
 
@@ -56,6 +72,7 @@ class Feed:
     terms: str | None = None
     company: str | None = None
     enabled: bool = True
+    page: Page | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,7 @@ class FeedToPoll:
     moved_to: str | None = None
     moved_since: datetime | None = None
     moved: bool = False
+    page: Page | None = None
 
     @property
     def address(self) -> str:
@@ -162,7 +180,7 @@ class Entry:
 class Document:
     """A parsed feed: its entries in the feed's order, and each rejected entry's reason.
 
-    *format* is what the feed calls itself: "RSS 2.0", "Atom 1.0", "JSON Feed 1.1", "news sitemap".
+    *format* is what the feed calls itself: "RSS 2.0", "Atom 1.0", "JSON Feed 1.1", "page".
     *handed_over* is why the fast path left it to feedparser, None if it did not.
     """
 

@@ -13,7 +13,7 @@ from monitor.config.marks import read, scalar
 from monitor.config.settings import feed_id
 from monitor.config.values import read_duration, read_size, without_password, write_duration
 from monitor.errors import ConfigError
-from monitor.model import EmptyDay, Feed, Schedule, Subscription
+from monitor.model import EmptyDay, Feed, Page, Schedule, Subscription
 
 DATA = Path(__file__).with_name("data") / "config"
 PASSWORDS = {"MAIL_PASSWORD": "open sesame", "DATABASE_PASSWORD": "p@ss"}
@@ -61,6 +61,7 @@ def test_every_setting_arrives():
         terms="free to use",
         company="baidu",
         enabled=False,
+        page=Page("ul.news > li", "h3", "h3 a", ".date", "p", "Asia/Shanghai"),
     )
     desk, quick = config.model_subscriptions()
     assert desk == Subscription(

@@ -92,6 +92,7 @@ def _as_claimed(app: App) -> Iterator[FeedToPoll]:
                 last_modified=None,
                 body_hash=None,
                 failures=0,
+                page=feed.page,
             )
 
 

@@ -48,6 +48,28 @@ class Settings(BaseModel):
     )
 
 
+class PageSettings(Settings):
+    """How to read a web page that lists articles, for a site without a feed: CSS selectors."""
+
+    items: types.Selector
+    """Finds each article's part of the page."""
+    title: types.Selector | None = None
+    """Finds the title within that part; the words of its link if not given."""
+    link: types.Selector | None = None
+    """Finds the link, or what it stands in; the first of the part if not given."""
+    date: types.Selector | None = None
+    """Finds the date of publication."""
+    summary: types.Selector | None = None
+    """Finds the text, in one piece or several."""
+    timezone: types.Zone = Field(default=ZoneInfo("UTC"), json_schema_extra={"default": "UTC"})
+    """IANA time zone of dates that name none."""
+
+    def to_model(self) -> model.Page:
+        """Return the same as the program knows it."""
+        zone = self.timezone.key
+        return model.Page(self.items, self.title, self.link, self.date, self.summary, zone)
+
+
 class FeedSettings(Settings):
     """A feed: an address that is polled."""
 
@@ -67,6 +89,8 @@ class FeedSettings(Settings):
     """What the publisher allows, for your own records."""
     enabled: bool = True
     """Whether it is polled."""
+    page: PageSettings | None = None
+    """How to read it, if it is a web page."""
 
     def to_model(self) -> model.Feed:
         """Return the feed under its id, which is also its name unless it has one."""
@@ -80,6 +104,7 @@ class FeedSettings(Settings):
             terms=self.terms,
             company=self.company,
             enabled=self.enabled,
+            page=self.page.to_model() if self.page else None,
         )
 
 

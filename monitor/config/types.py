@@ -63,6 +63,7 @@ Zone = Annotated[
 WebAddress = Annotated[
     str, BeforeValidator(values.read_web_address), _text("https?://.+", format="uri")
 ]
+Selector = Annotated[str, BeforeValidator(values.read_selector)]
 MailAddress = Annotated[
     str,
     BeforeValidator(values.read_mail_address),

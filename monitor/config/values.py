@@ -37,6 +37,7 @@ _ADDRESS = re.compile(
     r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
 _MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
+_MAX_SELECTOR = 500
 _PASSWORD = re.compile(
     r"(?<=://)(?P<user>[^:/?#@]*):[^/]*@"
     r"|(?P<query>[?&](?:(?:ssl)?password|passwd|(?:api[_-]?|access[_-]?)?(?:key|token)|secret)=)[^&#]*",
@@ -115,6 +116,19 @@ def read_web_address(value: object) -> str:
         raise ValueError("names no host")
     if parts.username is not None:
         raise ValueError("holds a user name or password, which logs and mails would show")
+    return value
+
+
+def read_selector(value: object) -> str:
+    """Return *value* if it is a CSS selector of elements (W3C Selectors level 3, some of 4)."""
+    from cssselect import HTMLTranslator, SelectorError
+
+    if not isinstance(value, str) or len(value) > _MAX_SELECTOR:
+        raise ValueError('must be a CSS selector such as "ul.news > li"')
+    try:
+        HTMLTranslator().css_to_xpath(value)
+    except (SelectorError, RecursionError) as error:
+        raise ValueError(f"is no CSS selector: {error}") from None
     return value
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from multiprocessing.context import ForkServerContext
 
-    from monitor.model import Answer, Document, FeedToPoll
+    from monitor.model import Answer, Document, FeedToPoll, Page
 
 _Done: TypeAlias = "SimpleQueue[Future[Document] | None]"  # None: closed
 
@@ -100,7 +100,7 @@ class BoundedParser:
             while not self._closed:
                 room = len(under_way) < 2 * self._workers
                 taken = list(islice(waiting, 1 if room else 0))
-                under_way |= {self._start(one[1], done): one for one in taken if one is not None}
+                under_way |= {self._start(*one, done): one for one in taken if one is not None}
                 asked = bool(taken)
                 del taken  # a body that is still named here would keep its memory
                 if not (under_way or asked):
@@ -109,7 +109,7 @@ class BoundedParser:
                     feed, answer = under_way.pop(future)
                     if not _is_settled(future) and feed.id not in tried_again:
                         tried_again.add(feed.id)
-                        under_way[self._start(answer, done)] = (feed, answer)
+                        under_way[self._start(feed, answer, done)] = (feed, answer)
                     else:
                         yield feed, answer, self._outcome(future)
                     del future, answer
@@ -118,9 +118,9 @@ class BoundedParser:
             for future in under_way:
                 future.cancel()
 
-    def _start(self, answer: Answer, done: _Done) -> Future[Document]:
+    def _start(self, feed: FeedToPoll, answer: Answer, done: _Done) -> Future[Document]:
         limits = (self._memory_bytes, int(self._timeout) + 2)
-        args = (answer.body, answer.content_type, answer.url, *limits)
+        args = (answer.body, answer.content_type, answer.url, feed.page, *limits)
         with self._lock:
             if self._closed:
                 return Future()  # its `parse_all` ends without asking for it
@@ -210,7 +210,12 @@ def _prepare_child() -> None:
 
 
 def _parse_within(
-    body: bytes, content_type: str | None, url: str, memory_bytes: int, cpu_s: int
+    body: bytes,
+    content_type: str | None,
+    url: str,
+    page: Page | None,
+    memory_bytes: int,
+    cpu_s: int,
 ) -> Document:
     """Parse under limits of this process, which hold even if its parent is gone."""
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
@@ -224,4 +229,4 @@ def _parse_within(
             before = resource.getrlimit(kind)
             afterwards.callback(resource.setrlimit, kind, before)
             resource.setrlimit(kind, (limit, before[1]))
-        return parse(body, content_type, url)
+        return parse(body, content_type, url, page=page)

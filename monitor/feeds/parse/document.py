@@ -1,7 +1,8 @@
 """One document: the bytes of a feed in, its entries out. It may take long: see `children`.
 
-* RSS, RDF and Atom as feedparser knows them, JSON Feed (`jsonfeed`), and sitemaps (`sitemap`);
-  anything else is a ParseError that says what it was instead. A feed without entries is a feed.
+* RSS, RDF and Atom as feedparser knows them, JSON Feed (`jsonfeed`), sitemaps (`sitemap`), and web
+  pages where the configuration says how (`page`). Anything else is a ParseError that says what it
+  was instead. A feed without entries is a feed.
 * Each entry is read by itself: one that cannot be read is rejected with its reason, the rest
   stay. Where feedparser gives up on a whole document, its entries are tried one by one.
 * All text is plain (`monitor.text`), and bounded (`entries`).
@@ -17,7 +18,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import escape
 from io import BytesIO
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urljoin
 
 import feedparser
@@ -37,6 +38,9 @@ from monitor.feeds.wishes import read_wishes
 from monitor.model import Document, Entry
 from monitor.text import one_line, to_text
 
+if TYPE_CHECKING:
+    from monitor.model import Page
+
 _Raw: TypeAlias = dict[str, Any]  # feedparser's dictionaries, without their old-name magic
 
 _HTML_TYPES: Final = {"text/html", "application/xhtml+xml"}
@@ -52,13 +56,25 @@ _LOOKED_AT: Final = 5000  # characters in which a document says what it is, afte
 _ENTRY: Final = re.compile(r"<(item|entry)\b.*?</\1\s*>", re.DOTALL)
 
 
-def parse(body: bytes, content_type: str | None, url: str, *, fast_path: bool = True) -> Document:
+def parse(
+    body: bytes,
+    content_type: str | None,
+    url: str,
+    *,
+    page: Page | None = None,
+    fast_path: bool = True,
+) -> Document:
     """Return the feed in *body*, which came from *url* under the header *content_type*.
 
+    With *page* it is a web page, read as that says.
     Without *fast_path* feedparser reads it, whatever it is: the result is the same, later.
     Raises ParseError with a one-line reason if there is no feed in it.
     """
     text, charset, flaws = decode(body, content_type)
+    if page is not None:
+        from monitor.feeds.parse import page as web_page  # lxml is for those who need it
+
+        return web_page.read(text, url, page, charset, flaws)
     _refuse_other_formats(text)
     if text[0] == "{":
         return jsonfeed.read(text, url, charset, flaws)
