@@ -145,6 +145,37 @@ def test_feeds(polled):
     assert verdicts == {"wire": "ok", "down": "failed"}
 
 
+def test_opml(folder):
+    """A list goes out and comes in; what is no feed is named with its line, and 1 says so."""
+    exported = run(folder, "feeds", "export").stdout
+    assert exported.count('type="rss"') == 2
+    listed = exported.replace(
+        "<body>",
+        """<body>
+        <outline text="市场" type="rss" xmlUrl="https://new.example/rss"/>
+        <outline text="lost" type="rss"/>""",
+    )
+    (folder / "list.opml").write_text(listed, "utf-8")
+    before = (folder / "config.yaml").read_text("utf-8")
+
+    shown = run(folder, "feeds", "import", "list.opml", code=1)
+
+    assert shown.stdout == 'feeds:\n  - url: https://new.example/rss\n    name: "市场"\n'
+    assert shown.stderr.splitlines() == [
+        'list.opml:9: "lost" has no address (xmlUrl): left out',
+        "1 new, 2 known already or there twice, 1 left out",
+    ]
+    assert (folder / "config.yaml").read_text("utf-8") == before
+
+    run(folder, "feeds", "import", "-", "--write", given=exported.replace("good", "better"))
+
+    assert "good" in run(folder, "config", "show").stdout
+    assert "better" in (folder / "config.yaml").read_text("utf-8")
+    assert not (folder / "monitor.db").exists()
+    refused = run(folder, "feeds", "import", "config.yaml", code=1)
+    assert refused.stderr.startswith("monitor: config.yaml: line 1: not well-formed XML")
+
+
 def test_digest_preview_stores_nothing(polled):
     """A preview can be taken as often as one likes; sending makes and delivers it once."""
     text = run(polled, "digest").stdout

@@ -1,4 +1,4 @@
-"""`monitor feeds`: the health of each feed; `check` fetches and judges without storing."""
+"""`monitor feeds`: how each feed fares; its other actions stand in files of their own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from monitor.cli import config_path, declare
+from monitor.cli.feeds_opml import export_feeds, import_feeds
 from monitor.cli.listing import chosen_format, format_option, show
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from monitor.app import App
     from monitor.errors import FetchError
@@ -25,38 +26,51 @@ CHECKED_SHOWN = ("feed_id", "verdict", "entries", "newest", "terms", "reason")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command."""
-    purpose = "show how each feed fares, or try them"
-    command = declare(commands, "feeds", purpose)
-    command.add_argument(
-        "action",
-        nargs="?",
-        choices=("list", "check"),
-        default="list",
-        help="list (default): what the polls found; check: fetch each feed now, store nothing",
-    )
+    """Declare `monitor feeds` and its actions; without one it lists."""
+    command = declare(commands, "feeds", "show how each feed fares, try, import or export them")
     format_option(command)
-    command.set_defaults(work=_feeds)
+    command.set_defaults(work=_list)
+    actions = command.add_subparsers(metavar="ACTION")
+    listed = _action(actions, "list", "what the polls found (default)", _list)
+    format_option(listed, inherited=True)
+    tried = _action(actions, "check", "fetch each feed now and judge it, store nothing", _check)
+    format_option(tried, inherited=True)
+    taken = _action(actions, "import", "print the new feeds of an OPML file as YAML", import_feeds)
+    taken.add_argument("file", metavar="FILE.opml", help="- for stdin")
+    taken.add_argument("--write", action="store_true", help="put them into the configuration file")
+    _action(actions, "export", "print the feeds of the configuration as OPML", export_feeds)
 
 
-def _feeds(args: argparse.Namespace) -> int:
+def _action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    purpose: str,
+    work: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:
+    action = declare(actions, name, purpose)
+    action.set_defaults(work=work)
+    return action
+
+
+def _list(args: argparse.Namespace) -> int:
     from monitor.app import App
-
-    with App.load(config_path(args)) as app:
-        return _check(app, args) if args.action == "check" else _list(app, args)
-
-
-def _list(app: App, args: argparse.Namespace) -> int:
     from monitor.store import queries
     from monitor.store.engine import reading
 
-    with reading(app.sessions) as session:
+    with App.load(config_path(args)) as app, reading(app.sessions) as session:
         rows = queries.rows(session, queries.FEEDS, queries.Filter())
         show(rows, list(queries.FEEDS.columns), chosen_format(args), shown=SHOWN)
     return 0
 
 
-def _check(app: App, args: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> int:
+    from monitor.app import App
+
+    with App.load(config_path(args)) as app:
+        return _check_all(app, args)
+
+
+def _check_all(app: App, args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 

@@ -27,10 +27,13 @@ NARROW = 18  # columns of a table but the last, which takes the rest; more ends 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def format_option(command: argparse.ArgumentParser) -> None:
-    """Add `--format` to *command*."""
+def format_option(command: argparse.ArgumentParser, *, inherited: bool = False) -> None:
+    """Add `--format` to *command*; *inherited* if the command above it has the option as well."""
     command.add_argument(
-        "--format", choices=FORMATS, help="default: table on a terminal, ndjson in a pipe"
+        "--format",
+        choices=FORMATS,
+        default=argparse.SUPPRESS if inherited else None,
+        help="default: table on a terminal, ndjson in a pipe",
     )
 
 
