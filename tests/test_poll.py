@@ -12,7 +12,7 @@ from monitor.detect.associate import Detector
 from monitor.errors import FetchError
 from monitor.feeds.manners import Pace
 from monitor.feeds.parse import BoundedParser
-from monitor.model import Answer, Feed
+from monitor.model import Answer, Feed, Page
 from monitor.pipeline.group import group_new
 from monitor.pipeline.poll import PollStep
 from monitor.store import feeds
@@ -370,6 +370,33 @@ def poll(step, clock, web, key, answer, after=timedelta(hours=2)):
     web.put(key, answer)
     clock.at += after
     return step.poll_due()
+
+
+def test_a_page_is_polled_as_its_selectors_say(sessions, clock, web, step):
+    """A page without a feed is stored like one; other selectors read the same bytes anew.
+
+    A page that changed its form is a failure with its reason, and what was stored stays.
+    """
+    body = "<li><a href=/1>Alibaba fined in antitrust probe</a></li><p><a href=/2>Tencent IPO</a>"
+    page = Answer(200, "https://a.example/feed", body.encode(), "text/html", '"1"')
+    web.put("a", page)
+    outcomes = []
+
+    for selector in ("li", "li", "p", "dl"):
+        configure(sessions, clock, "a", page=Page(selector))
+        totals = poll(step, clock, web, "a", page)
+        row = feed_row(sessions, "a")
+        outcomes.append((totals.new_articles, totals.unchanged, row.etag, row.state))
+
+    assert outcomes == [
+        (1, 0, '"1"', "ok"),
+        (0, 1, '"1"', "ok"),
+        (1, 0, '"1"', "ok"),
+        (0, 0, None, "failing"),
+    ]
+    assert web.asked[-1].page == Page("dl")
+    assert row.state_reason == 'the selector of `items`, "dl", finds nothing'
+    assert titles(sessions) == ["Alibaba fined in antitrust probe", "Tencent IPO"]
 
 
 def test_the_ledger_balances(sessions, clock, web, step):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, case, func, literal, or_, select, true, update
 
-from monitor.model import FeedState, FeedToPoll, Rhythm, Wishes
+from monitor.model import FeedState, FeedToPoll, Page, Rhythm, Wishes
 from monitor.store.schema import FeedRow, PollRow
 from monitor.store.upsert import inserting
 
@@ -44,9 +44,10 @@ def sync(
     """Make the stored feeds say what the configuration says; new ones are due at once.
 
     A feed that left the configuration is switched off and keeps its articles. A feed with a new
-    address forgets what it knew of the old one. One whose interval became shorter (*interval* is
-    for feeds without their own) need not wait out the longer one. *host_of* names the host of an
-    address that few feeds at once may be asked of, None for any number. The caller commits.
+    address, or a page that is read in another way, forgets what it knew of the old one. One whose
+    interval became shorter (*interval* is for feeds without their own) need not wait out the longer
+    one. *host_of* names the host of an address that few feeds at once may be asked of, None for any
+    number. The caller commits.
     """
     stored = {row.key: row for row in session.scalars(select(FeedRow))}
     fresh = []
@@ -67,7 +68,7 @@ def sync(
 
 
 def _update(row: FeedRow, feed: Feed, configured: dict[str, Any], *, now: datetime) -> None:
-    if row.url != feed.url:
+    if row.url != feed.url or row.page != configured["page"]:
         row.etag = row.last_modified = row.body_hash = None
         row.moved_to = row.moved_since = row.articles = row.wishes = None
         row.due_at = now
@@ -92,7 +93,9 @@ def _set_state(row: FeedRow, state: FeedState, now: datetime) -> None:
 def _configured(feed: Feed, interval: timedelta | None) -> dict[str, Any]:
     values = {column: getattr(feed, column) for column in CONFIGURED}
     usual = feed.interval or interval
-    return {**values, "interval_s": _seconds(feed.interval), "usual_s": _seconds(usual)}
+    page = None if feed.page is None else asdict(feed.page)
+    times = {"interval_s": _seconds(feed.interval), "usual_s": _seconds(usual)}
+    return {**values, **times, "page": page}
 
 
 def _seconds(time: timedelta | None) -> int | None:
@@ -200,6 +203,7 @@ _CLAIMED = (
     FeedRow.haste,
     FeedRow.moved_to,
     FeedRow.moved_since,
+    FeedRow.page,
 )
 
 
@@ -224,6 +228,7 @@ def _to_poll(row: Row[Any]) -> FeedToPoll:
         haste=row.haste,
         moved_to=row.moved_to,
         moved_since=row.moved_since,
+        page=None if row.page is None else Page(**row.page),
     )
 
 

@@ -28,7 +28,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0003"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0004"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -75,6 +75,7 @@ class FeedRow(Base):
     language: Mapped[str | None]
     company: Mapped[str | None]
     interval_s: Mapped[int | None]
+    page: Mapped[dict[str, Any] | None]
     usual_s: Mapped[int | None]
     host: Mapped[str | None]
     enabled: Mapped[bool] = mapped_column(default=True)
