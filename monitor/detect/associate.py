@@ -93,7 +93,9 @@ class Detector:
         if owners.isdisjoint(self.topics) or (company is None and owners.isdisjoint(self.watched)):
             return ()
         article = _Article(self, texts, company, published)
-        pairs = ((one, two) for one in self.lexicon.companies for two in self.lexicon.topics)
+        named = {owner.key for owner in article.places if owner.role is Role.COMPANY} | {company}
+        present = [it for it in self.lexicon.companies if it.key in named]
+        pairs = ((one, two) for one in present for two in self.lexicon.topics)
         return tuple(match for pair in pairs if (match := article.match(*pair)) is not None)
 
 

@@ -73,8 +73,9 @@ class Clauses:
 
     def span(self, at: int) -> tuple[int, int]:
         """Return the clause that holds position *at*."""
-        number = min(max(bisect_right(self._cuts, at), 1), len(self._cuts) - 1)
-        return self._cuts[number - 1], self._cuts[number]
+        cuts = self._cuts
+        number = bisect_right(cuts, at, 1, len(cuts) - 1)
+        return cuts[number - 1], cuts[number]
 
     def holds(self, at: int, cue: re.Pattern[str]) -> bool:
         """Return whether *cue* is found in the clause that holds *at*."""

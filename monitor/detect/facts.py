@@ -76,6 +76,7 @@ class Facts:
         self._sound: dict[Sentence, set[str]] = {}  # companies that are subjects
         self._topics: dict[Sentence, set[str]] = {}
         self._tellings: dict[Sentence, Telling] = {}
+        self._read_before: dict[tuple[Sentence, str, str | None, int], _Found] = {}
         for owner, standing in places.items():
             for place in standing:
                 self._keep(owner, place)
@@ -132,6 +133,12 @@ class Facts:
         return None
 
     def _read(self, at: Sentence, topic: str, company: str | None, near: int) -> _Found:
+        asked = (at, topic, company, near)
+        if asked not in self._read_before:
+            self._read_before[asked] = self._tell(*asked)
+        return self._read_before[asked]
+
+    def _tell(self, at: Sentence, topic: str, company: str | None, near: int) -> _Found:
         telling = self._telling(at)
         stage = telling.stage(topic, company, near)
         near = stage[1].start if stage else near

@@ -18,6 +18,7 @@ _END: Final = re.compile(
     r"(?:[。\n]|(?<=[^\x00-\x7f])[!?;]|[!?;](?![a-z0-9=&/])|(?P<stop>\.)(?=[\"')\]]{0,4}(?:\s|$)))"
     r"[\"')\]」』》]{0,4}\s?"
 )
+_LAST_WORD: Final = re.compile("[ \\n(\"']")
 _ABBREVIATIONS: Final = frozenset(
     re.findall(
         r"\S+",
@@ -59,6 +60,5 @@ def _ends(text: str) -> Iterator[int]:
 
 
 def _is_abbreviation(text: str, stop: int) -> bool:
-    start = max(text.rfind(blank, max(0, stop - 12), stop) for blank in " \n(\"'")
-    word = text[max(start + 1, stop - 12) : stop]
+    word = _LAST_WORD.split(text[max(0, stop - 12) : stop])[-1]
     return word in _ABBREVIATIONS or "." in word or (len(word) == 1 and word.isalpha())

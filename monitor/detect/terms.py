@@ -146,13 +146,14 @@ class Reading:
 
     def terms(self) -> Iterator[Found]:
         """Yield every term found, excluded ones marked; grouped by term, then by place."""
-        for literal in self._places:
+        places = self._places
+        for literal in places:
             for term in self._index.by_first.get(literal, ()):
                 spans = self.spans(self._index.phrases[term])
                 eaters = [
                     (text, eater)
                     for text, phrase in (self._index.unless[term] if spans else ())
-                    if (eater := self.spans(phrase))
+                    if phrase[0] in places and (eater := self.spans(phrase))
                 ]
                 for start, end in spans:
                     yield Found(term, start, end, _eaten(eaters, start, end))
@@ -182,7 +183,7 @@ class Reading:
         return any(
             (at := bisect_left(spans, (start, 0))) < len(spans) and spans[at][1] <= end
             for phrase in phrases
-            if (spans := self.spans(phrase))
+            if phrase[0] in self._places and (spans := self.spans(phrase))
         )
 
 
