@@ -1,5 +1,6 @@
-"""Sums of money and the cutting of sentences, as tables."""
+"""Sums of money, days, the cutting of sentences, and the fields of a hit, as tables."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -9,13 +10,22 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.config import bundled_lexicon
+from monitor.detect.associate import Detector
+from monitor.detect.days import days
 from monitor.detect.fields import sums
 from monitor.detect.sentences import Sentences
+from monitor.model import Role
 from monitor.text import fold
 
-AMOUNTS = yaml.safe_load(
-    Path(__file__).with_name("data").joinpath("amounts.yaml").read_text("utf-8")
+DATA = Path(__file__).with_name("data")
+AMOUNTS, DAYS, FIELDS = (
+    yaml.safe_load(DATA.joinpath(name).read_text("utf-8"))
+    for name in ("amounts.yaml", "days.yaml", "fields.yaml")
 )
+MONDAY = datetime(2021, 4, 12, 6, tzinfo=UTC)
+ENDS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)
+DETECTOR = Detector(bundled_lexicon())
 
 
 @pytest.mark.parametrize("case", AMOUNTS, ids=lambda case: case["text"])
@@ -38,6 +48,69 @@ def test_sums_never_fail(text):
         assert 0 <= start < end <= len(text)
         assert isinstance(value, Decimal)
         assert value >= 0
+
+
+def named(text, published):
+    folded = fold(text)
+    return [
+        f"{day} {text[slice(*folded.span(start, end))]}"
+        for start, end, day in days(folded.text, published)
+    ]
+
+
+@pytest.mark.parametrize("case", DAYS, ids=lambda case: case["text"])
+def test_days(case):
+    """Each day is read with the very words; without a day of publication only full dates are."""
+    assert named(case["text"], MONDAY) == case["days"]
+    assert named(case["text"], None) == case.get("alone", case["days"])
+
+
+@pytest.mark.parametrize("published", [None, MONDAY, *ENDS])
+@given(text=st.text(alphabet="0123 -/.,年月日周六上下今天昨mayonwilsturdeb", max_size=60))
+def test_days_never_fail(published, text):
+    """Whatever digits and names come, and whenever, each day lies in the text."""
+    for start, end, day in days(text, published):
+        assert 0 <= start < end <= len(text)
+        assert isinstance(day, date)
+
+
+def hit_of(case):
+    published = case.get("published")
+    at = datetime.fromisoformat(published) if published else None
+    found = DETECTOR.find(case["title"], case.get("summary", ""), published=at)
+    hits = {f"{hit.company}/{hit.topic}": hit for hit in found if hit.rejected is None}
+    assert case["pair"] in hits
+    return hits[case["pair"]]
+
+
+@pytest.mark.parametrize("case", FIELDS, ids=lambda case: case["title"])
+def test_fields_of_a_hit(case):
+    """A hit says what the text says of its own company and topic, and nothing else."""
+    hit = hit_of(case)
+
+    assert hit.stage == case.get("stage")
+    assert hit.regulator == case.get("regulator")
+    assert [f"{it.value:f} {it.currency}" for it in hit.amounts] == case.get("amounts", [])
+    assert hit.event_date == case.get("date")
+
+
+@pytest.mark.parametrize("case", FIELDS, ids=lambda case: case["title"])
+def test_each_field_has_its_quote(case):
+    """What a hit says is quoted: one quote for each of stage, regulator, date and amount."""
+    hit = hit_of(case)
+    roles = [quote.role for quote in hit.evidence]
+
+    for role, told in (
+        (Role.STAGE, hit.stage),
+        (Role.REGULATOR, hit.regulator),
+        (Role.DATE, hit.event_date),
+    ):
+        assert roles.count(role) == (told is not None)
+    quotes = [quote.text for quote in hit.evidence if quote.role is Role.AMOUNT]
+    assert quotes == list(dict.fromkeys(amount.text for amount in hit.amounts))
+    for quote in hit.evidence:
+        text = {"title": case["title"], "summary": case.get("summary", "")}[quote.field]
+        assert text[quote.start : quote.end] == quote.text
 
 
 def cut(text):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from datetime import MAXYEAR
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _BREAK: Final = re.compile(
     r",(?!\d{3})|[;:()\[\]\"]|(?<=\s)-(?=\s)|--"
     r"|(?<=\s)(?=(?:while|whereas|after|since|following|whose|which|who|as|amid|but|because|before"
-    r"|when|where|than|despite|surpassing|exceeding|topping|compared|days?|weeks?|months?|years?)\s)"
+    r"|when|where|than|despite|surpassing|exceeding|topping|dépassant|compared|days?|weeks?|months?|years?)\s)"
     r"|(?=继|此前|而|但|相比|不及|仅次于)"
 )
 _BACKGROUND: Final = re.compile(
@@ -35,7 +36,7 @@ _OTHER_TIME: Final = re.compile(
     r"(?<![a-z])(?:last year|(?:a|two|three|\d{1,2}) years? (?:ago|earlier|before)|previously"
     r"|times the)(?![a-z])|此前|曾经|去年|前年|年前"
 )
-_YEAR: Final = re.compile(r"(?<![\d.,$€£¥-])((?:19|20)\d\d)(?![\d,.%-]|年度)")
+_YEAR: Final = re.compile(r"(?<![\d.,$€£¥-])((?:19|20)\d\d)(?![\d%-]|[,.]\d|年度)")
 _LIST: Final = re.compile(
     r"(?:[ ,.、/&+()'\"-]|and|or|und|et|y|与|和|及|以及|跟|或"
     r"|ltd|inc|corp|co|group|holdings?|limited|集团|公司|控股){0,24}"
@@ -56,19 +57,34 @@ class Clauses:
     *year* is the one the text appeared in, if known.
     """
 
-    __slots__ = ("_asked", "_cuts", "_keys", "_named", "_starts", "_text", "_within", "_year")
+    __slots__ = (
+        "_asked",
+        "_cuts",
+        "_keys",
+        "_named",
+        "_starts",
+        "_text",
+        "_within",
+        "_year",
+        "_years",
+    )
 
     def __init__(
         self, text: str, span: tuple[int, int], named: Iterable[Named], year: int | None
     ) -> None:
         self._text = text
         self._year = year
-        self._cuts = [span[0], *(cut.end() for cut in _BREAK.finditer(text, *span)), span[1]]
+        self._cuts = [span[0]]
+        for cut in (*(it.end() for it in _BREAK.finditer(text, *span)), span[1]):
+            if len(self._cuts) > 1 and text[self._cuts[-1] : cut].isspace():
+                self._cuts.pop()
+            self._cuts.append(cut)
         self._named = sorted(named, key=lambda it: it.start)
         groups = _grouped(text, self._named)
         self._keys = [frozenset(it.key for it in group) for group in groups]
         self._starts = [group[0].start for group in groups]
         self._within: dict[int, frozenset[str]] = {}  # by where a clause starts
+        self._years: dict[int, int] = {}
         self._asked: dict[tuple[int, re.Pattern[str]], bool] = {}
 
     def span(self, at: int) -> tuple[int, int]:
@@ -93,10 +109,14 @@ class Clauses:
             before, stop = self.span(start - 1)
             if _BACKGROUND.match(self._text, before, stop):
                 return True
-        if self._year is None or not self.holds(at, _YEAR):
-            return False
-        years = (int(found[1]) for found in _YEAR.finditer(self._text, start, end))
-        return max(years) < self._year - 1
+        return self._year is not None and self._latest(start, end) < self._year - 1
+
+    def _latest(self, start: int, end: int) -> int:
+        """Return the latest year that a clause names, one far ahead if it names none."""
+        if start not in self._years:
+            found = (int(year[1]) for year in _YEAR.finditer(self._text, start, end))
+            self._years[start] = max(found, default=MAXYEAR)
+        return self._years[start]
 
     def within(self, at: int) -> frozenset[str]:
         """Return the companies named in the clause that holds *at*."""

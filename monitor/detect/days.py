@@ -115,8 +115,8 @@ def _read(text: str, found: re.Match[str], published: datetime) -> date | None:
     """Return a day that is not given in full, as read on the day of publication."""
     _, month, day = _parts(found)
     han = not found[0].isascii()
-    today = published.astimezone(_CHINA if han else UTC).date()
     try:
+        today = published.astimezone(_CHINA if han else UTC).date()
         if found["relative"]:
             return today + timedelta(days=_RELATIVE[found["relative"]])
         before = text[max(0, found.start() - _LOOK_BACK) : found.start()]

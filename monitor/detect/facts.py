@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.detect.clauses import Clauses, Named
-from monitor.detect.roles import OFFERING
+from monitor.detect.roles import akin
 from monitor.detect.telling import Telling
 from monitor.model import Amount, Evidence, Role
 
@@ -73,8 +73,8 @@ class Facts:
         self._published = published
         self._labels: dict[Sentence, list[Labelled]] = {}
         self._named: dict[Sentence, list[Named]] = {}
-        self._sound: dict[Sentence, set[str]] = {}  # companies that are subjects
-        self._topics: dict[Sentence, set[str]] = {}
+        self._sound: dict[Sentence, dict[str, int]] = {}  # subjects, and where they stand first
+        self._topics: dict[Sentence, dict[str, list[int]]] = {}  # where their words start
         self._tellings: dict[Sentence, Telling] = {}
         self._read_before: dict[tuple[Sentence, str, str | None, int], _Found] = {}
         for owner, standing in places.items():
@@ -88,9 +88,11 @@ class Facts:
                 named = Named(owner.key, place.start, place.end)
                 self._named.setdefault(place[:2], []).append(named)
             if place.problem is None:
-                self._sound.setdefault(place[:2], set()).add(owner.key)
+                subjects = self._sound.setdefault(place[:2], {})
+                subjects[owner.key] = min(place.start, subjects.get(owner.key, place.start))
         elif place.problem is None and owner.role is Role.TOPIC:
-            self._topics.setdefault(place[:2], set()).add(owner.key)
+            words = self._topics.setdefault(place[:2], {}).setdefault(owner.key, [])
+            words.append(place.start)
         elif place.problem is None:
             self._labels.setdefault(place[:2], []).append((owner, place))
 
@@ -111,12 +113,11 @@ class Facts:
             if sentence != met.topic[:2] and self._may_add(topic, company, sentence)
         ]
         if met.topic.field != 0 and others and others[0][0] == 0:
-            headline = self._read(others[0], topic, company, 0)
+            headline = self._read(others[0], topic, company, self._word(others[0], topic))
             if headline.stage and company in self._sound.get(others[0], ()):
                 found = self._with(headline, found, topic, met.topic[:2])
         for sentence in others:
-            start, _ = self._texts[sentence[0]].sentences.span(sentence[1])
-            other = self._read(sentence, topic, company, start)
+            other = self._read(sentence, topic, company, self._word(sentence, topic))
             found = self._with(found, other, topic, sentence)
         return self._told(found)
 
@@ -132,16 +133,16 @@ class Facts:
                 return named.key
         return None
 
-    def _read(self, at: Sentence, topic: str, company: str | None, near: int) -> _Found:
-        asked = (at, topic, company, near)
+    def _read(self, at: Sentence, topic: str, company: str | None, word: int) -> _Found:
+        asked = (at, topic, company, word)
         if asked not in self._read_before:
             self._read_before[asked] = self._tell(*asked)
         return self._read_before[asked]
 
-    def _tell(self, at: Sentence, topic: str, company: str | None, near: int) -> _Found:
+    def _tell(self, at: Sentence, topic: str, company: str | None, word: int) -> _Found:
         telling = self._telling(at)
-        stage = telling.stage(topic, company, near)
-        near = stage[1].start if stage else near
+        stage = telling.stage(topic, company, word)
+        near = stage[1].start if stage else word
         day = telling.day(company, near)
         return _Found(
             stage,
@@ -149,6 +150,12 @@ class Facts:
             tuple((at[0], it) for it in telling.amounts(topic, company)),
             (at[0], day) if day else None,
         )
+
+    def _word(self, at: Sentence, topic: str) -> int:
+        """Return where the first word of *topic* stands in a sentence, else where that starts."""
+        words = self._topics.get(at, {})
+        starts = [words[other][0] for other in akin(topic) if other in words]
+        return min(starts, default=self._texts[at[0]].sentences.span(at[1])[0])
 
     def _telling(self, at: Sentence) -> Telling:
         if at not in self._tellings:
@@ -160,24 +167,30 @@ class Facts:
                 span,
                 Clauses(text.folded.text, span, self._named.get(at, ()), year),
                 self._labels.get(at, ()),
+                self._topics.get(at, {}),
                 self._known,
                 self._published,
             )
         return self._tellings[at]
 
     def _may_add(self, topic: str, company: str | None, sentence: Sentence) -> bool:
-        """Return whether another sentence may tell of the same event."""
-        if self._sound.get(sentence, set()) - {company}:
+        """Return whether another sentence may tell of the same event.
+
+        It names no other company, or is the headline and names this one first.
+        """
+        named = self._sound.get(sentence, {})
+        first = min(named, key=named.__getitem__, default=company)
+        if first != company or (len(named) > 1 and sentence != (0, 0)):
             return False
-        topics = self._topics.get(sentence, set())
-        return bool(topics & _akin(topic)) or (not topics and sentence in self._labels)
+        topics = self._topics.get(sentence, {})
+        return bool(topics.keys() & akin(topic)) or (not topics and sentence in self._labels)
 
     def _with(self, found: _Found, other: _Found, topic: str, at: Sentence) -> _Found:
         """Return *found* with what the sentence *at*, where *other* was found, may add to it."""
         same = not found.stage or not other.stage or found.stage[0] == other.stage[0]
         if not same and not self._sound.get(at):
             return found
-        on_topic = bool(self._topics.get(at, set()) & _akin(topic))
+        on_topic = bool(self._topics.get(at, {}).keys() & akin(topic))
         told = other if other.stage or on_topic else other._replace(regulator=None, day=None)
         return _Found(
             found.stage or other.stage,
@@ -222,11 +235,6 @@ class Facts:
 
     def _evidence(self, role: Role, field: int, place: Place | Sum | Day, term: str) -> Evidence:
         return self._texts[field].evidence(role, place.start, place.end, term)
-
-
-def _akin(topic: str) -> frozenset[str]:
-    """Return the topics whose words may stand for *topic*: an offering is a listing too."""
-    return OFFERING if topic in OFFERING else frozenset({topic})
 
 
 def distance(one: Place, two: Place) -> int:

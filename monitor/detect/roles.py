@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LOOK_BACK: Final = 48
 _LOOK_ON: Final = 32
+_LOOK_ROUND: Final = 80
 
 _OTHER_BEFORE: Final = re.compile(
     r"(?:(?<![a-z])(?:valuations?|valued|valuing|values? (?:of|at|it|the)|a value|market value"
@@ -24,7 +25,8 @@ _OTHER_BEFORE: Final = re.compile(
     r"|net income|cash|debt|loans?|bonds?|stake|buy-?back|market is|assets"
     r"|(?:firm|company|group|business|giant|itself|unit|arm|it|startup) (?:is |was |be |at )?worth"
     r"|(?:shares?|stock|adrs?|price|priced|open\w{0,4}|clos\w{1,4}|trad\w{1,4}|rose|fell|jumped"
-    r"|rallied) (?:\w{1,15} ){0,3}(?:at|to|of|by|between))(?![a-z])[^,;。]{0,36}"
+    r"|rallied) (?:range )?(?:\w{1,15} )?(?:at|to|by|between)"
+    r"|price (?:range )?of)(?![a-z])[^,;。]{0,36}"
     r"|(?:估值|市值|营收|收入|销售额|营业额|利润|净利|亏损|赤字|股价|每股|发行价|招股价|发售价|定价"
     r"|开盘价?|收盘价?|收于|报|涨至|跌至|成交额|交易额|回购|贷款|资产|负债|现金|售价|起售价)[^,;。]{0,14})$"
 )
@@ -54,6 +56,11 @@ COMPETITION: Final = frozenset({"antitrust", "supervision"})
 OFFERING: Final = frozenset({"ipo", "listing"})
 
 
+def akin(topic: str) -> frozenset[str]:
+    """Return the topics whose words may stand for *topic*: an offering is a listing too."""
+    return OFFERING if topic in OFFERING else frozenset({topic})
+
+
 def plays_part(text: str, clauses: Clauses, start: int, end: int, topic: str) -> bool:
     """Return whether the sum at *start* to *end* may be that of an event of *topic*."""
     before = text[max(clauses.span(start)[0], start - _LOOK_BACK) : start]
@@ -71,7 +78,7 @@ def has_cue(text: str, span: tuple[int, int], start: int, end: int, topic: str) 
     *span* is that of the sentence the sum stands in from *start* to *end*.
     """
     cue = _PENALTY if topic in COMPETITION else _RAISED if topic in OFFERING else None
-    near = max(span[0], start - _LOOK_BACK), min(span[1], end + _LOOK_BACK)
+    near = max(span[0], start - _LOOK_ROUND), min(span[1], end + _LOOK_ROUND)
     return cue is not None and cue.search(text, *near) is not None
 
 

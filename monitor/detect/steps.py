@@ -27,10 +27,11 @@ _INTENDED: Final = re.compile(
     r"|(?:拟|将|计划|考虑|筹备|准备|有望|或|传|即将|预计|寻求|谋求|最快|部署|争取|酝酿|冲刺|等待|有待|须经|需经)"
     r"[^,;。]{0,10})$"
 )
-_DONE: Final = re.compile(r".*(?:ed|began|ing|filings?)$|.*(?:被|已|获|过)")
+_DONE: Final = re.compile(r".*(?:ed|began)$|.*(?:被|已|获|过)")
 _PASSIVE: Final = re.compile(r"(?<![a-z])be (?:\w{1,15} )?$")
 _DENIED: Final = re.compile(
-    r"(?:(?<![a-z])(?:not|never|no|without|nor|yet to(?: be)?|fail(?:s|ed)? to|cannot|\w{2,6}n't) "
+    r"(?:(?<![a-z])(?:not|never|no|without|nor|yet(?: to(?: be)?)?|fail(?:s|ed)? to|cannot"
+    r"|\w{2,6}n't) "
     r"(?:(?:yet|been|be|get|got|formally|any|a|an|the|received?|obtain(?:ed)?|won|win) ){0,3}"
     r"|(?:没有|尚未|并未|从未|未能|未有|未获|不会|还没|未|没)[^,;。]{0,3})$"
 )

@@ -11,12 +11,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from monitor.detect.days import days
 from monitor.detect.fields import sums
 from monitor.detect.places import Owner, Place
-from monitor.detect.roles import COMPETITION, OFFERING, goes_with, has_cue, plays_part
+from monitor.detect.roles import COMPETITION, OFFERING, akin, goes_with, has_cue, plays_part
 from monitor.detect.steps import PLAN, is_intended, is_untold, takes_no_part
 from monitor.model import Role
 
@@ -57,7 +58,10 @@ class Day(NamedTuple):
 
 
 class Telling:
-    """One sentence of a folded *text* with the stages and regulators that stand in it."""
+    """One sentence of a folded *text* with the stages and regulators that stand in it.
+
+    *words* are where the words of each topic start.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Telling:
         span: tuple[int, int],
         clauses: Clauses,
         labels: Sequence[Labelled],
+        words: Mapping[str, Sequence[int]],
         known: Mapping[Role, Mapping[str, Label]],
         published: datetime | None,
     ) -> None:
@@ -72,6 +77,7 @@ class Telling:
         self._span = span
         self._clauses = clauses
         self._labels = labels
+        self._words = words
         self._known = known
         self._published = published
         self._sums: list[Sum] | None = None
@@ -84,9 +90,11 @@ class Telling:
             for owner, place in self._fitting(Role.STAGE, topic)
             if not is_untold(self._text, self._span, place.start, place.end, owner.key)
         ]
-        beside = self._clauses.span(near)
-        steps = [it for it in steps if it[0] != PLAN or self._clauses.span(it[1].start) == beside]
+        steps = [it for it in steps if it[0] != PLAN or _distance(it[1], near) <= _AT_MOST]
         told = self._news(steps, topic, company)
+        if topic in OFFERING:
+            beside = self._clauses.span(near)
+            told = [it for it in told if self._clauses.span(it[1].start) == beside] or told
         known = self._known[Role.STAGE]
         return min(
             told, key=lambda it: (-known[it[0]].rank, _distance(it[1], near), it[1]), default=None
@@ -108,7 +116,11 @@ class Telling:
         return min(told, key=lambda it: self._nearness(it[1], near), default=None)
 
     def amounts(self, topic: str, company: str | None) -> list[Sum]:
-        """Return the sums that the event of *topic* comes to for *company*, in order."""
+        """Return the sums that the event of *topic* comes to for *company*, in order.
+
+        Of an offering a clause with a word of it is news even where it opens like background:
+        "a debut after a $2 billion IPO".
+        """
         if self._sums is None:
             start, end = self._span
             self._sums = [
@@ -165,7 +177,7 @@ class Telling:
         return company is None or not named or company in named
 
     def _is_of(self, one: Sum, topic: str, company: str | None) -> bool:
-        if self._clauses.is_background(one.start):
+        if self._clauses.is_background(one.start) and not self._is_beside_word(one, topic):
             return False
         if not plays_part(self._text, self._clauses, one.start, one.end, topic):
             return False
@@ -178,6 +190,16 @@ class Telling:
         if before:
             return company in before or self._clauses.holds(one.start, _DAMAGES)
         return company in after or not after
+
+    def _is_beside_word(self, one: Sum, topic: str) -> bool:
+        if topic not in OFFERING:
+            return False
+        start, end = self._clauses.span(one.start)
+        for words in (self._words.get(other, ()) for other in akin(topic)):
+            at = bisect_left(words, start)
+            if at < len(words) and words[at] < end:
+                return True
+        return False
 
     def _nearness(self, place: Place | Day, near: int) -> tuple[bool, int, int]:
         apart = self._clauses.span(place.start) != self._clauses.span(near)
