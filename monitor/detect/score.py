@@ -217,9 +217,10 @@ def _clause(text: Text, word: Place) -> tuple[int, int]:
 def _leads(scene: Scene, name: Place, word: Place) -> list[ScorePart]:
     text = scene.texts[word.field]
     start, end = text.sentences.span(word.sentence)
-    back = _LEADS_BACK.search(text.folded.text, max(start, word.start - _LOOK), end)
+    low, high = max(start, word.start - _LOOK), min(end, word.end + _LOOK)
+    back = _LEADS_BACK.search(text.folded.text, low, high)
     lede = word.field != name.field
-    large = _AT_LARGE.search(text.folded.text, start, min(end, word.end + _LOOK))
+    large = _AT_LARGE.search(text.folded.text, low, high)
     echo = name.field == 0 and name[:2] in scene.eventful
     told = ((lede, LEDE), (back, LED_BACK), (echo, ECHO), (large, AT_LARGE))
     return [part for holds, part in told if holds]
