@@ -191,6 +191,7 @@ class _Article:
         """Yield pairs in different sentences where none but *company* can be meant."""
         headline = self.scene.headline
         first_of = {name[:2]: name for name in reversed(names)}
+        in_title = next((it for it in first_of if it[0] == 0), (0, 0))
         for word in words:
             if word[:2] in self.named:
                 continue
@@ -198,7 +199,7 @@ class _Article:
             if word.field == 0 and not headline:
                 source = (1, 0)
             elif headline == {company} and word.sentence <= _LEDE:
-                source = next(it for it in first_of if it[0] == 0)
+                source = in_title
             else:
                 source = before
             alone = {it.key for it in self.named.get(source, ())} == {company}

@@ -94,6 +94,7 @@ _AT_LARGE: Final = re.compile(
 _LOOK: Final = 200  # characters of a clause looked at, on either side
 _BEFORE_CLAUSE: Final = 14  # characters: "months" of "months after" stands outside the clause
 _EXAMPLE_LENGTH: Final = 50
+_LONGEST_LIST: Final = 20  # companies; a longer one is no list that anybody reads
 _OTHERS: Final = 8  # companies between two places that are looked at
 
 
@@ -194,9 +195,11 @@ def _start(mention: Mention) -> int:
 
 
 def _chained(text: str, mentions: Sequence[Mention], one: Place, two: Mention) -> bool:
-    low, high = sorted((one.start, two.start))
-    chain = [it for it in mentions if low <= it.start <= high]
-    return all(are_listed(text, *both) for both in pairwise(chain))
+    start, end = sorted((one.start, two.start))
+    low, high = bisect_left(mentions, start, key=_start), bisect_right(mentions, end, key=_start)
+    if high - low > _LONGEST_LIST:
+        return False
+    return all(are_listed(text, *both) for both in pairwise(mentions[low:high]))
 
 
 def _clause(text: Text, word: Place) -> tuple[int, int]:
