@@ -69,8 +69,11 @@ class Detector:
             Role.STAGE: {stage.key: stage for stage in lexicon.stages},
             Role.REGULATOR: {regulator.key: regulator for regulator in lexicon.regulators},
         }
-        self.watched = {Owner(Role.COMPANY, company.key) for company in lexicon.companies}
         self.topic_keys = {topic.key for topic in lexicon.topics}
+        self.watched = {
+            Owner(Role.COMPANY, company.key): number
+            for number, company in enumerate(lexicon.companies)
+        }
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
 
     def find(
@@ -93,9 +96,11 @@ class Detector:
         if owners.isdisjoint(self.topics) or (company is None and owners.isdisjoint(self.watched)):
             return ()
         article = _Article(self, texts, company, published)
-        named = {owner.key for owner in article.places if owner.role is Role.COMPANY} | {company}
-        present = [it for it in self.lexicon.companies if it.key in named]
-        pairs = ((one, two) for one in present for two in self.lexicon.topics)
+        if company is not None:
+            owners.add(Owner(Role.COMPANY, company))
+        numbers = sorted(self.watched[owner] for owner in owners if owner in self.watched)
+        companies = (self.lexicon.companies[number] for number in numbers)
+        pairs = ((one, two) for one in companies for two in self.lexicon.topics)
         return tuple(match for pair in pairs if (match := article.match(*pair)) is not None)
 
 

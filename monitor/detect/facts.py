@@ -73,6 +73,7 @@ class Facts:
         self._published = published
         self._labels: dict[Sentence, list[Labelled]] = {}
         self._named: dict[Sentence, list[Named]] = {}
+        self._key_at: dict[tuple[int, int, int, int], str] = {}  # of a named company
         self._sound: dict[Sentence, dict[str, int]] = {}  # subjects, and where they stand first
         self._topics: dict[Sentence, dict[str, list[int]]] = {}  # where their words start
         self._tellings: dict[Sentence, Telling] = {}
@@ -87,6 +88,7 @@ class Facts:
             if '"' not in (place.problem or ""):
                 named = Named(owner.key, place.start, place.end)
                 self._named.setdefault(place[:2], []).append(named)
+                self._key_at.setdefault(place[:4], owner.key)
             if place.problem is None:
                 subjects = self._sound.setdefault(place[:2], {})
                 subjects[owner.key] = min(place.start, subjects.get(owner.key, place.start))
@@ -127,11 +129,7 @@ class Facts:
 
     def _company(self, met: Met) -> str | None:
         """Return the key of the company that met, None if it is not named."""
-        place = met.company
-        for named in self._named.get(place[:2], ()) if place else ():
-            if place and named[1:] == place[2:4]:
-                return named.key
-        return None
+        return self._key_at.get(met.company[:4]) if met.company else None
 
     def _read(self, at: Sentence, topic: str, company: str | None, word: int) -> _Found:
         asked = (at, topic, company, word)

@@ -59,6 +59,7 @@ class TermIndex:
     def __init__(self, terms: Sequence[Term]) -> None:
         self._literals: list[_Literal] = []
         self._number_of: dict[_Literal, int] = {}
+        self._known: dict[tuple[str, bool], Phrase] = {}
         self.phrases = [self._phrase(term.text, case=term.case) for term in terms]
         self.unless = [[(text, self._phrase(text)) for text in term.unless] for term in terms]
         self.needs = [[self._phrase(text) for text in term.needs] for term in terms]
@@ -78,7 +79,11 @@ class TermIndex:
         )
 
     def _phrase(self, text: str, *, case: bool = False) -> Phrase:
-        return tuple(self._literal(part, case=case) for part in phrase_parts(text))
+        known = self._known.get((text, case))
+        if known is None:  # many needs are shared by many terms
+            known = tuple(self._literal(part, case=case) for part in phrase_parts(text))
+            self._known[text, case] = known
+        return known
 
     def _literal(self, part: str, *, case: bool) -> int:
         stem = part.removesuffix("*")
