@@ -52,6 +52,7 @@ OTHER_HEADLINE: Final = ScorePart("the headline is about another company", -0.15
 SAME_TOPIC: Final = ScorePart("the headline tells the topic of another", -0.2)
 NO_HEADLINE: Final = ScorePart("the headline tells the topic without the company", -0.1)
 IN_PAST: Final = ScorePart("told as background", -0.2)
+LONG_PAST: Final = ScorePart("told as long past", -0.25)
 EXAMPLE: Final = ScorePart("named as an example", -0.15)
 
 _CLAUSE_END: Final = re.compile(
@@ -68,8 +69,9 @@ _PAST: Final = re.compile(
     r"|此前|曾|早前|稍早|今年早些|目前,?已|一度"
 )
 _LONG_AGO: Final = re.compile(
-    r"(?<![a-z])(?:last year|years? (?:ago|earlier)|in (?:(?:january|february|march|april|may|june"
-    r"|july|august|september|october|november|december) )?(?:of )?(?:19|20)\d\d)(?![\w-]| \d)"
+    r"(?<![a-z])(?:last year|years? (?:ago|earlier)|since (?:it|the \w+) (?:went|listed)"
+    r"|in (?:(?:january|february|march|april|may|june|july|august|september|october|november"
+    r"|december) )?(?:of )?(?:19|20)\d\d)(?![\w-]| \d)"
     r"|于?(?:19|20)\d\d年|当时|当年|去年|前年|早在|以来"
 )
 _EXAMPLE: Final = re.compile(
@@ -77,10 +79,10 @@ _EXAMPLE: Final = re.compile(
     r" (?:[\w.&-]+ ){0,4}|例如|诸如|比如|包括了?|像|如)$"
 )
 _LEADS_BACK: Final = re.compile(
-    r"(?<![a-z])(?:the (?:[\w-]+ ){0,3}(?:company|companies|firm|group|conglomerate|giant|titan"
-    r"|startup|unit|platform|maker|behemoth|powerhouse)|d(?:er|em|en|as) (?:konzern|unternehmen)"
-    r"|l'entreprise|le groupe|la soci\u00e9t\u00e9|la empresa|la compa\u00f1\u00eda)(?![a-z])"
-    r"|该公司|该集团|该平台|该企业|公司|集团|该案|同社"
+    r"(?<![a-z])(?:the companies|(?:the|chinese|fellow|[a-z]+-based) (?:[\w-]+ ){0,3}"
+    r"(?:company|firm|group|conglomerate|giant|titan|startup|unit|platform|maker|behemoth"
+    r"|powerhouse)|d(?:er|em|en|as) (?:konzern|unternehmen)|l'entreprise|le groupe|la société"
+    r"|la empresa|la compañía)(?![a-z])|该公司|该集团|该平台|该企业|公司|集团|该案|同社"
 )
 _PARTIES: Final = re.compile(
     r"(?<![a-z])(?:v\.?|vs\.?|versus|sue[sd]?|suing|lawsuit|loses to|lost to|against|accus\w+"
@@ -239,14 +241,16 @@ def _headline(scene: Scene, company: str, topic: str, name: Place, word: Place) 
         long_ago = topic not in scene.told_in_title and _LONG_AGO.search(
             text.folded.text, start, end
         )
-        return [IN_PAST] if long_ago else []
+        return [LONG_PAST] if long_ago else []
     parts = []
     if scene.headline and not _beside_headline(scene, name):
         parts.append(OTHER_HEADLINE)
         parts += [SAME_TOPIC] if topic in scene.told_in_title else []
     elif topic in scene.told_in_title and word.sentence > 0:
         parts.append(NO_HEADLINE)
-    if _PAST.search(text.folded.text, start, end) or _LONG_AGO.search(text.folded.text, start, end):
+    if _LONG_AGO.search(text.folded.text, start, end):
+        parts.append(LONG_PAST)
+    elif _PAST.search(text.folded.text, start, end):
         parts.append(IN_PAST)
     before = scene.texts[name.field].folded.text[max(0, name.start - _EXAMPLE_LENGTH) : name.start]
     return [*parts, EXAMPLE] if _EXAMPLE.search(before) else parts
