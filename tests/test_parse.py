@@ -297,6 +297,22 @@ def test_lazy(parser):
     assert len(taken) <= 5
 
 
+def test_large_feeds_are_read_one_by_one(parser):
+    """While a large feed is being read no other is begun, so that their memory does not add up."""
+    taken = []
+
+    def answers():
+        for number in range(4):
+            taken.append(number)
+            yield job(rss(GOOD) + b" " * 5_000_000, number)
+        yield None  # nothing more at the moment
+        yield job(rss(GOOD), 9)
+
+    seen = [(feed.id, len(taken)) for feed, _, _ in parser.parse_all(answers())]
+
+    assert seen == [(0, 1), (1, 2), (2, 3), (3, 4), (9, 4)]
+
+
 def children():
     """Return the ids of the processes that read feeds for this one."""
     return [child.pid for child in multiprocessing.active_children()]

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 # Per header line; aiohttp allows 128 lines. Real servers send policies of several kilobytes.
 MAX_HEADER_BYTES = 16_384
-HELD_BYTES = 64_000_000  # of all bodies that are being read or not yet let go of
+HELD_BYTES = 32_000_000  # of all bodies that are being read or not yet let go of
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, "
     "application/xml;q=0.8, text/xml;q=0.8, */*;q=0.1"

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import multiprocessing
 import resource
 import signal
@@ -38,6 +40,8 @@ _Done: TypeAlias = "SimpleQueue[Future[Document] | None]"  # None: closed
 
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
 _OWN_FAULTS: Final = (ParseError, TimeoutError, MemoryError, ProcessExpired)
+_LARGE_BYTES: Final = 1_000_000  # of a body after which a child gives memory back
+_BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
 _PATIENCE_S: Final = 15.0  # beyond one parse's limit, for the pool to show any result at all
 
 
@@ -98,7 +102,7 @@ class BoundedParser:
         self._running.add(done)
         try:
             while not self._closed:
-                room = len(under_way) < 2 * self._workers
+                room = len(under_way) < 2 * self._workers and _bytes(under_way) < _BYTES_AT_ONCE
                 taken = list(islice(waiting, 1 if room else 0))
                 under_way |= {self._start(*one, done): one for one in taken if one is not None}
                 asked = bool(taken)
@@ -175,6 +179,10 @@ class BoundedParser:
         return ParseError(reason)
 
 
+def _bytes(under_way: Mapping[Future[Document], tuple[FeedToPoll, Answer]]) -> int:
+    return sum(len(answer.body) for _, answer in under_way.values())
+
+
 def _fork_server() -> ForkServerContext:
     """Start the server that children come from, if need be, deaf to Ctrl-C as they will be.
 
@@ -225,8 +233,18 @@ def _parse_within(
         resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + cpu_s,
     }
     with ExitStack() as afterwards:
+        if len(body) > _LARGE_BYTES:
+            afterwards.callback(_trim)
         for kind, limit in limits.items():
             before = resource.getrlimit(kind)
             afterwards.callback(resource.setrlimit, kind, before)
             resource.setrlimit(kind, (limit, before[1]))
         return parse(body, content_type, url, page=page)
+
+
+def _trim() -> None:
+    """Give the memory of a large feed back to the system, where the C library can."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -73,6 +73,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._has_base = "base" in text  # looked for once: a feed may have thousands of ids
         self._names: dict[str, str] = {}
         self._atom = False
         self._language: str | None = None
@@ -230,7 +231,7 @@ class _Reader:
             raise Unsure("two ids")
         value = self._value(element)
         is_link = element.get("isPermaLink", "true") == "true"
-        if is_link and not _SCHEME.match(value) and ("base" in self._text or "/" in value):
+        if is_link and not _SCHEME.match(value) and (self._has_base or "/" in value):
             raise Unsure("an id that is a relative address")
         raw["id"] = value
         if is_link and "link" not in raw:
