@@ -31,6 +31,7 @@ _BACKGROUND: Final = re.compile(
     r"|nach|seit|après|depuis)(?![a-z])"
     r"|继|此前|曾|去年|前年|早前|相比|不及|仅次于|自从?(?:\d{4}年)?(?:[^,]{0,6})(?:以来|后))"
 )
+_AFTER: Final = re.compile(r"\s*(?:just |only )?(?:after|following)(?![a-z])")
 _RELATIVE: Final = re.compile(r"\s*(?:which|who|whose|where|when)(?![a-z])")
 _OTHER_TIME: Final = re.compile(
     r"(?<![a-z])(?:last year|(?:a|two|three|\d{1,2}) years? (?:ago|earlier|before)|previously"
@@ -60,6 +61,7 @@ class Clauses:
     __slots__ = (
         "_asked",
         "_cuts",
+        "_group_of",
         "_keys",
         "_named",
         "_starts",
@@ -82,6 +84,7 @@ class Clauses:
         self._named = sorted(named, key=lambda it: it.start)
         groups = _grouped(text, self._named)
         self._keys = [frozenset(it.key for it in group) for group in groups]
+        self._group_of = [number for number, group in enumerate(groups) for _ in group]
         self._starts = [group[0].start for group in groups]
         self._within: dict[int, frozenset[str]] = {}  # by where a clause starts
         self._years: dict[int, int] = {}
@@ -118,12 +121,17 @@ class Clauses:
             self._years[start] = max(found, default=MAXYEAR)
         return self._years[start]
 
+    def opens_after(self, at: int) -> bool:
+        """Return whether the clause that holds *at* opens with "after" or "following"."""
+        return _AFTER.match(self._text, *self.span(at)) is not None
+
     def within(self, at: int) -> frozenset[str]:
-        """Return the companies named in the clause that holds *at*."""
+        """Return the companies named in the clause that holds *at*, or listed with one that is."""
         start, end = self.span(at)
         if start not in self._within:
             first, last = (bisect_left(self._named, it, key=_start) for it in (start, end))
-            self._within[start] = frozenset(it.key for it in self._named[first:last])
+            groups = {*self._group_of[first:last]}
+            self._within[start] = frozenset().union(*(self._keys[group] for group in groups))
         return self._within[start]
 
     def before(self, at: int) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Facts: which stage, regulator, amounts and day of an article belong to a company and a topic.
 
 * They come from the sentence in which the two met; what that does not tell may come from another
-  that names no other company and speaks of the same event.
+  that names this company or none, and speaks of the same event. News goes before background.
 * Another sentence adds nothing if it tells of another stage, and an amount only if it says what
   the amount is: a fine, a sum raised.
 * Each fact brings its own quote. How a sentence is read is in `monitor.detect.telling`.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.detect.clauses import Clauses, Named
-from monitor.detect.roles import akin
+from monitor.detect.roles import OFFERING, akin
 from monitor.detect.telling import Telling
 from monitor.model import Amount, Evidence, Role
 
@@ -74,7 +74,7 @@ class Facts:
         self._labels: dict[Sentence, list[Labelled]] = {}
         self._named: dict[Sentence, list[Named]] = {}
         self._key_at: dict[tuple[int, int, int, int], str] = {}  # of a named company
-        self._sound: dict[Sentence, dict[str, int]] = {}  # subjects, and where they stand first
+        self._sound: dict[Sentence, set[str]] = {}  # companies that are subjects
         self._topics: dict[Sentence, dict[str, list[int]]] = {}  # where their words start
         self._tellings: dict[Sentence, Telling] = {}
         self._read_before: dict[tuple[Sentence, str, str | None, int], _Found] = {}
@@ -90,8 +90,7 @@ class Facts:
                 self._named.setdefault(place[:2], []).append(named)
                 self._key_at.setdefault(place[:4], owner.key)
             if place.problem is None:
-                subjects = self._sound.setdefault(place[:2], {})
-                subjects[owner.key] = min(place.start, subjects.get(owner.key, place.start))
+                self._sound.setdefault(place[:2], set()).add(owner.key)
         elif place.problem is None and owner.role is Role.TOPIC:
             words = self._topics.setdefault(place[:2], {}).setdefault(owner.key, [])
             words.append(place.start)
@@ -174,28 +173,35 @@ class Facts:
     def _may_add(self, topic: str, company: str | None, sentence: Sentence) -> bool:
         """Return whether another sentence may tell of the same event.
 
-        It names no other company, or is the headline and names this one first.
+        It names this company, or none.
         """
-        named = self._sound.get(sentence, {})
-        first = min(named, key=named.__getitem__, default=company)
-        if first != company or (len(named) > 1 and sentence != (0, 0)):
+        named = self._sound.get(sentence, set())
+        if named and company not in named:
             return False
         topics = self._topics.get(sentence, {})
         return bool(topics.keys() & akin(topic)) or (not topics and sentence in self._labels)
 
     def _with(self, found: _Found, other: _Found, topic: str, at: Sentence) -> _Found:
         """Return *found* with what the sentence *at*, where *other* was found, may add to it."""
-        same = not found.stage or not other.stage or found.stage[0] == other.stage[0]
+        stage = found.stage or other.stage
+        if other.stage and self._is_stale(found.stage, topic):
+            stage = found.stage if self._is_stale(other.stage, topic) else other.stage
+        same = not stage or not other.stage or stage[0] == other.stage[0]
         if not same and not self._sound.get(at):
-            return found
+            amounts = self._amounts(found, other, topic, at)
+            return found._replace(amounts=amounts) if topic in OFFERING else found
         on_topic = bool(self._topics.get(at, {}).keys() & akin(topic))
         told = other if other.stage or on_topic else other._replace(regulator=None, day=None)
         return _Found(
-            found.stage or other.stage,
+            stage,
             found.regulator or told.regulator,
             self._amounts(found, other, topic, at),
             found.day or (told.day if same else None),
         )
+
+    def _is_stale(self, stage: tuple[str, Place] | None, topic: str) -> bool:
+        """Return whether a stage was found, and only as background."""
+        return stage is not None and self._telling(stage[1][:2]).is_stale(stage[1], topic)
 
     def _amounts(
         self, found: _Found, other: _Found, topic: str, at: Sentence

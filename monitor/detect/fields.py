@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _BEFORE: Final = {
     "USD": "us$|us $|usd|usd $|$|美元",
-    "HKD": "hk$|hk $|hkd|港元|港币|港幣",
-    "CNY": "cn¥|rmb|rmb¥|cny|¥|人民币|人民幣",
-    "EUR": "€|eur|欧元|歐元",
-    "GBP": "£|gbp|英镑|英鎊",
+    "HKD": "hk$|hk $|hkd|港元|港币",
+    "CNY": "cn¥|rmb|rmb¥|cny|¥|人民币",
+    "EUR": "€|eur|欧元",
+    "GBP": "£|gbp|英镑",
     "JPY": "jpy|日元",
-    "TWD": "nt$|nt $|twd|新台币|新臺幣|新台幣",
+    "TWD": "nt$|nt $|twd|新台币",
     "SGD": "s$|sgd",
     "AUD": "a$|au$|aud|澳元",
     "CAD": "c$|ca$|cad|加元",
@@ -35,30 +35,31 @@ _BEFORE: Final = {
 _AFTER: Final = {
     "USD": "us dollars|u.s. dollars|dollars|dollar|us-dollar|dollari|dólares|usd"
     "|美元|美金|米ドル|ドル",
-    "HKD": "hong kong dollars|hk dollars|hkd|港元|港币|港幣",
-    "CNY": "yuans|yuan|renminbi|rmb|cny|元人民币|元人民幣|人民币|人民幣|人民元|块钱|元",
-    "EUR": "€|euros|euro|eur|欧元|歐元|ユーロ",
-    "GBP": "pounds|gbp|英镑|英鎊",
-    "JPY": "yen|jpy|日元|日圆|日圓|円",
-    "TWD": "twd|新台币|新臺幣|新台幣|台币|台幣|臺幣",
+    "HKD": "hong kong dollars|hk dollars|hkd|港元|港币",
+    "CNY": "yuans|yuan|renminbi|rmb|cny|元人民币|人民币|人民元|块钱|元",
+    "EUR": "€|euros|euro|eur|欧元|ユーロ",
+    "GBP": "pounds|gbp|英镑",
+    "JPY": "yen|jpy|日元|日圆|円",
+    "TWD": "twd|新台币|台币",
     "SGD": "singapore dollars|sgd|新加坡元|新元",
     "AUD": "australian dollars|aud|澳元",
     "CAD": "canadian dollars|cad|加元",
     "CHF": "franken|chf|瑞郎",
-    "KRW": "won|krw|韩元|韓元",
-    "INR": "rupees|inr|卢比|盧比",
+    "KRW": "won|krw|韩元",
+    "INR": "rupees|inr|卢比",
 }
 _SCALES: Final = {
     10**3: "thousand|k|千",
-    10**4: "万|萬",
-    10**6: "million|millions|millionen|milioni|millones|milhões|mio|mio.|mln|mn|m|百万|百萬",
-    10**7: "千万|千萬",
-    10**8: "亿|億",
+    10**4: "万",
+    10**5: "lakh",
+    10**6: "million|millions|millionen|milioni|millones|milhões|mio|mio.|mln|mn|m|百万",
+    10**7: "crore|千万",
+    10**8: "亿",
     10**9: "billion|billions|milliard|milliards|milliarden|miliardi|mil millones|bilhões|mrd|mrd."
-    "|mrds|mld|mld.|bln|bn|b|十亿|十億",
-    10**10: "百亿|百億",
-    10**11: "千亿|千億",
-    10**12: "trillion|trillions|billionen|trn|tn|万亿|萬億|兆",
+    "|mrds|mld|mld.|bln|bn|b|十亿",
+    10**10: "百亿",
+    10**11: "千亿",
+    10**12: "trillion|trillions|billionen|trn|tn|万亿|兆",
 }
 _WRITTEN: Final = {
     "half a": "0.5",
@@ -113,27 +114,27 @@ def _any_of(*words: str) -> str:
 
 _DIGITS: Final = r"(?:\d{1,3}(?:,\d{3}){1,5}(?:\.\d{1,6})?|\d{1,15}(?:[.,]\d{1,6})?)"
 _NUMBER: Final = re.compile(
-    rf"(?<![\d.,万亿億萬])(?P<number>{_DIGITS})(?!\d)"
+    rf"(?<![\d.,万亿])(?P<number>{_DIGITS})(?!\d)"
     rf"(?:\s?(?:-|~|to|至|到)\s?(?:us\$|hk\$|rmb|[$€£¥])?(?P<other>{_DIGITS})(?![\d年月日])"
     rf"|\s?(?P<own>{_any_of(*_SIZES)})\s?(?:-|~|to|至|到)\s?"
     rf"(?P<further>{_DIGITS})(?=\s?(?:{_any_of(*_SIZES)})(?![a-z])))?"
     rf"|(?<![\w-])(?P<written>{_any_of(*_WRITTEN)}) (?=[bmt])"
-    r"|(?<![数几幾數上近十百千万亿億萬一二三四五六七八九两\d])(?P<han>[一二两三四五六七八九十百千][〇零一二三四五六七八九十百千]{0,8})"
-    r"(?=[万亿萬億])"
+    r"|(?<![数几上近十百千万亿一二三四五六七八九两\d])(?P<han>[一二两三四五六七八九十百千][〇零一二三四五六七八九十百千]{0,8})"
+    r"(?=[万亿])"
 )
 _MARK: Final = re.compile(rf"(?<![a-z])(?:{_any_of(*_MARKS)})\s?$")
 _MARK_LENGTH: Final = 8
 _REST: Final = re.compile(
-    rf"(?:[ -]?[余多餘]?(?P<scale>{_any_of(*_SIZES)})(?![a-z级級]))?"
-    r"(?:(?P<rest>\d{1,4}(?:,\d{3})?)[万萬])?"
-    rf"(?:[ -]?(?:de |di |d')?(?P<unit>{_any_of(*_UNITS)})(?![a-z旦宵素级級]))?"
+    rf"(?:[ -]?[余多]?(?P<scale>{_any_of(*_SIZES)})(?![a-z级]))?"
+    r"(?:(?P<rest>\d{1,4}(?:,\d{3})?)万)?"
+    rf"(?:[ -]?(?:de |di |d')?(?P<unit>{_any_of(*_UNITS)})(?![a-z旦宵素级]))?"
 )
 _PENALTY_BEFORE: Final = re.compile(
     r"(?:罚款?|罚金|罚单|罚没|处罚|判赔|赔偿|获赔|赔付|索赔|赔)[^,。;:、\d]{0,8}$"
 )
-_PENALTY_AFTER: Final = re.compile(r"(?:[的天巨大]{0,2})(?:罚款|罚单|罚金|行政处罚|处罚|赔偿)")
+_PENALTY_AFTER: Final = re.compile(r"[^,。;:、\d元]{0,5}(?:罚款|罚单|罚金|处罚|赔偿)")
 _PENALTY_LOOK: Final = 14
-_COUNTED: Final = re.compile(r"[级級人名次件家台辆股用册条个套部份平吨]")
+_COUNTED: Final = re.compile(r"[级人名次件家台辆股用册条个套部份平吨]")
 _YEARS: Final = range(1900, 2100)
 
 

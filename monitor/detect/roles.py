@@ -2,6 +2,7 @@
 
 * The sum of an event is a fine, damages, what an offering raises or is to raise, the price of a
   deal. What a company is worth, earns, sells or loses, and the price of a share, is not.
+* A sum under LEAST is a price, in whatever currency.
 * A sum in a clause of money raised is none of a competition case, nor one in a clause of a penalty
   one of an offering, unless the clause speaks of both.
 * A sum set beside another as its conversion, or as the other end of a range, goes with it.
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from monitor.detect.clauses import Clauses
+
+LEAST: Final = 1000
 
 _LOOK_BACK: Final = 48
 _LOOK_ON: Final = 32
@@ -38,9 +41,11 @@ _OTHER_AFTER: Final = re.compile(
     r"|cash|debt|loans?|bonds?|buy-?back|shares?|company|firm|startup|business)(?![a-z])"
     r"|的?(?:估值|市值|营收|收入|销售额|利润|净利|亏损|赤字|贷款|资产))"
 )
+_WORTH: Final = re.compile(r"\s*(?:now |currently )?worth (?:[a-z]{1,10} ){0,3}")
 _PENALTY: Final = re.compile(
     r"(?<![a-z])(?:fin(?:e|es|ed|ing)(?![a-z])|penal|amende|pénalit|multa|multe|sanzion"
-    r"|damages|compensat|settle|award)|strafe|bußgeld|geldbuße|罚|罰|赔|制裁金|課徴金"
+    r"|damages|compensat|settle|award|(?:must|to) pay(?![a-z]))"
+    r"|strafe|bußgeld|geldbuße|罚|赔|制裁金|课徴金"
 )
 _RAISED: Final = re.compile(
     r"(?<![a-z])(?:ipos?(?![a-z])|offering|listing|float|debut|rais(?:e|es|ed|ing)|fundraising"
@@ -49,7 +54,7 @@ _RAISED: Final = re.compile(
 _CONVERTED: Final = re.compile(
     r"(?:[(\[,/=≒≈~、-]|\s|or|to|up|about|approximately|approx\.?|around|roughly|some|equivalent"
     r"|i\.e\.|soit|environ|umgerechnet|rund|etwa|which|that|is|equals?|worth|in|us|dollars"
-    r"|约|約|折合|合|即|至|到|相当于){1,14}"
+    r"|约|折合|合|即|至|到|相当于){1,14}"
 )
 
 COMPETITION: Final = frozenset({"antitrust", "supervision"})
@@ -68,7 +73,7 @@ def plays_part(text: str, clauses: Clauses, start: int, end: int, topic: str) ->
         return False
     penal, raised = clauses.holds(start, _PENALTY), clauses.holds(start, _RAISED)
     if topic in COMPETITION:
-        return penal or not raised
+        return (penal or not raised) and not _WORTH.fullmatch(before)
     return raised or not penal or topic not in OFFERING
 
 

@@ -36,10 +36,12 @@ _DENIED: Final = re.compile(
     r"|(?:没有|尚未|并未|从未|未能|未有|未获|不会|还没|未|没)[^,;。]{0,3})$"
 )
 _TICKER: Final = re.compile(
-    r"\s?(?::\s?[a-z0-9]|-(?:listed|style|traded|like|based)"
+    r"\s?(?::\s?[a-z0-9]|\sfilings?(?![a-z])|-(?:listed|style|traded|like|based)"
     r"| (?:listed|traded|ticker|symbol)(?![a-z])"
     r"|\.[a-z]{1,2}|(?:挂牌)?(?:上市|挂牌)?的(?!上市|申请|聆讯)|(?:上市|挂牌)公司)"
 )
+_ASKED_FOR: Final = re.compile(r"(?:建议|请求|呼吁|(?:calls?|called|calling) for a?)[^,;。]{0,8}$")
+_EARLIER: Final = re.compile(r"[^,;。a-z]{0,4}(?:以后|之后|后)(?!续)")
 _OF_OLD: Final = re.compile(r"(?:挂牌|上市){0,2}的(?!(?:上市|申请|聆讯))")
 _BESIDES: Final = re.compile(
     r"(?:adding to|in addition to|besides|alongside|除了?|继)(?: its| the)? ?$"
@@ -57,10 +59,20 @@ def is_intended(text: str, bounds: tuple[int, int], start: int, end: int, stage:
 
 
 def is_untold(text: str, bounds: tuple[int, int], start: int, end: int, stage: str) -> bool:
-    """Return whether the words of *stage* are denied, or tell of an old listing (挂牌上市的)."""
+    """Return whether the words of *stage* are denied, or tell of no step of the case.
+
+    Such are an old listing (挂牌上市的) and a fine that is only asked for (建议罚款).
+    """
     if stage == "listed" and _OF_OLD.match(text, end):
         return True
+    if stage == "fine" and _ASKED_FOR.search(text[max(bounds[0], start - _LOOK_BACK) : start]):
+        return True
     return _DENIED.search(text[max(bounds[0], start - _LOOK_BACK) : start]) is not None
+
+
+def is_earlier(text: str, end: int) -> bool:
+    """Return whether words that end at *end* tell what came before the news: 叫停后重新递表."""
+    return _EARLIER.match(text, end) is not None
 
 
 def takes_no_part(text: str, bounds: tuple[int, int], start: int, end: int) -> bool:

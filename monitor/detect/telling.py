@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from monitor.detect.days import days
 from monitor.detect.fields import sums
 from monitor.detect.places import Owner, Place
-from monitor.detect.roles import COMPETITION, OFFERING, akin, goes_with, has_cue, plays_part
-from monitor.detect.steps import PLAN, is_intended, is_untold, takes_no_part
+from monitor.detect.roles import COMPETITION, LEAST, OFFERING, goes_with, has_cue, plays_part
+from monitor.detect.steps import PLAN, is_earlier, is_intended, is_untold, takes_no_part
 from monitor.model import Role
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _AT: Final = re.compile(
     r"[^,;。]{0,30}(?<![a-z])(?:on|against|for|from|by|to|in|of|à|contre|gegen|für|a|contra|contro)"
     r" (?:[\w'-]+ ){0,5}$|[^,;。]{0,8}(?:给|予|向|对|砸向)[^,;。]{0,4}$"
 )
+_OF_TRADE: Final = re.compile(r"(?:早盘|午盘|收盘|开盘|盘中|股价)")
 _DAMAGES: Final = re.compile(r"(?<![a-z])(?:damages|compensat|award|pay)|赔")
 _AT_MOST: Final = 60
 
@@ -92,12 +93,11 @@ class Telling:
         ]
         steps = [it for it in steps if it[0] != PLAN or _distance(it[1], near) <= _AT_MOST]
         told = self._news(steps, topic, company)
-        if topic in OFFERING:
-            beside = self._clauses.span(near)
-            told = [it for it in told if self._clauses.span(it[1].start) == beside] or told
         known = self._known[Role.STAGE]
         return min(
-            told, key=lambda it: (-known[it[0]].rank, _distance(it[1], near), it[1]), default=None
+            told,
+            key=lambda it: (-known[it[0]].rank, _distance(it[1], near), it[1].start, -it[1].end),
+            default=None,
         )
 
     def _step(self, owner: Owner, place: Place) -> str:
@@ -118,8 +118,8 @@ class Telling:
     def amounts(self, topic: str, company: str | None) -> list[Sum]:
         """Return the sums that the event of *topic* comes to for *company*, in order.
 
-        Of an offering a clause with a word of it is news even where it opens like background:
-        "a debut after a $2 billion IPO".
+        Of an offering "after" opens no background where a word of it follows: "a debut after a $2
+        billion IPO".
         """
         if self._sums is None:
             start, end = self._span
@@ -150,7 +150,9 @@ class Telling:
         told = [
             it
             for it in self._days
-            if self._is_of_company(it.start, company) and not self._clauses.is_background(it.start)
+            if self._is_of_company(it.start, company)
+            and not self._clauses.is_background(it.start)
+            and not _OF_TRADE.match(self._text, it.end)
         ]
         return min(told, key=lambda it: self._nearness(it, near), default=None)
 
@@ -169,7 +171,11 @@ class Telling:
     ) -> Sequence[tuple[_What, Place]]:
         """Return those told as news of *company*; for a competition case else any told of it."""
         of_it = [it for it in told if self._is_of_company(it[1].start, company)]
-        news = [it for it in of_it if not self._clauses.is_background(it[1].start)]
+        news = [
+            it
+            for it in of_it
+            if not self._is_background(it[1].start, topic) and not is_earlier(self._text, it[1].end)
+        ]
         return news or (of_it if topic in COMPETITION else [])
 
     def _is_of_company(self, at: int, company: str | None) -> bool:
@@ -177,7 +183,7 @@ class Telling:
         return company is None or not named or company in named
 
     def _is_of(self, one: Sum, topic: str, company: str | None) -> bool:
-        if self._clauses.is_background(one.start) and not self._is_beside_word(one, topic):
+        if one.value < LEAST or self._is_background(one.start, topic):
             return False
         if not plays_part(self._text, self._clauses, one.start, one.end, topic):
             return False
@@ -191,15 +197,21 @@ class Telling:
             return company in before or self._clauses.holds(one.start, _DAMAGES)
         return company in after or not after
 
-    def _is_beside_word(self, one: Sum, topic: str) -> bool:
-        if topic not in OFFERING:
+    def _is_background(self, at: int, topic: str) -> bool:
+        if not self._clauses.is_background(at):
             return False
-        start, end = self._clauses.span(one.start)
-        for words in (self._words.get(other, ()) for other in akin(topic)):
-            at = bisect_left(words, start)
-            if at < len(words) and words[at] < end:
-                return True
-        return False
+        if topic not in OFFERING or not self._clauses.opens_after(at):
+            return True
+        start, end = self._clauses.span(at)
+        for words in (self._words.get(other, ()) for other in OFFERING):
+            first = bisect_left(words, start)
+            if first < len(words) and words[first] < end:
+                return False
+        return True
+
+    def is_stale(self, place: Place, topic: str) -> bool:
+        """Return whether a stage is told as background."""
+        return self._is_background(place.start, topic)
 
     def _nearness(self, place: Place | Day, near: int) -> tuple[bool, int, int]:
         apart = self._clauses.span(place.start) != self._clauses.span(near)
