@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert, select
 
+from monitor.feeds.guard import Guard
 from monitor.model import DeliveryStatus, Feed
 from monitor.store import deliveries, feeds, workers
 from monitor.store.schema import DeliveryRow, DigestRow, FeedRow
@@ -66,6 +67,29 @@ def test_a_successor_takes_over_at_once(sessions, clock):
 
     assert freed == 1
     assert [feed.key for feed in claim(sessions, clock)] == [dead.key]
+
+
+def test_few_feeds_of_one_host_at_once(sessions, clock):
+    """Of one host no more are claimed than may be asked, however many are due; others go on."""
+    busy = [Feed(f"a{n:02}", f"https://a.example/{n}", "a") for n in range(60)]
+    others = [Feed(f"b{n}", f"https://b{n}.example/", "b") for n in range(3)]
+    own = [Feed(f"c{n}", f"http://10.0.0.1/{n}", "c") for n in range(5)]
+    with sessions.begin() as session:
+        hosts = Guard(["10.0.0.0/8"]).host_of
+        feeds.sync(session, [*busy, *others, *own], now=clock.now(), host_of=hosts)
+
+    def taken(**under_way):
+        limit = feeds.HostLimit(2, {host.replace("_", "."): n for host, n in under_way.items()})
+        with sessions.begin() as session:
+            claimed = feeds.claim_due(
+                session, now=clock.now(), lease=LEASE, limit=10, worker="here:1", hosts=limit
+            )
+        return sorted(feed.key[0] for feed in claimed)
+
+    assert taken() == ["a", "a", "b", "b", "b", "c", "c", "c", "c", "c"]
+    assert taken(a_example=2) == []
+    assert taken(a_example=1) == ["a"]
+    assert taken() == ["a", "a"]
 
 
 def test_a_feed_switched_off_is_not_claimed(sessions, clock):

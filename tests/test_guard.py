@@ -75,3 +75,23 @@ def test_socket_is_made_for_the_judged_address():
         Guard().socket_factory(info)
     with Guard(["127.0.0.0/8"]).socket_factory(info) as made:
         assert (made.family, made.type) == (socket.AF_INET, socket.SOCK_STREAM)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://News.Example:8443/feed", "news.example"),
+        ("http://10.2.0.1/feed", "10.2.0.1"),
+        ("http://10.1.0.1/feed", None),
+        ("http://[::1]:8080/feed", "::1"),
+        ("http://localhost/feed", "localhost"),
+    ],
+)
+def test_host_of(url, host):
+    """Manners are kept towards every host but those of networks the operator lists."""
+    assert Guard(["10.1.0.0/16"]).host_of(url) == host
+
+
+def test_localhost_is_ones_own():
+    """The one name that is known without a look-up."""
+    assert Guard(["127.0.0.0/8"]).host_of("http://localhost:8000/feed") is None

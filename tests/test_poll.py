@@ -606,3 +606,48 @@ def test_a_shorter_interval_holds_from_the_start(sessions, clock, web, step):
     assert start(default=usual) == usual
     assert start(own, default=usual) == own
     assert start(default=INTERVAL) == own
+
+
+def test_all_feeds_of_a_host_have_their_turn(sessions, clock, web, step):
+    """With two of one host asked at once, one round still polls all of them."""
+    step.per_host = 2
+    keys = [f"feed{n}" for n in range(7)]
+    with sessions.begin() as session:
+        configured = [Feed(key, f"https://one.example/{key}", key) for key in keys]
+        feeds.sync(session, configured, now=clock.now(), host_of=lambda _: "one.example")
+    for key in keys:
+        web.put(key, rss(key, name=key))
+
+    assert step.poll_due().ok == 7
+
+
+def test_what_was_read_is_stored_while_others_are_slow(sessions, clock, step):
+    """A slow server keeps nobody's articles waiting, nor the feeds that come due meanwhile."""
+    stored_meanwhile = []
+    slow, fast, late = (f"{name}.example" for name in ("slow", "fast", "late"))
+    configure(sessions, clock, "slow", "fast")
+
+    def fetch_all(wanted, **_):
+        asked = iter(wanted)
+        first = [next(asked), next(asked)]
+        assert next(asked) is None
+        yield next(feed for feed in first if fast in feed.url), rss("Fast", name="fast")
+        while not titles(sessions):
+            yield None
+        stored_meanwhile.extend(titles(sessions))
+        with sessions.begin() as session:
+            late_feed = Feed("late", f"https://{late}/feed", "late")
+            feeds.sync(
+                session,
+                [Feed(key, f"https://{key}.example/feed", key) for key in ("slow", "fast")]
+                + [late_feed],
+                now=clock.now(),
+            )
+        yield next(feed for feed in asked if feed), rss("Late", name="late")
+        yield next(feed for feed in first if slow in feed.url), rss("Slow", name="slow")
+
+    step.fetcher.fetch_all = fetch_all
+
+    assert step.poll_due().ok == 3
+    assert stored_meanwhile == ["Fast"]
+    assert titles(sessions) == ["Fast", "Late", "Slow"]
