@@ -9,43 +9,20 @@ import hashlib
 import os
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
 from monitor import model
 from monitor.config import types, values
+from monitor.config.delivery import DeliverySettings
+from monitor.config.frozen import Settings, default_duration
 from monitor.detect.lexicon import Lexicon
 
 COMPANIES: Final = ("alibaba", "ant", "tencent", "xiaomi", "huawei", "baidu")
 TOPICS: Final = ("antitrust", "ipo", "listing")
-PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _LONGEST_ID: Final = 60
-
-
-def _default(text: str) -> Any:  # noqa: ANN401 - as pydantic.Field
-    """Return a field that is *text* in the schema and the duration it stands for in the program."""
-    return Field(default=values.read_duration(text), json_schema_extra={"default": text})
-
-
-class Settings(BaseModel):
-    """What all settings have in common: they are frozen, and know their keys."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,  # they are what an editor shows
-    )
 
 
 class PageSettings(Settings):
@@ -154,57 +131,10 @@ class SubscriptionSettings(Settings):
         )
 
 
-class SmtpSettings(Settings):
-    """The mail server digests are handed to."""
-
-    host: types.Line
-    """The server's name."""
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    """How the connection is encrypted; never less than asked for."""
-    port: types.Port = Field(
-        default_factory=lambda data: PORTS[data.get("security", "starttls")],
-        description="Its port: 587 with starttls, 465 with tls, 25 with none.",
-    )
-    username: types.Line | None = None
-    """Who to log in as."""
-    password: types.Password | None = None
-    """The password of `username`."""
-    password_file: types.Line | None = None
-    """A file that holds the password instead."""
-    ca_file: types.Line | None = None
-    """A PEM file of the authorities to trust, instead of the system's."""
-    timeout: types.Duration = _default("60s")
-    """How long one hand-over may take."""
-
-    @model_validator(mode="after")
-    def _keeps_the_password(self) -> Self:
-        if (self.username is None) != (self.password is None):
-            raise ValueError("needs both `username` and `password` (or `password_file`)")
-        if self.security == "none" and self.username is not None:
-            raise ValueError("would send the password in clear: make `security` starttls or tls")
-        if self.security == "none" and self.ca_file is not None:
-            raise ValueError("has a `ca_file` but no use for it: `security` is none")
-        return self
-
-
-class DeliverySettings(Settings):
-    """How digests leave: by SMTP, or into a folder while no server is set up."""
-
-    sender: types.Sender = Field(
-        default="Regulatory Monitor <monitor@localhost>",
-        alias="from",
-        description="Whom the mails are from.",
-    )
-    outbox: types.Line = "outbox"
-    """The folder mails are written to while `smtp` is not set up."""
-    smtp: SmtpSettings | None = None
-    """The mail server."""
-
-
 class PollingSettings(Settings):
     """How feeds are asked for and read."""
 
-    interval: types.Duration = _default("15m")
+    interval: types.Duration = default_duration("15m")
     """How often a feed is polled that has no `interval` of its own."""
     min_interval: types.Duration | None = None
     """How often at most after a gap; a quarter of the interval if not given."""
@@ -218,13 +148,13 @@ class PollingSettings(Settings):
     """How many feeds are asked for at once."""
     per_host: types.Count = 2
     """How many feeds of one host are asked for at once; those in `allow_private` any number."""
-    timeout: types.Duration = _default("60s")
+    timeout: types.Duration = default_duration("60s")
     """How long asking for one feed may take in all, redirects included."""
     max_bytes: Annotated[types.Size, Field(json_schema_extra={"default": "10MB"})] = 10_000_000
     """How large a feed may be, decoded."""
     contact: types.Contact | None = None
     """Your web or mail address, told to publishers in the User-Agent."""
-    parse_timeout: types.Duration = _default("20s")
+    parse_timeout: types.Duration = default_duration("20s")
     """How long reading one feed may take."""
     workers: types.Count = Field(
         default_factory=lambda: min(4, os.cpu_count() or 1),
