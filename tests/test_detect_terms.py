@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.detect.phrases import may_hold, phrase_parts
-from monitor.detect.terms import Found, TermIndex
+from monitor.detect.terms import Found, Sieve, TermIndex
 from monitor.model import Strength, Term
 from monitor.text import fold
 
@@ -118,3 +118,51 @@ def test_finds_are_the_term(text, phrase):
 def test_may_hold(phrase, text, may):
     """A phrase that cannot hold a spelling is known beforehand; when in doubt it may."""
     assert may_hold(phrase, text) is may
+
+
+SIEVED = [
+    Term("ant", "Ant", case=True),
+    Term("ants", "ant colon*"),
+    Term("ipo", "IPO", case=True),
+    Term("list", "go ... public"),
+    Term("mayi", "蚂蚁"),
+    Term("plain", "été"),
+]
+PIECES = st.sampled_from(
+    [
+        "Ant",
+        "ANT",
+        "ant",
+        "IPO",
+        "IPOs",
+        "ipod",
+        "go",
+        "public",
+        "螞蟻",
+        "蚂 蚁",
+        "colony",
+        "été",
+        "-",
+        " ",
+    ]
+)
+
+
+@given(pieces=st.lists(PIECES | st.text(max_size=2), max_size=12))
+def test_sieve_holds_back_nothing_that_would_be_found(pieces):
+    """A text that the sieve holds back has none of the terms, whatever stands around them."""
+    text = "".join(pieces)
+    index, folded = TermIndex(SIEVED), fold(text)
+
+    if not Sieve(index, range(len(SIEVED))).lets_through(folded):
+        assert list(index.read(text, folded).terms()) == []
+
+
+def test_sieve_holds_back_what_names_nobody():
+    """Terms the sieve was not made for do not open it, nor do letters inside other words."""
+    index = TermIndex(SIEVED)
+    sieve = Sieve(index, [4])
+
+    assert sieve.lets_through(fold("螞蟻上市"))
+    assert not sieve.lets_through(fold("Ant IPO"))
+    assert not Sieve(index, [1]).lets_through(fold("a tenant colonised it"))

@@ -26,8 +26,9 @@ from monitor.detect.score import (
     judge_pair,
     total,
 )
-from monitor.detect.terms import TermIndex
+from monitor.detect.terms import Sieve, TermIndex
 from monitor.model import Evidence, Match, Role
+from monitor.text import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,6 +75,8 @@ class Detector:
             Owner(Role.COMPANY, company.key): number
             for number, company in enumerate(lexicon.companies)
         }
+        names = (number for number, owner in enumerate(self.owners) if owner in self.watched)
+        self._sieve = Sieve(self.index, names)
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
 
     def find(
@@ -91,7 +94,13 @@ class Detector:
         a feed of one company's filings: its topics need not name it. *published* is when the
         text appeared: against it a day without a year, or a weekday, is read.
         """
-        texts = (Text(0, "title", title, self.index), Text(1, "summary", summary, self.index))
+        folded = fold(title), fold(summary)
+        if company is None and not any(map(self._sieve.lets_through, folded)):
+            return ()
+        texts = (
+            Text(0, "title", title, self.index, folded[0]),
+            Text(1, "summary", summary, self.index, folded[1]),
+        )
         owners = {self.owners[found.term] for text in texts for found in text.found}
         if owners.isdisjoint(self.topics) or (company is None and owners.isdisjoint(self.watched)):
             return ()

@@ -62,11 +62,13 @@ class Place(NamedTuple):
 class Text:
     """One field of an article with what was found in it; sentences are cut when asked for."""
 
-    def __init__(self, number: int, name: Field, text: str, index: TermIndex) -> None:
+    def __init__(
+        self, number: int, name: Field, text: str, index: TermIndex, folded: Folded | None = None
+    ) -> None:
         self.number = number
         self.name: Field = name
         self.text = text
-        self.folded: Folded = fold(text)
+        self.folded: Folded = folded or fold(text)
         self.reading: Reading = index.read(text, self.folded)
         self.found: list[Found] = list(self.reading.terms())
         self._sentences: Sentences | None = None

@@ -57,7 +57,7 @@ class TermIndex:
     """Finds many terms in a text at once; built once, used from any thread."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
-        self._literals: list[_Literal] = []
+        self.literals: list[_Literal] = []
         self._number_of: dict[_Literal, int] = {}
         self._known: dict[tuple[str, bool], Phrase] = {}
         self.phrases = [self._phrase(term.text, case=term.case) for term in terms]
@@ -69,10 +69,10 @@ class TermIndex:
         for number, phrase in enumerate(self.phrases):
             self.by_first.setdefault(phrase[0], []).append(number)
         by_text: dict[str, list[int]] = {}
-        for number, literal in enumerate(self._literals):
+        for number, literal in enumerate(self.literals):
             by_text.setdefault(literal.text, []).append(number)
         self._patterns = [
-            [(number, self._literals[number]) for number in numbers] for numbers in by_text.values()
+            [(number, self.literals[number]) for number in numbers] for numbers in by_text.values()
         ]
         self._automaton = AhoCorasick(
             list(by_text), MatchKind.Standard, implementation=Implementation.ContiguousNFA
@@ -90,8 +90,8 @@ class TermIndex:
         folded = fold(stem).text.strip()
         literal = _Literal(folded, stem if case else None, any_ending=part.endswith("*"))
         if literal not in self._number_of:
-            self._number_of[literal] = len(self._literals)
-            self._literals.append(literal)
+            self._number_of[literal] = len(self.literals)
+            self.literals.append(literal)
         return self._number_of[literal]
 
     def read(self, original: str, folded: Folded) -> Reading:
@@ -112,6 +112,35 @@ class TermIndex:
                 if stop:
                     places.setdefault(number, []).append((start, stop))
         return Reading(self, places)
+
+
+class Sieve:
+    """Tells quickly that none of some terms stands in a text; what it lets through may have none.
+
+    Nearly every text names no watched company. It looks for their words alone, some of a lexicon's
+    thousands of literals, and without what it takes to say where each stands.
+    """
+
+    def __init__(self, index: TermIndex, terms: Iterable[int]) -> None:
+        firsts = {index.literals[index.phrases[term][0]] for term in terms}
+        endings = {it.text: it.any_ending or it.capitals is not None for it in firsts}
+        for literal in firsts:
+            endings[literal.text] |= literal.any_ending or literal.capitals is not None
+        self._endings = list(endings.values())
+        self._automaton = AhoCorasick(
+            list(endings), MatchKind.Standard, implementation=Implementation.DFA
+        )
+
+    def lets_through(self, folded: Folded) -> bool:
+        """Return False only if `TermIndex.read` would find none of the terms."""
+        text = folded.text
+        return any(
+            not (start and is_letter(text[start - 1]) and is_letter(text[start]))
+            and (self._endings[pattern] or _end(text, end, any_ending=False))
+            for pattern, start, end in self._automaton.find_matches_as_indexes(
+                text, overlapping=True
+            )
+        )
 
 
 def _end(text: str, end: int, *, any_ending: bool) -> int:

@@ -67,10 +67,11 @@ _MARKS: Final = (
 _MARK: Final = re.compile(_MARKS)
 _CLUSTER: Final = re.compile(rf"\S{_MARKS}{{0,30}}|\s")
 _UNEVEN_RUN: Final = re.compile(rf"[^{_UNEVEN}]?{_UNEVEN}+", re.DOTALL)  # with the letter before
-# A line that goes on below: before small letters or "," and behind "," or "(".
-_WRAPPED: Final = re.compile(
-    r"(?<!\s)[^\S\n]*+\n\s*+(?=[a-z,;:)，、；：）])|(?<=[,(，、（])[^\S\n]*+\n\s*+"
-)
+_BREAK: Final = re.compile(r"\r?\n\s*+")
+_GOES_ON: Final = re.compile(
+    r"[a-z,;:)，、；：）]"
+)  # so begins a line that belongs to the one above
+_OPEN: Final = (",", "(", "，", "、", "（")  # so ends one that goes on below
 _PINYIN: Final = (
     r"[a-zɑɡ]{0,4}[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹḿü][a-zɑɡ]{0,3}|me|men|le|zhe|zi|de|ne|ma"
 )
@@ -108,7 +109,7 @@ def fold(text: str) -> Folded:
     becomes one space, or none beside Han characters and behind a currency sign.
     """
     if "\n" in text:
-        text = _WRAPPED.sub(_one_line, text)
+        text = _BREAK.sub(_one_line, text)
     folded = text.translate(_TABLE)
     return _fold_unevenly(text, folded) if _UNEVEN in folded else _leave_out(folded, None, None)
 
@@ -163,8 +164,14 @@ def _stands_for(left_out: re.Match[str]) -> str:
     return " " if left_out.lastgroup == "blanks" else ""
 
 
-def _one_line(wrapped: re.Match[str]) -> str:
-    return " " * len(wrapped[0])
+def _one_line(found: re.Match[str]) -> str:
+    """Return a line break as blanks of the same length if a sentence plainly goes on over it."""
+    text, start, end = found.string, found.start(), found.end()
+    last = start
+    while last and text[last - 1].isspace():
+        last -= 1
+    goes_on = _GOES_ON.match(text, end) or (last and text[last - 1] in _OPEN)
+    return " " * (end - start) if goes_on else found[0]
 
 
 def _fold_cluster(cluster: str) -> str:
