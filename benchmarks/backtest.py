@@ -180,7 +180,7 @@ def _store(sessions: Sessions, rows: Sequence[dict[str, object]], detector: Dete
     with sessions.begin() as session:
         session.execute(insert(ArticleRow), rows)
         near_misses.replace(session, (), near)
-        return hits.insert(session, new)
+        return len(hits.insert(session, new))
 
 
 def main() -> None:

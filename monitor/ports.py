@@ -40,11 +40,12 @@ class Parser(Protocol):
         """Return the document in *answer*; raise ParseError when there is none."""
 
     def parse_all(
-        self, answers: Iterable[tuple[FeedToPoll, Answer] | None]
-    ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError]]:
+        self, answers: Iterable[tuple[FeedToPoll, Answer] | None], *, pulse: timedelta | None = None
+    ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError] | None]:
         """Yield each answer once with its document or error, reading several at a time.
 
-        None from *answers* means that there is none at the moment.
+        None from *answers* means that there is none at the moment; with *pulse*, None is yielded
+        when nothing was read for that long.
         """
 
 

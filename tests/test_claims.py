@@ -9,7 +9,8 @@ from sqlalchemy import insert, select
 
 from monitor.feeds.guard import Guard
 from monitor.model import DeliveryStatus, Feed
-from monitor.store import deliveries, feeds, workers
+from monitor.store import deliveries, feeds, ledger, workers
+from monitor.store.ledger import Settlement
 from monitor.store.schema import DeliveryRow, DigestRow, FeedRow
 
 LEASE = timedelta(minutes=5)
@@ -114,8 +115,8 @@ def test_a_new_address_forgets_the_old_validators(sessions, clock):
     [feed] = claim(sessions, clock)
     later = clock.now() + timedelta(hours=1)
     with sessions.begin() as session:
-        ledger = {"at": clock.now(), "outcome": "stored"}
-        feeds.settle(session, feed, ledger, {"etag": '"1"', "due_at": later})
+        line = {"at": clock.now(), "outcome": "stored"}
+        ledger.settle(session, [Settlement(feed, line, {"etag": '"1"', "due_at": later})])
     with sessions.begin() as session:
         feeds.sync(session, [Feed("a", "https://new.example/feed", "a")], now=clock.now())
 
@@ -130,9 +131,9 @@ def test_a_late_poll_leaves_a_moved_feed_alone(sessions, clock):
     with sessions.begin() as session:
         feeds.sync(session, [Feed("a", "https://new.example/feed", "a")], now=clock.now())
     with sessions.begin() as session:
-        ledger = {"at": clock.now(), "outcome": "stored"}
+        line = {"at": clock.now(), "outcome": "stored"}
         later = clock.now() + timedelta(hours=1)
-        feeds.settle(session, feed, ledger, {"etag": '"old"', "due_at": later})
+        ledger.settle(session, [Settlement(feed, line, {"etag": '"old"', "due_at": later})])
 
     [moved] = claim(sessions, clock)
     assert (moved.url, moved.etag) == ("https://new.example/feed", None)

@@ -124,7 +124,8 @@ def _judge_all(app: App, feeds: list[FeedToPoll]) -> Iterator[dict[str, Any]]:
             else:
                 yield feed, answer
 
-    for feed, _answer, document in app.parser.parse_all(answered(app.fetcher.fetch_all(feeds))):
+    read = app.parser.parse_all(answered(app.fetcher.fetch_all(feeds)))
+    for feed, _answer, document in filter(None, read):
         if isinstance(document, ParseError):
             yield _verdict(feed, "unreadable", str(document))
             continue

@@ -88,9 +88,9 @@ class Claims:
         if feed.host:
             self._busy[feed.host] -= 1
 
-    def done(self, feed: FeedToPoll) -> None:
-        """Note that *feed* is settled."""
-        self._held.discard(feed.id)
+    def done(self, feed: int) -> None:
+        """Note that the feed with this id is settled."""
+        self._held.discard(feed)
 
     def hand_back(self) -> None:
         """Give back what is still unsettled, due at once."""

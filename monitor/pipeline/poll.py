@@ -1,6 +1,8 @@
-"""Poll: claim due feeds, fetch, read, and have each settled.
+"""Poll: claim due feeds, fetch, read, and have them settled, some at a time.
 
-* What fails, fails alone: a feed, an entry, an article's detection.
+* What fails, fails alone: a feed, an entry, an article's detection. Feeds that cannot be settled
+  together are settled one by one.
+* Nothing waits for others to be settled with: whenever there is nothing to do, what is there is.
 * What is settled, and what a crash leaves, is in `settle`.
 """
 
@@ -18,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from monitor.errors import FetchError, ParseError, StoreError
 from monitor.pipeline.claims import Claims
 from monitor.pipeline.record import body_hash
-from monitor.pipeline.settle import Settler
+from monitor.pipeline.settle import Read, Settler
 from monitor.text import one_line
 
 if TYPE_CHECKING:
@@ -31,12 +33,18 @@ if TYPE_CHECKING:
     from monitor.errors import MonitorError
     from monitor.feeds.manners import Pace
     from monitor.model import Answer, Document, FeedToPoll
+    from monitor.pipeline.settle import Judged
     from monitor.ports import Clock, Fetcher, Parser
     from monitor.store.engine import Sessions
 
 
 CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand back
 PULSE = timedelta(seconds=0.25)  # how soon what was read is stored, and what came due is asked
+# What is settled in one transaction at most: a longer one would keep other writers waiting.
+JUDGED = 64  # polls without a document
+DOCUMENTS = 16
+ENTRIES = 2000
+BYTES = 4_000_000  # of bodies, which are held until then
 MAX_REASON_LENGTH = 200
 
 log = structlog.get_logger()
@@ -88,19 +96,21 @@ class PollStep:
         What comes due meanwhile is polled too, unless that is later than *due_by*. When *stop* is
         set, nothing more is claimed and what is under way is handed back.
         """
-        totals = PollTotals()
         claims = Claims(self, stop, keys, due_by)
-        settler = self._settler()
+        round_ = _Round(self._settler(), claims)
         try:
             with closing(self.fetcher.fetch_all(claims, pulse=PULSE)) as answers:
-                bodies = self._settle_without_body(settler, answers, claims, totals)
-                for feed, answer, document in self.parser.parse_all(bodies):
-                    self._settle_body(settler, feed, answer, document, totals)
-                    claims.done(feed)
-                    del answer, document  # while the next is waited for, others need the memory
+                bodies = round_.with_body(answers)
+                for found in self.parser.parse_all(bodies, pulse=PULSE):
+                    if found is None:
+                        round_.settle()
+                    else:
+                        round_.read(*found)
+                    del found  # while the next is waited for, others need the memory
+            round_.settle()
         finally:
             claims.hand_back()
-        return totals
+        return round_.totals
 
     def _settler(self) -> Settler:
         return Settler(
@@ -112,78 +122,112 @@ class PollStep:
             chance=self.chance,
         )
 
-    def _settle_without_body(
-        self,
-        settler: Settler,
-        answers: Iterator[tuple[FeedToPoll, Answer | FetchError] | None],
-        claims: Claims,
-        totals: PollTotals,
+
+class _Round:
+    """A round of polling: what was found out of feeds, until enough of it is settled at once."""
+
+    def __init__(self, settler: Settler, claims: Claims) -> None:
+        self.totals = PollTotals()
+        self._settler, self._claims = settler, claims
+        self._judged: dict[int, Judged] = {}  # by feed
+        self._read: dict[int, Read] = {}
+
+    def with_body(
+        self, answers: Iterator[tuple[FeedToPoll, Answer | FetchError] | None]
     ) -> Iterator[tuple[FeedToPoll, Answer] | None]:
-        """Settle failures and unchanged feeds; yield those with something to read.
+        """Judge failures and unchanged feeds; yield those with something to read.
 
         Also pass on None, at which there is time for what has been read.
         """
         for found in answers:
-            if claims.stopping:
+            if self._claims.stopping:
                 return
             if found is None:
+                self.settle()
                 yield None
                 continue
             feed, answer = found
-            claims.answered(feed)
-            totals.feeds += 1
+            self._claims.answered(feed)
+            self.totals.feeds += 1
             if isinstance(answer, FetchError):
-                _fail(settler, totals, feed, answer)
-                claims.done(feed)
+                self._fail(feed, answer)
             elif answer.status == 304 or body_hash(answer) == feed.body_hash:  # noqa: PLR2004 - RFC 9110
-                settler.unchanged(feed, answer)
-                totals.ok += 1
-                totals.unchanged += 1
-                claims.done(feed)
+                self._judge(feed, self._settler.unchanged(feed, answer))
+                self.totals.ok += 1
+                self.totals.unchanged += 1
             else:
                 yield feed, answer
             del found, answer
 
-    def _settle_body(
-        self,
-        settler: Settler,
-        feed: FeedToPoll,
-        answer: Answer,
-        document: Document | ParseError,
-        totals: PollTotals,
-    ) -> None:
+    def read(self, feed: FeedToPoll, answer: Answer, document: Document | ParseError) -> None:
+        """Take a document, or the reason why there is none."""
         if isinstance(document, ParseError):
-            _fail(settler, totals, feed, document, answer)
+            self._fail(feed, document, answer)
             return
+        if feed.id in self._read or feed.id in self._judged:
+            self.settle()
+        self._read[feed.id] = Read(self._settler, feed, answer, document)
+        entries = sum(it.seen for it in self._read.values())
+        held = sum(len(it.answer.body) for it in self._read.values())
+        if len(self._read) >= DOCUMENTS or entries >= ENTRIES or held >= BYTES:
+            self._settle_read()
+
+    def settle(self) -> None:
+        """Settle what there is."""
+        self._settle_read()
+        self._settler.settle(list(self._judged.values()))
+        for feed in self._judged:
+            self._claims.done(feed)
+        self._judged.clear()
+
+    def _judge(self, feed: FeedToPoll, judged: Judged) -> None:
+        if feed.id in self._read or feed.id in self._judged:
+            self.settle()
+        self._judged[feed.id] = judged
+        if len(self._judged) >= JUDGED:
+            self.settle()
+
+    def _fail(self, feed: FeedToPoll, error: MonitorError, answer: Answer | None = None) -> None:
+        self._judge(feed, self._settler.failure(feed, error, answer))
+        self.totals.failed += 1
+
+    def _settle_read(self) -> None:
+        read, self._read = list(self._read.values()), {}
+        error = self._settle_together(read) if read else None
+        if error is None:
+            return
+        away = error if len(read) == 1 else None
+        for it in read:  # one odd document must not end the others' round
+            error = away or self._settle_together([it])
+            if isinstance(error, OperationalError):
+                away = error  # the database is: asking again for each would take as long again
+            if error is not None:
+                self._refuse(it, error)
+
+    def _settle_together(self, read: list[Read]) -> Exception | None:
+        """Settle these documents; return why they could not be, if so."""
         try:
-            settled = settler.document(feed, answer, document)
-        except OperationalError:
+            all_stored = self._settler.documents(read)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told for the feed it is of
+            return error
+        for it, stored in zip(read, all_stored, strict=True):
+            self.totals.ok += 1
+            self.totals.entries += it.seen
+            self.totals.new_articles += stored.new
+            self.totals.updated_articles += stored.revised
+            self.totals.hits += stored.hits
+            self._claims.done(it.feed.id)
+        return None
+
+    def _refuse(self, read: Read, error: Exception) -> None:
+        log.error("poll not stored", feed=read.feed.key, exc_info=error)
+        if isinstance(error, OperationalError):
             # The database is away: no failure of this feed, whose claim runs out.
-            totals.failed += 1
-            log.exception("poll not stored", feed=feed.key)
+            self.totals.failed += 1
+            self._claims.done(read.feed.id)
             return
-        except Exception as error:
-            # One feed's odd document must not end the others' round.
-            log.exception("poll not stored", feed=feed.key)
-            reason = StoreError(f"cannot be stored: {_reason(error)}")
-            _fail(settler, totals, feed, reason, answer)
-            return
-        totals.ok += 1
-        totals.entries += settled.seen
-        totals.new_articles += settled.stored.new
-        totals.updated_articles += settled.stored.revised
-        totals.hits += settled.stored.hits
-
-
-def _fail(
-    settler: Settler,
-    totals: PollTotals,
-    feed: FeedToPoll,
-    error: MonitorError,
-    answer: Answer | None = None,
-) -> None:
-    settler.failure(feed, error, answer)
-    totals.failed += 1
+        reason = StoreError(f"cannot be stored: {_reason(error)}")
+        self._fail(read.feed, reason, read.answer)
 
 
 def _reason(error: Exception) -> str:

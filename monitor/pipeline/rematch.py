@@ -105,7 +105,7 @@ class RematchStep:
             totals.corrected += len(came.corrected)
             totals.withdrawn += len(came.lost)
         near_misses.replace(session, held, near)
-        totals.articles, totals.found = len(held), hits.insert(session, new)
+        totals.articles, totals.found = len(held), len(hits.insert(session, new))
         texts.mark(session, held, lexicon=lexicon)
         return totals
 

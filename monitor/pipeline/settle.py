@@ -1,4 +1,4 @@
-"""Settle: what one poll came to, in one transaction.
+"""Settle: what polls came to, several in one transaction.
 
 * A feed is settled at once: its articles, hits, validators, ledger line, state and next due time.
   A crash before it leaves the claim to run out and the feed to come due again.
@@ -22,11 +22,12 @@ from monitor.identity import identify, identity
 from monitor.model import PollOutcome
 from monitor.pipeline import record
 from monitor.pipeline.matches import Matches
-from monitor.store import articles, feeds
+from monitor.store import articles, feeds, known, ledger
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -44,11 +45,33 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of an answer with entries: *seen* of them in all."""
+class Judged:
+    """A poll that is yet to be settled, and what is to be told of it once it is."""
 
-    seen: int
-    stored: articles.Stored
+    settlement: ledger.Settlement
+    tell: Callable[[], None]
+
+
+class Read:
+    """A feed's answer as it was read, with its matches, which are found once."""
+
+    def __init__(self, settler: Settler, feed: FeedToPoll, answer: Answer, found: Document) -> None:
+        self.feed, self.answer, self.document = feed, answer, found
+        self.now = settler.clock.now()
+        self.entries = [_dated(entry, self.now) for entry in found.entries]
+        self.batch = articles.Batch(
+            feed=feed,
+            entries=self.entries,
+            identities=[identity(entry) for entry in self.entries],
+            matches=Matches(settler.detector, feed, self.entries),
+            lexicon=settler.lexicon.fingerprint,
+            now=self.now,
+        )
+
+    @property
+    def seen(self) -> int:
+        """How many entries the answer had."""
+        return len(self.entries) + len(self.document.rejected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +85,10 @@ class Settler:
     pace: manners.Pace
     chance: random.Random
 
-    def failure(self, feed: FeedToPoll, error: MonitorError, answer: Answer | None = None) -> None:
-        """Record that a poll failed with *error*; *answer* is what could not be read or stored."""
+    def failure(
+        self, feed: FeedToPoll, error: MonitorError, answer: Answer | None = None
+    ) -> Judged:
+        """Judge a poll that failed with *error*; *answer* is what could not be read or stored."""
         now = self.clock.now()
         failures = feed.failures + 1
         fetching = error if isinstance(error, FetchError) else FetchError(str(error))
@@ -89,68 +114,88 @@ class Settler:
             "error": str(error),
         }
         after = {"due_at": due_at, "failures": failures, "last_error": str(error)}
-        with self.sessions.begin() as session:
-            feeds.settle(session, feed, poll, after | record.state(feed, judgement, now))
-        log.warning(
-            "poll failed",
-            feed=feed.key,
-            error=str(error),
-            failures=failures,
-            state=judgement.state,
-        )
-        record.tell_state(feed, judgement)
+        after |= record.state(feed, judgement, now)
 
-    def unchanged(self, feed: FeedToPoll, answer: Answer) -> None:
-        """Record that a feed shows what it showed before."""
+        def tell() -> None:
+            log.warning(
+                "poll failed",
+                feed=feed.key,
+                error=str(error),
+                failures=failures,
+                state=judgement.state,
+            )
+            record.tell_state(feed, judgement)
+
+        return Judged(ledger.Settlement(feed, poll, after), tell)
+
+    def unchanged(self, feed: FeedToPoll, answer: Answer) -> Judged:
+        """Judge a poll of a feed that shows what it showed before."""
         now = self.clock.now()
         judgement = health.after_answer(now=now, rhythm=feed.rhythm, notice=None)
         haste = manners.next_haste(feed.haste, gap=False, comfortable=True, wait=self.pace.usual)
         poll = {**record.exchange(answer, now), "outcome": PollOutcome.UNCHANGED}
         after = self._well(feed, answer, now, haste) | record.state(feed, judgement, now)
-        with self.sessions.begin() as session:
-            feeds.settle(session, feed, poll, after)
-        log.debug("poll unchanged", feed=feed.key, status=answer.status)
-        record.tell_state(feed, judgement)
-        record.tell_move(feed, after)
 
-    def document(self, feed: FeedToPoll, answer: Answer, document: Document) -> Settled:
-        """Store every entry of *document*, with all that the poll found out.
+        def tell() -> None:
+            log.debug("poll unchanged", feed=feed.key, status=poll["status"])
+            record.tell_state(feed, judgement)
+            record.tell_move(feed, after)
+
+        return Judged(ledger.Settlement(feed, poll, after), tell)
+
+    def settle(self, judged: Sequence[Judged]) -> None:
+        """Write down what these polls came to, in one transaction; then tell of it."""
+        if judged:
+            with self.sessions.begin() as session:
+                ledger.settle(session, [it.settlement for it in judged])
+            for it in judged:
+                it.tell()
+
+    def documents(self, read: Sequence[Read]) -> list[articles.Stored]:
+        """Store every entry of documents of different feeds, with all that their polls found out.
 
         Raises what the database raises, and StoreError if the ledger does not balance: then
-        nothing is stored, and the feed still has to be settled.
+        nothing is stored, and the feeds still have to be settled.
         """
-        now = self.clock.now()
-        entries = [_dated(entry, now) for entry in document.entries]
-        batch = self._detect_ahead(
-            articles.Batch(
-                feed=feed,
-                entries=entries,
-                identities=[identity(entry) for entry in entries],
-                matches=Matches(self.detector, feed, entries),
-                lexicon=self.lexicon.fingerprint,
-                now=now,
-            )
-        )
+        ahead = self._detect_ahead(read)
+        judged = []
         with self.sessions.begin() as session:
-            stored = articles.store(session, batch)
-            seen = _compare(session, feed, document, entries, stored)
-            poll = record.ledger(answer, document, entries, stored, seen.compared, gap=seen.gap)
-            poll["at"] = now
-            judgement, after = self._after(feed, answer, document, entries, seen, now)
-            feeds.settle(session, feed, poll, after)
-        record.tell_stored(feed, poll, stored)
-        record.tell_state(feed, judgement)
-        record.tell_move(feed, after)
-        return Settled(poll["entries"], stored)
+            all_stored = articles.store_all(session, [it.batch for it in read], ahead)
+            shown = ledger.shown(session, [it.feed for it in read])
+            for it, stored in zip(read, all_stored, strict=True):
+                seen = _compare(session, it, stored, shown[it.feed.id])
+                judged.append(self._judge(it, stored, seen))
+            ledger.settle(session, [it.settlement for it in judged])
+        for one in judged:
+            one.tell()
+        return all_stored
 
-    def _detect_ahead(self, batch: articles.Batch) -> articles.Batch:
+    def _detect_ahead(self, read: Sequence[Read]) -> known.Known:
         """Match what looks new before the write transaction, which then stays short."""
         with reading(self.sessions) as session:
-            ahead = articles.look_up(session, batch.feed, batch.identities)
-        for index, verdict in enumerate(identify(batch.identities, ahead.known)):
-            if verdict.article is None or verdict.revised:
-                batch.matches(index)
-        return replace(batch, ahead=ahead)
+            ahead = known.look_up(session, [(it.feed, it.batch.identities) for it in read])
+        for it, articles_known in zip(read, ahead.of, strict=True):
+            for index, verdict in enumerate(identify(it.batch.identities, articles_known)):
+                if verdict.article is None or verdict.revised:
+                    it.batch.matches(index)
+        return ahead
+
+    def _judge(self, read: Read, stored: articles.Stored, seen: _Seen) -> Judged:
+        feed = read.feed
+        poll = record.ledger(
+            read.answer, read.document, read.entries, stored, seen.compared, gap=seen.gap
+        )
+        poll["at"] = read.now
+        judgement, after = self._after(
+            feed, read.answer, read.document, read.entries, seen, read.now
+        )
+
+        def tell() -> None:
+            record.tell_stored(feed, poll, stored)
+            record.tell_state(feed, judgement)
+            record.tell_move(feed, after)
+
+        return Judged(ledger.Settlement(feed, poll, after), tell)
 
     def _after(
         self,
@@ -186,7 +231,7 @@ class Settler:
         if seen.remembered:
             after["articles"] = list(seen.remembered)
         if seen.gap:
-            after |= {"gaps": feeds.one_more_gap(), "gap_at": now}
+            after |= {"gaps": 1, "gap_at": now}  # one more
         return judgement, after
 
     def _well(self, feed: FeedToPoll, answer: Answer, now: datetime, haste: int) -> dict[str, Any]:
@@ -244,15 +289,9 @@ class _Seen:
     remembered: tuple[int, ...]
 
 
-def _compare(
-    session: Session,
-    feed: FeedToPoll,
-    document: Document,
-    entries: list[Entry],
-    stored: articles.Stored,
-) -> _Seen:
-    before = feeds.shown(session, feed)
-    compared = window.compare(before, stored.articles, whole=record.is_clean(document))
+def _compare(session: Session, read: Read, stored: articles.Stored, before: Sequence[int]) -> _Seen:
+    entries = read.entries
+    compared = window.compare(before, stored.articles, whole=record.is_clean(read.document))
     notice = health.placeholder(entries, before=len(before), overlap=compared.overlap)
     gap = compared.gap and notice is None
     if gap:

@@ -1,47 +1,40 @@
-"""Articles in the store: which are known, and one poll's entries with their hits, at once.
+"""Articles in the store: the entries of polls with their hits, several polls at a time.
 
 * Nothing is left out: every entry of a poll ends as new, known or revised.
 * A revision keeps the text it replaces, so that evidence can always be shown.
-* All of it happens in the caller's transaction, with the feed's validators: together or not.
+* All of it happens in the caller's transaction, with the feeds' validators: together or not.
+* New articles get their ids beforehand, so that rows go in by the hundred and none is asked back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, text
 
 from monitor.detect.changes import changes
 from monitor.errors import StoreError
-from monitor.identity import (
-    KnownArticle,
-    article_key,
-    clean_url,
-    generic_links,
-    identify,
-)
-from monitor.store import hits, near_misses
+from monitor.identity import article_key, clean_url, generic_links, identify
+from monitor.store import hits, known, near_misses
+from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import BindParameter, Table
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
     from monitor.detect.changes import KnownHit
-    from monitor.identity import Identity, Verdict
+    from monitor.identity import Identity, KnownArticle, Verdict
     from monitor.model import Entry, FeedToPoll, Match
 
-_T = TypeVar("_T")
 # Tables, not mapped classes: the ORM takes as long over a row as the database does.
 _ARTICLES: Final = cast("Table", ArticleRow.__table__)
 _SEEN: Final = cast("Table", SightingRow.__table__)
-_REVISIONS: Final = cast("Table", RevisionRow.__table__)
-AT_ONCE = 500  # values in one IN list: well under every database's limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +53,11 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class LookUp:
-    """Known articles, and the *state* of the store in which they were found."""
-
-    known: list[KnownArticle]
-    state: tuple[int | None, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """One document's entries on their way into the store.
 
     *matches* gives the matches of the entry with that index, None if detection failed on it; it
-    is asked only for entries that are new or revised. *ahead* is a look-up from before the
-    transaction, which is used if it still holds.
+    is asked only for entries that are new or revised.
     """
 
     feed: FeedToPoll
@@ -82,59 +66,30 @@ class Batch:
     matches: Callable[[int], Sequence[Match] | None]
     lexicon: str
     now: datetime
-    ahead: LookUp | None = None
 
 
-def find_known(
-    session: Session, feed: FeedToPoll, identities: Sequence[Identity]
-) -> list[KnownArticle]:
-    """Return the stored articles that *identities* may mean, by link, guid in this feed or key."""
-    links = {mine.link for mine in identities if mine.link}
-    guids = {mine.guid for mine in identities if mine.guid}
-    keys = {article_key(feed.key, mine) for mine in identities if not (mine.link or mine.guid)}
-    connection = session.connection()
-    found: dict[int, tuple[str, str]] = {}
-    for query, values in ((_BY_LINK, links), (_BY_KEY, keys), (_BY_GUID, guids)):
-        for some in _chunks(values):
-            for article, link, title in connection.execute(query, {"feed": feed.id, "some": some}):
-                found[article] = (link or "", title)
-    sightings: dict[int, dict[str, str]] = {article: {} for article in found}
-    for some_ids in _chunks(set(found)):
-        seen = connection.execute(_SIGHTINGS, {"feed": feed.id, "some": some_ids})
-        for article, guid, content_hash in seen:
-            sightings[article][guid] = content_hash
-    return [
-        KnownArticle(article, link, title, sightings[article])
-        for article, (link, title) in sorted(found.items())
-    ]
+@dataclass(slots=True)
+class _Work:
+    """A batch while it is stored: entry index -> article id (*placed*), and its revision."""
 
+    batch: Batch
+    verdicts: Sequence[Verdict]
+    placed: dict[int, int] = field(default_factory=dict)
+    keys: dict[int, str] = field(default_factory=dict)  # of entries whose article is new
+    fresh: dict[int, tuple[int, int]] = field(default_factory=dict)
+    revised: dict[int, tuple[int, int]] = field(default_factory=dict)
+    hits: int = 0
 
-# Made once: a list of values is a single parameter, which costs nothing to put together.
-_SOME: Final[BindParameter[Any]] = bindparam("some", expanding=True)
-_KNOWN: Final = select(_ARTICLES.c.id, _ARTICLES.c.link, _ARTICLES.c.title)
-_BY_LINK: Final = _KNOWN.where(_ARTICLES.c.link.in_(_SOME))
-_BY_KEY: Final = _KNOWN.where(_ARTICLES.c.key.in_(_SOME))
-_BY_GUID: Final = _KNOWN.join(_SEEN, _SEEN.c.article_id == _ARTICLES.c.id).where(
-    _SEEN.c.feed_id == bindparam("feed"), _SEEN.c.guid.in_(_SOME)
-)
-_SIGHTINGS: Final = select(_SEEN.c.article_id, _SEEN.c.guid, _SEEN.c.content_hash).where(
-    _SEEN.c.feed_id == bindparam("feed"), _SEEN.c.article_id.in_(_SOME)
-)
-_STATE: Final = select(
-    *(select(func.max(table.c.id)).scalar_subquery() for table in (_ARTICLES, _SEEN, _REVISIONS))
-)
-
-
-def look_up(session: Session, feed: FeedToPoll, identities: Sequence[Identity]) -> LookUp:
-    """Return what `find_known` finds, and the state of the store in which it did."""
-    state = tuple(session.connection().execute(_STATE).one())
-    return LookUp(find_known(session, feed, identities), state)
-
-
-def _chunks(values: set[_T]) -> Iterator[list[_T]]:
-    listed = list(values)
-    for start in range(0, len(listed), AT_ONCE):
-        yield listed[start : start + AT_ONCE]
+    def outcome(self) -> Stored:
+        matched = [self.batch.matches(index) for index in (*self.fresh, *self.revised)]
+        return Stored(
+            new=len(self.fresh),
+            known=len(self.placed.keys() - self.fresh.keys() - self.revised.keys()),
+            revised=len(self.revised),
+            hits=self.hits,
+            unmatched=sum(found is None for found in matched),
+            articles=tuple(self.placed[index] for index in sorted(self.placed)),
+        )
 
 
 def store(session: Session, batch: Batch) -> Stored:
@@ -142,69 +97,110 @@ def store(session: Session, batch: Batch) -> Stored:
 
     Raises StoreError if there is an entry that ended nowhere: then nothing may be committed.
     """
-    known = _known(session, batch)
-    verdicts = identify(batch.identities, known)
-    fresh, placed = _insert_articles(session, batch, known, verdicts)
-    revised = _revise(session, batch, verdicts)
-    _see(session, batch, verdicts, placed)
-    found = _settle_hits(session, batch, fresh, revised)
-    matched = [batch.matches(index) for index in (*fresh, *revised)]
-    return Stored(
-        new=len(fresh),
-        known=len(placed.keys() - fresh.keys() - revised.keys()),
-        revised=len(revised),
-        hits=found,
-        unmatched=sum(found is None for found in matched),
-        articles=tuple(placed[index] for index in sorted(placed)),
-    )
+    return store_all(session, [batch])[0]
 
 
-def _known(session: Session, batch: Batch) -> list[KnownArticle]:
-    """Return what was found ahead, if nothing has been stored since; else look again."""
-    ahead = batch.ahead
-    if ahead is not None and tuple(session.connection().execute(_STATE).one()) == ahead.state:
-        return ahead.known
-    return find_known(session, batch.feed, batch.identities)
+def store_all(
+    session: Session, batches: Sequence[Batch], ahead: known.Known | None = None
+) -> list[Stored]:
+    """Store every entry of *batches*, which are of different feeds, as `store` does.
 
-
-def _insert_articles(
-    session: Session, batch: Batch, known: Sequence[KnownArticle], verdicts: Sequence[Verdict]
-) -> tuple[dict[int, tuple[int, int]], dict[int, int]]:
-    """Insert the new articles; return entry index -> (article id, revision 1) of those.
-
-    Also return entry index -> article id of all entries.
+    *ahead* is what was looked up before the transaction; it is used if it still holds.
     """
-    generic = generic_links(batch.identities, known)
-    rows: dict[str, dict[str, Any]] = {}
-    index_of: dict[str, int] = {}
-    keys: dict[int, str] = {}
-    placed: dict[int, int] = {}
-    for index, verdict in enumerate(verdicts):
-        if verdict.article is not None:
-            placed[index] = verdict.article.id
-            continue
-        mine = batch.identities[index]
-        key = keys[index] = article_key(batch.feed.key, mine, generic=mine.link in generic)
-        if key not in rows:
-            rows[key] = _article(batch, index, key)
-            index_of[key] = index
-    if not rows:
-        return {}, placed
-    insert = inserting(session, _ARTICLES).on_conflict_do_nothing()
-    # In the order of keys, so that two workers who find the same articles cannot deadlock.
-    ordered = [rows[key] for key in sorted(rows)]
-    returning = insert.returning(_ARTICLES.c.id, _ARTICLES.c.key)
-    returned = session.connection().execute(returning, ordered)
-    ids = {row.key: row.id for row in returned}
-    fresh = {index_of[key]: (article, 1) for key, article in ids.items()}
-    ids |= _stored_meanwhile(session, rows.keys() - ids.keys())
-    return fresh, placed | {index: ids[key] for index, key in keys.items()}
+    polls = [(batch.feed, batch.identities) for batch in batches]
+    if ahead is None or not known.holds(session, ahead):
+        ahead = known.look_up(session, polls)
+    new = _New(session)
+    works = []
+    for batch, poll, articles in zip(batches, polls, ahead.of, strict=True):
+        if new.may_be_among(batch.identities):
+            new.insert()
+            [articles] = known.find(session, [poll])  # noqa: PLW2901 - an earlier batch has added to them
+        work = _Work(batch, identify(batch.identities, articles))
+        new.take(work, articles)
+        works.append(work)
+    new.insert()
+    for work in works:
+        work.revised = _revise(session, work.batch, work.verdicts)
+    _see(session, works)
+    _settle_hits(session, works)
+    return [work.outcome() for work in works]
+
+
+class _New:
+    """The new articles of several batches, until they are inserted."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._rows: dict[str, dict[str, Any]] = {}
+        self._firsts: dict[str, tuple[_Work, int]] = {}  # key -> the entry the article is made of
+        self._works: list[_Work] = []
+        self._links: set[str] = set()
+
+    def may_be_among(self, identities: Iterable[Identity]) -> bool:
+        """Return whether one of *identities* may mean an article taken before."""
+        return any(mine.link in self._links for mine in identities)
+
+    def take(self, work: _Work, articles: Sequence[KnownArticle]) -> None:
+        """Note the entries of *work* that are new, beside the known *articles*."""
+        batch = work.batch
+        generic = generic_links(batch.identities, articles)
+        for index, verdict in enumerate(work.verdicts):
+            if verdict.article is not None:
+                work.placed[index] = verdict.article.id
+                continue
+            mine = batch.identities[index]
+            key = article_key(batch.feed.key, mine, generic=mine.link in generic)
+            work.keys[index] = key
+            if key not in self._rows:
+                self._rows[key] = _article(batch, index, key)
+                self._firsts[key] = work, index
+            if mine.link:
+                self._links.add(mine.link)
+        self._works.append(work)
+
+    def insert(self) -> None:
+        """Insert what was taken; an article that another worker stored meanwhile is known."""
+        if self._rows:
+            # In the order of keys, so that two workers who find the same articles cannot deadlock.
+            rows = [self._rows[key] for key in sorted(self._rows)]
+            numbers = _reserve(self._session, len(rows))
+            for row, number in zip(rows, numbers, strict=True):
+                row["id"] = number
+            connection = self._session.connection()
+            connection.execute(inserting(self._session, _ARTICLES).on_conflict_do_nothing(), rows)
+            span = {"first": min(numbers), "last": max(numbers)}
+            landed = {row[0] for row in connection.execute(_BETWEEN, span)}
+            ids = {row["key"]: row["id"] for row in rows if row["id"] in landed}
+            for key, number in ids.items():
+                work, index = self._firsts[key]
+                work.fresh[index] = number, 1
+            ids |= _stored_meanwhile(self._session, self._rows.keys() - ids.keys())
+            for work in self._works:
+                work.placed |= {index: ids[key] for index, key in work.keys.items()}
+        self._rows, self._firsts, self._works = {}, {}, []
+
+
+_BETWEEN: Final = select(_ARTICLES.c.id).where(
+    _ARTICLES.c.id.between(bindparam("first"), bindparam("last"))
+)
+_SEQUENCE: Final = text(
+    "SELECT nextval(pg_get_serial_sequence('articles', 'id')) FROM generate_series(1, :number)"
+)
+
+
+def _reserve(session: Session, number: int) -> list[int]:
+    """Return *number* ids for new articles that nobody else will use, in ascending order."""
+    if session.get_bind().dialect.name == "postgresql":
+        return sorted(session.connection().scalars(_SEQUENCE, {"number": number}))
+    last = session.connection().scalar(select(func.max(_ARTICLES.c.id))) or 0  # we write alone
+    return list(range(last + 1, last + 1 + number))
 
 
 def _stored_meanwhile(session: Session, keys: set[str]) -> dict[str, int]:
     """Return key -> id of articles that another worker stored since they were looked up."""
     found: dict[str, int] = {}
-    for some in _chunks(keys):
+    for some in chunks(keys):
         query = select(_ARTICLES.c.key, _ARTICLES.c.id).where(_ARTICLES.c.key.in_(some))
         found |= {row.key: row.id for row in session.connection().execute(query)}
     if missing := keys - found.keys():
@@ -215,7 +211,7 @@ def _stored_meanwhile(session: Session, keys: set[str]) -> dict[str, int]:
 def titles(session: Session, ids: Sequence[int]) -> list[str]:
     """Return the present titles of the articles *ids*, in no set order."""
     found: list[str] = []
-    for some in _chunks(set(ids)):
+    for some in chunks(set(ids)):
         found += session.scalars(select(ArticleRow.title).where(ArticleRow.id.in_(some)))
     return found
 
@@ -263,31 +259,9 @@ def _revise(
     return revised
 
 
-def _see(
-    session: Session,
-    batch: Batch,
-    verdicts: Sequence[Verdict],
-    placed: dict[int, int],
-) -> None:
-    """Remember under which guid, and with which words, this feed showed each article."""
-    rows: list[dict[str, Any]] = []
-    handled: set[tuple[str, int]] = set()  # the first of a document speaks for it
-    for index, verdict in enumerate(verdicts):
-        mine = batch.identities[index]
-        article = placed[index]
-        if (mine.guid, article) in handled:
-            continue
-        handled.add((mine.guid, article))
-        before = verdict.article.sightings.get(mine.guid) if verdict.article else None
-        if before != mine.content_hash:
-            rows.append(
-                {
-                    "feed_id": batch.feed.id,
-                    "guid": mine.guid,
-                    "article_id": article,
-                    "content_hash": mine.content_hash,
-                }
-            )
+def _see(session: Session, works: Sequence[_Work]) -> None:
+    """Remember under which guid, and with which words, each feed showed each article."""
+    rows = [row for work in works for row in _sightings(work)]
     if rows:
         insert = inserting(session, _SEEN)
         session.connection().execute(
@@ -299,28 +273,58 @@ def _see(
         )
 
 
-def _settle_hits(
-    session: Session,
-    batch: Batch,
-    fresh: dict[int, tuple[int, int]],
-    revised: dict[int, tuple[int, int]],
-) -> int:
-    """Store the hits and near-misses of new and revised texts; return how many hits are new."""
-    new: list[dict[str, Any]] = []
-    near: list[dict[str, Any]] = []
-    matched_again: list[int] = []
-    for index, (article, revision) in sorted({**fresh, **revised}.items()):
-        matches = batch.matches(index)
-        if matches is None:
+def _sightings(work: _Work) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    feed = work.batch.feed.id
+    handled: set[tuple[str, int]] = set()  # the first of a document speaks for it
+    for index, (mine, verdict) in enumerate(zip(work.batch.identities, work.verdicts, strict=True)):
+        article = work.placed[index]
+        if (mine.guid, article) in handled:
             continue
-        had: list[KnownHit] = []
-        if index in revised:
-            matched_again.append(article)
-            had = hits.of_articles(session, [article]).get(article, [])
-        at = hits.Finding(article, revision, batch.lexicon, batch.now)
-        found = changes({revision: matches}, revision, had)
-        hits.correct(session, found, lexicon=batch.lexicon, now=batch.now)
-        new += [hits.row(match, at) for match in found.found]
-        near += [near_misses.row(match, at) for match in found.near]
-    near_misses.replace(session, matched_again, near)
-    return hits.insert(session, new)
+        handled.add((mine.guid, article))
+        before = verdict.article.sightings.get(mine.guid) if verdict.article else None
+        if before != mine.content_hash:
+            about = {"feed_id": feed, "guid": mine.guid, "article_id": article}
+            rows.append({**about, "content_hash": mine.content_hash})
+    return rows
+
+
+def _settle_hits(session: Session, works: Sequence[_Work]) -> None:
+    """Store the hits and near-misses of new and revised texts; count the hits that are new."""
+    found = _Found(session)
+    for work in works:
+        batch = work.batch
+        for index, (article, revision) in sorted({**work.fresh, **work.revised}.items()):
+            matches = batch.matches(index)
+            if matches is None or (not matches and index in work.fresh):
+                continue
+            if article in found.owner:  # what an earlier feed said of it must be there to compare
+                found.insert()
+            found.owner[article] = work
+            had: list[KnownHit] = []
+            if index in work.revised:
+                found.matched_again.append(article)
+                had = hits.of_articles(session, [article]).get(article, [])
+            at = hits.Finding(article, revision, batch.lexicon, batch.now)
+            changed = changes({revision: matches}, revision, had)
+            hits.correct(session, changed, lexicon=batch.lexicon, now=batch.now)
+            found.new += [hits.row(match, at) for match in changed.found]
+            found.near += [near_misses.row(match, at) for match in changed.near]
+    found.insert()
+
+
+@dataclass(slots=True)
+class _Found:
+    """Rows of hits and near-misses until they are inserted; *owner* is whose articles they are."""
+
+    session: Session
+    new: list[dict[str, Any]] = field(default_factory=list)
+    near: list[dict[str, Any]] = field(default_factory=list)
+    matched_again: list[int] = field(default_factory=list)
+    owner: dict[int, _Work] = field(default_factory=dict)
+
+    def insert(self) -> None:
+        near_misses.replace(self.session, self.matched_again, self.near)
+        for article in hits.insert(self.session, self.new):
+            self.owner[article].hits += 1
+        self.new, self.near, self.matched_again, self.owner = [], [], [], {}

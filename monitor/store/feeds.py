@@ -1,4 +1,4 @@
-"""Feeds in the store: what the configuration says of them, which are due, how a poll ended."""
+"""Feeds in the store: what the configuration says of them, and which are due for whom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, case, func, literal, or_, select, true, update
 
 from monitor.model import FeedState, FeedToPoll, Page, Rhythm, Wishes
-from monitor.store.schema import FeedRow, PollRow
+from monitor.store.schema import FeedRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
@@ -267,12 +267,6 @@ def wishes_columns(wishes: Wishes) -> dict[str, Any]:
     return {"wishes": stored if any(stored.values()) else None}
 
 
-def shown(session: Session, feed: FeedToPoll) -> list[int]:
-    """Return the articles that *feed* showed at the last poll that says so, by id."""
-    query = select(FeedRow.articles).where(FeedRow.id == feed.id, FeedRow.url == feed.url)
-    return session.scalar(query.with_for_update()) or []
-
-
 def hand_back(session: Session, ids: Sequence[int], *, worker: str, now: datetime) -> None:
     """Give back unpolled, due at once, those of *ids* that *worker* still holds.
 
@@ -282,23 +276,7 @@ def hand_back(session: Session, ids: Sequence[int], *, worker: str, now: datetim
     session.execute(mine.values(due_at=now, claimed_by=None))
 
 
-def settle(session: Session, feed: FeedToPoll, poll: dict[str, Any], after: dict[str, Any]) -> None:
-    """Write a poll's line in the ledger and the feed's state after it.
-
-    *poll* holds columns of `polls`, *after* columns of `feeds`; a feed that was given another
-    address meanwhile is left as it is, since the validators are not its own. The caller commits.
-    """
-    session.execute(inserting(session, PollRow), {"feed_id": feed.id, **poll})
-    same = (FeedRow.id == feed.id, FeedRow.url == feed.url)
-    session.execute(update(FeedRow).where(*same).values(claimed_by=None, **after))
-
-
 def any_due(session: Session, *, now: datetime) -> bool:
     """Return whether any feed is due; costs no write transaction."""
     due = select(FeedRow.id).where(FeedRow.due_at <= now, FeedRow.enabled).limit(1)
     return session.scalar(due) is not None
-
-
-def one_more_gap() -> ColumnElement[int]:
-    """Return what `gaps` becomes after another gap: a value for `settle`."""
-    return FeedRow.gaps + 1

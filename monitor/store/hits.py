@@ -86,12 +86,12 @@ def _details(match: Match, lexicon: str) -> dict[str, Any]:
     }
 
 
-def insert(session: Session, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert the hits *rows*, but those that are there; return how many were not."""
+def insert(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert the hits *rows*, but those that are there; return the article of each inserted."""
     if not rows:
-        return 0
-    statement = inserting(session, HitRow).on_conflict_do_nothing().returning(HitRow.id)
-    return len(session.scalars(statement, list(rows)).all())
+        return []
+    statement = inserting(session, HitRow).on_conflict_do_nothing().returning(HitRow.article_id)
+    return list(session.scalars(statement, list(rows)))
 
 
 def of_articles(session: Session, articles: Collection[int]) -> dict[int, list[KnownHit]]:

@@ -80,25 +80,31 @@ class BoundedParser:
 
     def parse(self, feed: FeedToPoll, answer: Answer) -> Document:
         """Return the document in *answer*; raise ParseError when there is none."""
-        for _, _, outcome in self.parse_all([(feed, answer)]):
-            if isinstance(outcome, ParseError):
-                raise outcome
-            return outcome
+        for found in self.parse_all([(feed, answer)]):
+            if found is None:
+                continue
+            if isinstance(found[2], ParseError):
+                raise found[2]
+            return found[2]
         raise ParseError("closed before it was read")
 
     def parse_all(
-        self, answers: Iterable[tuple[FeedToPoll, Answer] | None]
-    ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError]]:
+        self, answers: Iterable[tuple[FeedToPoll, Answer] | None], *, pulse: timedelta | None = None
+    ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError] | None]:
         """Yield each answer once with its document or error, in order of completion.
 
         *answers* is read lazily, in the caller's thread; at most two for each child wait. None
-        from it means that there is none at the moment: what is finished is yielded meanwhile.
-        Closing the iterator ends what is under way.
+        from it means that there is none at the moment: what is finished is yielded meanwhile. With
+        *pulse*, None is yielded whenever nothing was finished for that long, so that the caller can
+        do something else. Closing the iterator ends what is under way.
         """
         waiting = iter(answers)
         done: _Done = SimpleQueue()
         under_way: dict[Future[Document], tuple[FeedToPoll, Answer]] = {}
         tried_again: set[int] = set()
+        patience = self._timeout + _PATIENCE_S
+        wait = patience if pulse is None else pulse.total_seconds()
+        waited = 0.0
         self._running.add(done)
         try:
             while not self._closed:
@@ -109,7 +115,14 @@ class BoundedParser:
                 del taken  # a body that is still named here would keep its memory
                 if not (under_way or asked):
                     return
-                for future in self._finished(under_way, done, block=not asked):
+                finished = self._finished(under_way, done, 0 if asked else wait)
+                waited = 0 if asked or finished else waited + wait
+                if waited >= patience:
+                    self._give_up()
+                    finished = list(under_way)
+                elif waited and pulse is not None:
+                    yield None
+                for future in finished:
                     feed, answer = under_way.pop(future)
                     if not _is_settled(future) and feed.id not in tried_again:
                         tried_again.add(feed.id)
@@ -146,20 +159,21 @@ class BoundedParser:
             self._pool = None
 
     def _finished(
-        self, under_way: Mapping[Future[Document], object], done: _Done, *, block: bool
+        self, under_way: Mapping[Future[Document], object], done: _Done, wait_s: float
     ) -> list[Future[Document]]:
-        """Return the next finished one; none if none is, or all are given up; all if stuck."""
+        """Return the next finished one; none if none is within that time, or all are given up."""
         try:
-            future = done.get(block, self._timeout + _PATIENCE_S)
+            future = done.get(wait_s > 0, wait_s)
         except Empty:
-            if not block:
-                return []
-            with self._lock:  # a child was killed while it held the pool's lock
-                self._end_pool()
-            return list(under_way)
+            return []
         if future is None or future not in under_way or self._closed:
             return []
         return [future]
+
+    def _give_up(self) -> None:
+        """End a pool that shows no result: a child was killed while it held the pool's lock."""
+        with self._lock:
+            self._end_pool()
 
     def _outcome(self, future: Future[Document]) -> Document | ParseError:
         if not future.done():
