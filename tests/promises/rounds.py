@@ -38,6 +38,7 @@ LEASE = timedelta(minutes=5)
 ANSWERS = {"whole": 70, "cut by the server": 8, "cut on the way": 8, "429": 7, "503": 7}
 PUBLISHED = (40, 45, 15)  # how often nothing, a few entries, or more than fit: of 100 rounds
 DEATHS = 0.15  # share of rounds in which the process ends
+COMMITS = 4  # of a round, in which several feeds are settled at once
 
 
 @dataclass
@@ -211,7 +212,7 @@ class Simulation:
         self.publish()
         self.web.given = {}
         dies = self.chance.random() < DEATHS
-        at = self.chance.randint(1, len(self.publishers)) if dies else 0
+        at = self.chance.randint(1, COMMITS) if dies else 0
         with Death(self.sessions, at) as it:
             self.step.poll_due()
         self.report.deaths += it.happened
