@@ -22,6 +22,7 @@ from monitor.store.engine import Sessions, make_sessions, open_engine, usable
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from threading import Event
     from types import TracebackType
 
     from sqlalchemy import Engine
@@ -219,6 +220,22 @@ class App:
         """How long a claimed delivery is this process's own: longer than any hand-over."""
         smtp = self.config.delivery.smtp
         return (smtp.timeout if smtp else timedelta(minutes=1)) + timedelta(minutes=2)
+
+    def deliver_due(self, stop: Event | None = None) -> int:
+        """Hand over every delivery that is due; return how many were taken."""
+        from monitor.pipeline.deliver import deliver_due
+
+        delivery = self.config.delivery
+        return deliver_due(
+            self.sessions,
+            self.mailer,
+            self.clock,
+            stop,
+            worker=self.worker,
+            lease=self.delivery_lease,
+            patience=delivery.give_up_after,
+            at_once=delivery.at_once,
+        )
 
     @cached_property
     def poll_step(self) -> PollStep:

@@ -12,6 +12,7 @@
     │   └── AnswerTooLarge     more decoded bytes than the cap
     ├── ParseError         bytes that are no feed we can read
     ├── RenderError        a template that cannot be read or filled
+    ├── LeaseLost          another process has taken up what we were at
     └── MailError          a hand-over that did not end in "taken"
         ├── MailRefused        5xx for this recipient or message: final
         ├── MailDeferred       4xx, or no connection: try again
@@ -104,6 +105,10 @@ class ParseError(MonitorError):
 
 class RenderError(MonitorError):
     """A template cannot be read or filled; the message names template and line."""
+
+
+class LeaseLost(MonitorError):
+    """Another process has taken up the delivery meanwhile: the last byte must not be sent."""
 
 
 class MailError(MonitorError):

@@ -375,30 +375,48 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a mail; *kind* is its media type, such as `text/csv`."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A digest as it will be sent: frozen, so that every attempt sends the same bytes."""
 
     subject: str
     text: str
     html: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 class DeliveryStatus(StrEnum):
     """Where one digest to one recipient stands."""
 
     WAITING = "waiting"
-    HANDING_OVER = "handing_over"
+    HANDING_OVER = "handing_over"  # its last byte is about to leave, or has left
     SENT = "sent"
     REFUSED = "refused"
+    FAILED = "failed"  # given up, after having been put off for days
     UNSURE = "unsure"
+
+
+def is_address(recipient: str) -> bool:
+    """Return whether *recipient* is a mail address; else it is the name of a channel."""
+    return "@" in recipient
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryToMake:
     """A claimed delivery; *attempt* is the fence against a worker whose lease ran out.
 
-    *resumed* says that an earlier attempt may have been taken by the server; *doubts* counts the
-    attempts that were handed over whole and never answered.
+    *recipient* is a mail address or the name of a channel. *resumed* says that an earlier attempt
+    may have been taken by the server; *doubts* counts the attempts that were handed over whole and
+    never answered. *head* and *body* are what an earlier attempt sent: see `Mail`. After
+    *give_up_at* it is not put off any more.
     """
 
     id: int
@@ -410,11 +428,19 @@ class DeliveryToMake:
     rendered: Rendered
     resumed: bool = False
     doubts: int = 0
+    head: bytes | None = None
+    body: bytes | None = None
+    give_up_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One message to one recipient. The same values always give the same bytes."""
+    """One message to one recipient. The same values always give the same bytes.
+
+    *head* and *body*, if given, are its bytes as an earlier attempt sent them, and are what is sent
+    again, whatever the settings have become: *head* is this recipient's own, *body* the same for
+    all recipients of the digest.
+    """
 
     message_id: str
     recipient: str
@@ -423,6 +449,9 @@ class Mail:
     subject: str
     text: str
     html: str
+    attachments: tuple[Attachment, ...] = ()
+    head: bytes | None = None
+    body: bytes | None = None
 
 
 # --- companies, topics and the lexicon ---------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from datetime import datetime, timedelta
 
     from monitor.errors import FetchError, ParseError
@@ -50,10 +50,15 @@ class Parser(Protocol):
 
 
 class Mailer(Protocol):
-    """Hands mails over, to an SMTP server or to a folder."""
+    """Hands mails over, to an SMTP server or to a folder. Several threads may use one."""
 
-    def send(self, mail: Mail) -> None:
+    def send(self, mail: Mail, before_last: Callable[[bytes, bytes | None], None]) -> None:
         """Return once *mail* is taken.
 
-        Raises MailRefused, MailDeferred or MailUnsure, which say what may be done next.
+        *before_last* is called with head and body (see `Mail`) when all is sent but what makes the
+        server act; what it raises ends the hand-over, and nothing was handed over then. Raises
+        MailRefused, MailDeferred or MailUnsure, which say what may be done next.
         """
+
+    def rest(self) -> None:
+        """Let go of what is kept for the next mail, such as connections."""

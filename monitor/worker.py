@@ -21,7 +21,6 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
-from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.group import group_new
 from monitor.pipeline.prune import prune
 from monitor.pipeline.rematch import match_unmatched
@@ -181,8 +180,7 @@ def _compose(app: App, stop: threading.Event) -> None:
 
 def _deliver(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        lease = app.delivery_lease
-        deliver_due(app.sessions, app.mailer, app.clock, stop, worker=app.worker, lease=lease)
+        app.deliver_due(stop)
 
 
 def _prune(app: App, stop: threading.Event) -> None:

@@ -1,7 +1,7 @@
 """A real SMTP server for tests, which can be told to fail in every way a server can.
 
     with SmtpServer() as server:                        # in clear, takes everything
-        SmtpMailer(server.settings(), SENDER).send(mail)
+        SmtpMailer(server.settings(), SENDER).send(mail, before_last)
         [taken] = server.taken
 
     with SmtpServer(Script(rcpt={"a@b": "550 no such user"})) as server: ...

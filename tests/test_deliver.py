@@ -1,7 +1,9 @@
 """Delivery: every digest arrives, and only a broken line may repeat one."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from sqlalchemy import insert, select
@@ -9,6 +11,7 @@ from sqlalchemy import insert, select
 from monitor.errors import MailDeferred, MailRefused, MailUnsure
 from monitor.model import DeliveryStatus
 from monitor.pipeline.deliver import LAST_RETRY, LEASE, deliver_due, retry_after
+from monitor.store import deliveries
 from monitor.store.schema import DeliveryRow, DigestRow
 
 DIGEST = {
@@ -28,11 +31,17 @@ class Mailbox:
     def __init__(self):
         self.mails, self.then = [], {}
 
-    def send(self, mail):
+    def send(self, mail, before_last):
         self.mails.append(mail)
         error = self.then.get(mail.recipient)
+        if isinstance(error, MailRefused | MailDeferred):
+            raise error
+        before_last(f"to {mail.recipient} ".encode(), b"body")
         if error is not None:
             raise error
+
+    def rest(self):
+        pass
 
 
 @pytest.fixture
@@ -72,7 +81,7 @@ def test_sent_once(sessions, mailbox, clock):
     second = deliver_due(sessions, mailbox, clock)
 
     assert (first, second) == (2, 0)
-    assert [mail.recipient for mail in mailbox.mails] == ["a@x.example", "b@x.example"]
+    assert sorted(mail.recipient for mail in mailbox.mails) == ["a@x.example", "b@x.example"]
 
 
 def test_a_refusal_is_final_and_the_other_is_not_touched(sessions, mailbox, clock):
@@ -115,13 +124,13 @@ def test_a_hand_over_within_its_lease_is_not_taken_by_another(sessions, clock):
     """However long a mail server may take, no second worker hands the same mail over meanwhile."""
 
     class Slow(Mailbox):
-        def send(self, mail):
+        def send(self, mail, before_last):
             clock.at += timedelta(minutes=10)
             deliver_due(sessions, other, clock, worker="other:1")
-            super().send(mail)
+            super().send(mail, before_last)
 
     slow, other = Slow(), Mailbox()
-    deliver_due(sessions, slow, clock, lease=timedelta(minutes=11))
+    deliver_due(sessions, slow, clock, lease=timedelta(minutes=11), at_once=1)
 
     sent = [mail.recipient for mail in slow.mails + other.mails]
     assert sorted(sent) == ["a@x.example", "b@x.example"]
@@ -138,12 +147,212 @@ def test_an_unanswered_mail_is_resent_once(sessions, mailbox, clock):
     assert states(sessions) == {"a@x.example": "unsure", "b@x.example": "sent"}
 
 
-def test_a_deferral_is_never_given_up():
+def test_the_wait_doubles():
     """The wait doubles up to an hour and stays there."""
     waits = [retry_after(attempt) for attempt in range(1, 1000)]
     assert waits == sorted(waits)
     assert waits[0] == timedelta(minutes=1)
     assert waits[-1] == LAST_RETRY
+
+
+def row_of(sessions, recipient="a@x.example"):
+    with sessions.begin() as session:
+        query = select(DeliveryRow).where(DeliveryRow.recipient == recipient)
+        return session.scalars(query).one()
+
+
+def test_what_is_put_off_for_days_is_given_up(sessions, mailbox, clock):
+    """After its patience a deferred delivery has failed, with the reason, and is left alone."""
+    mailbox.then["a@x.example"] = MailDeferred("451 later")
+    for _ in range(30 * 24):
+        deliver_due(sessions, mailbox, clock, patience=timedelta(days=5))
+        clock.at += timedelta(hours=1)
+
+    given_up = row_of(sessions)
+    assert (given_up.status, given_up.due_at) == ("failed", None)
+    assert given_up.last_error == "451 later"
+    assert 100 < given_up.attempts < 130
+    with sessions.begin() as session:
+        told = deliveries.troubled(session, since=clock.now() - timedelta(days=31))
+    assert told == [("a@x.example", "failed", given_up.attempts, "451 later")]
+
+
+def test_patience_counts_from_the_first_attempt(sessions, mailbox, clock):
+    """A week in which the service was down takes nothing from a delivery's chances."""
+    clock.at += timedelta(days=7)
+    mailbox.then["a@x.example"] = MailDeferred("451 later")
+    deliver_due(sessions, mailbox, clock)
+
+    assert row_of(sessions).status == "waiting"
+
+
+@pytest.mark.parametrize("error", [MailRefused("550 gone"), MailDeferred("451 later")])
+def test_what_ended_badly_comes_back(sessions, mailbox, clock, error):
+    """Once its recipient takes a mail again, one that was refused or given up is sent as well."""
+    mailbox.then["a@x.example"] = error
+    deliver_due(sessions, mailbox, clock, patience=timedelta())
+    assert row_of(sessions).status in {"refused", "failed"}
+    mailbox.then.clear()
+    mailbox.mails.clear()
+    another_digest(sessions, clock, "a@x.example")
+    deliver_due(sessions, mailbox, clock)
+
+    assert [mail.message_id for mail in mailbox.mails] == ["<2-a@x.example>", "<a@x.example>"]
+    assert row_of_digest(sessions, 1).status == "sent"
+
+
+def test_what_is_refused_for_itself_comes_back_twice(sessions, clock):
+    """A mail that is refused while others of its recipient arrive is left alone in the end."""
+
+    class Picky(Mailbox):
+        def send(self, mail, before_last):
+            super().send(mail, before_last)
+            if mail.message_id == "<a@x.example>":
+                raise MailRefused("554 spam")
+
+    picky = Picky()
+    for number in range(2, 9):
+        another_digest(sessions, clock, "a@x.example", number)
+        deliver_due(sessions, picky, clock)
+
+    assert [mail.message_id for mail in picky.mails].count("<a@x.example>") == 3
+    assert row_of_digest(sessions, 1).status == "refused"
+
+
+def another_digest(sessions, clock, recipient, number=2):
+    with sessions.begin() as session:
+        slot = clock.now() + timedelta(seconds=number)
+        digest = {**DIGEST, "id": number, "slot": slot, "composed_at": clock.now()}
+        session.execute(insert(DigestRow), [digest])
+        row = {"digest_id": number, "recipient": recipient, "due_at": clock.now()}
+        row |= {"message_id": f"<{number}-{recipient}>", "status": "waiting"}
+        session.execute(insert(DeliveryRow), [row | {"attempts": 0, "doubts": 0}])
+
+
+def row_of_digest(sessions, digest):
+    with sessions.begin() as session:
+        query = select(DeliveryRow).where(DeliveryRow.digest_id == digest)
+        return session.scalars(query.order_by(DeliveryRow.id)).first()
+
+
+def test_a_slow_recipient_delays_nobody(sessions, clock):
+    """While one hand-over hangs, the other recipient's is made, and so is one that comes later."""
+    gone_on = Event()
+
+    class Hanging(Mailbox):
+        def send(self, mail, before_last):
+            if mail.message_id == "<a@x.example>":
+                another_digest(sessions, clock, "late@x.example")
+                assert gone_on.wait(30)
+            super().send(mail, before_last)
+            if mail.recipient == "late@x.example":
+                gone_on.set()
+
+    mailbox = Hanging()
+    deliver_due(sessions, mailbox, clock, at_once=2)
+
+    assert [mail.recipient for mail in mailbox.mails][-1] == "a@x.example"
+    assert len(mailbox.mails) == 3
+
+
+def test_those_never_tried_come_first(sessions, mailbox, clock):
+    """What is put off again and again stands behind what was never tried."""
+    mailbox.then["a@x.example"] = MailDeferred("451 later")
+    deliver_due(sessions, mailbox, clock)
+    clock.at += timedelta(hours=1)
+    another_digest(sessions, clock, "new@x.example")
+    mailbox.mails.clear()
+    deliver_due(sessions, mailbox, clock, at_once=1)
+
+    assert [mail.recipient for mail in mailbox.mails] == ["new@x.example", "a@x.example"]
+
+
+def test_no_transaction_is_open_during_a_hand_over(sessions, clock):
+    """While a mail server is spoken to, no connection to the database is held."""
+    pool = sessions.kw["bind"].pool
+    held = []
+
+    class Watching(Mailbox):
+        def send(self, mail, before_last):
+            held.append(pool.checkedout())
+            super().send(mail, before_last)
+            held.append(pool.checkedout())
+
+    deliver_due(sessions, Watching(), clock, at_once=1)
+
+    assert held == [0, 0, 0, 0]
+
+
+def test_a_death_before_the_last_byte_leaves_no_doubt(sessions, clock):
+    """Killed before the last byte was next, a delivery waits and is made again, not repeated."""
+
+    class Dying(Mailbox):
+        def send(self, _mail, _before_last):
+            raise SystemExit
+
+    with suppress(SystemExit):
+        deliver_due(sessions, Dying(), clock, at_once=1)
+    assert row_of(sessions).status == "waiting"
+    clock.at += LEASE
+    with sessions.begin() as session:
+        again = deliveries.claim_due(
+            session, now=clock.now(), lease=LEASE, patience=LEASE, worker="here:2"
+        )
+
+    assert (again.resumed, again.head) == (False, None)
+
+
+def test_a_worker_that_lost_its_lease_does_not_end_its_mail(sessions, clock):
+    """When another process has taken a delivery up, the first does not send the last byte."""
+
+    class Late(Mailbox):
+        def send(self, mail, before_last):
+            clock.at += 2 * LEASE
+            deliver_due(sessions, other, clock, worker="other:1")
+            super().send(mail, before_last)
+            ended.append(mail)
+
+    late, other, ended = Late(), Mailbox(), []
+    deliver_due(sessions, late, clock, at_once=1)
+
+    assert ended == []
+    assert len(other.mails) == 2
+    assert states(sessions) == {"a@x.example": "sent", "b@x.example": "sent"}
+
+
+def test_what_was_sent_can_be_shown(sessions, clock):
+    """The bytes of a mail are kept once it may have left, and forgotten if it certainly did not."""
+
+    class Refusing(Mailbox):
+        def send(self, mail, before_last):
+            super().send(mail, before_last)
+            if mail.recipient == "a@x.example":
+                raise MailRefused("554 no")
+
+    deliver_due(sessions, Refusing(), clock)
+    with sessions.begin() as session:
+        shown = [deliveries.message(session, number) for number in (1, 2, 3)]
+
+    assert shown == [None, b"to b@x.example body", None]
+
+
+def test_an_operator_has_them_tried_again(sessions, mailbox, clock):
+    """What was refused is due again when an operator says so; what was taken is not."""
+    mailbox.then["a@x.example"] = MailRefused("550 gone")
+    deliver_due(sessions, mailbox, clock)
+    with sessions.begin() as session:
+        bad = deliveries.ended_badly(session)
+        told = deliveries.retry(session, [1, 2, 3], now=clock.now())
+    mailbox.then.clear()
+    deliver_due(sessions, mailbox, clock)
+
+    assert bad == [1]
+    assert told == {
+        1: None,
+        2: "was taken, and is not sent again",
+        3: "there is no such delivery",
+    }
+    assert states(sessions) == {"a@x.example": "sent", "b@x.example": "sent"}
 
 
 @pytest.mark.parametrize(
@@ -164,5 +373,5 @@ def test_an_unknown_outcome_is_repeated_with_the_same_bytes(sessions, mailbox, c
 
     mine = [mail for mail in mailbox.mails if mail.recipient == "a@x.example"]
     assert (too_early, len(mine)) == (1, 2)
-    assert mine[0] == mine[1]
+    assert mine[1] == replace(mine[0], head=b"to a@x.example ", body=b"body")
     assert states(sessions) == {"a@x.example": DeliveryStatus.SENT, "b@x.example": "sent"}

@@ -7,7 +7,7 @@ import sys
 from textwrap import dedent
 
 import pytest
-from mails import SENDER, mail
+from mails import SENDER, ignore, mail
 
 from monitor.deliver.folder import FolderMailer
 from monitor.deliver.message import build
@@ -22,7 +22,7 @@ def test_two_files(tmp_path):
     """A mail becomes a message and a page, named for its date and list, in a folder made for it."""
     mailer = FolderMailer(tmp_path / "deep" / "outbox", SENDER)
 
-    mailer.send(mail())
+    mailer.send(mail(), ignore)
 
     eml, html = mailer.path_of(mail(), ".eml"), mailer.path_of(mail(), ".html")
     assert names(tmp_path / "deep" / "outbox") == sorted([eml.name, html.name])
@@ -37,10 +37,10 @@ def test_two_files(tmp_path):
 def test_the_same_mail_again(tmp_path):
     """Handing the same mail over again leaves the same two files."""
     mailer = FolderMailer(tmp_path, SENDER)
-    mailer.send(mail())
+    mailer.send(mail(), ignore)
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
-    FolderMailer(tmp_path, SENDER).send(mail())
+    FolderMailer(tmp_path, SENDER).send(mail(), ignore)
 
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
@@ -50,7 +50,7 @@ def test_other_mails_have_other_files(tmp_path):
     mailer = FolderMailer(tmp_path, SENDER)
 
     for number, name in enumerate(("daily", "日报", "../../etc/passwd", "日报")):
-        mailer.send(mail(message_id=f"<{number}@desk.example>", list_name=name))
+        mailer.send(mail(message_id=f"<{number}@desk.example>", list_name=name), ignore)
 
     assert len(names(tmp_path)) == 8
 
@@ -61,20 +61,20 @@ def test_no_folder_can_be_made(tmp_path):
     mailer = FolderMailer(tmp_path / "file" / "outbox", SENDER)
 
     with pytest.raises(MailDeferred, match=r"cannot write .*outbox.*: Not a directory"):
-        mailer.send(mail())
+        mailer.send(mail(), ignore)
 
 
 def test_full_disk(tmp_path):
     """When a file cannot be written to its end the mail is deferred, and no part of it stays."""
     program = dedent("""
         import resource, sys
-        from mails import SENDER, mail
+        from mails import SENDER, ignore, mail
         from monitor.deliver.folder import FolderMailer
         from monitor.errors import MailDeferred
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         mailer = FolderMailer(sys.argv[1], SENDER)
         try:
-            mailer.send(mail(html="x" * 10_000))
+            mailer.send(mail(html="x" * 10_000), ignore)
         except MailDeferred as error:
             print(error)
         """)

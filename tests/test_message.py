@@ -3,7 +3,6 @@
 import email
 import email.policy
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mails import SENDER, mail
 
-from monitor.deliver.message import address_of, build, slug
+from monitor.deliver.message import address_of, build, parts, slug
+from monitor.model import Attachment
 
 GOLDEN = Path(__file__).with_name("data") / "mail.eml"
 
@@ -133,13 +133,39 @@ def test_any_words(text, html, subject, name):
     assert parsed(raw).keys() == HEADERS
 
 
-def test_other_mails_have_other_boundaries():
-    """The boundary follows the Message-ID, and nothing but the mail changes the bytes."""
-    one, other = (build(mail(message_id=f"<{n}@x>"), SENDER) for n in (1, 2))
+def test_bodies_are_shared():
+    """All recipients of a digest get one body, byte for byte; another text has another boundary."""
+    one = parts(mail(), SENDER)
+    other = parts(mail(message_id="<2@x>", recipient="b@x.example"), SENDER)
+    third = build(mail(text="another"), SENDER)
 
-    boundaries = [parsed(raw).get_boundary() for raw in (one, other)]
-    assert boundaries[0] != boundaries[1]
-    assert build(mail(date=mail().date + timedelta(seconds=1)), SENDER) != build(mail(), SENDER)
+    assert one[1] == other[1]
+    assert one[0] != other[0]
+    assert parsed(third).get_boundary() != parsed(b"".join(one)).get_boundary()
+
+
+def test_what_was_sent_is_sent_again():
+    """Bytes of an earlier attempt are sent as they were, whoever the mails are from by now."""
+    head, body = parts(mail(), SENDER)
+
+    again = build(mail(head=head, body=body, subject="another", text="another"), "new@x.example")
+
+    assert again == head + body
+
+
+def test_attachment():
+    """A file goes with the mail as it is, under a plain name, beside text and HTML."""
+    rows = "﻿id,title\r\n1,阿里巴巴\r\n".encode()
+    table = Attachment('../日报 "x".csv', "text/csv", rows)
+
+    message = parsed(build(mail(attachments=(table,)), SENDER))
+
+    both, file = message.iter_parts()
+    assert message.get_content_type() == "multipart/mixed"
+    assert both.get_content_type() == "multipart/alternative"
+    assert (file.get_content_type(), file.get_filename()) == ("text/csv", "x-.csv")
+    assert file.get_content_disposition() == "attachment"
+    assert file.get_payload(decode=True) == rows
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ VIEWS = {
     "v_polls": "poll_id feed at outcome status took_ms bytes entries new known revised rejected "
     "overlap gap newest_at handed_over error notes",
     "v_deliveries": "digest_id subscription slot recipient status attempts message_id sent_at "
-    "last_error",
+    "last_error delivery_id next_attempt_at",
 }
 
 
@@ -59,7 +59,7 @@ def test_views_have_their_columns(engine, view):
     assert found == VIEWS[view].split()
 
 
-@pytest.mark.parametrize("listing", ["HITS", "STORIES", "FEEDS", "ARTICLES"])
+@pytest.mark.parametrize("listing", ["HITS", "STORIES", "FEEDS", "ARTICLES", "DELIVERIES"])
 def test_listings_are_the_views(engine, listing):
     """A command lists exactly the columns of the view it reads."""
     listing = getattr(queries, listing)

@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 import trustme
-from mails import SENDER, mail
+from mails import SENDER, ignore, mail
 from smtpserver import Script, SmtpServer, server_tls
 
 from monitor.deliver.message import build
@@ -40,7 +40,11 @@ def submission(authority):
 def send(server, *, script=None, message=None, **settings):
     if script:
         server.script = script
-    SmtpMailer(server.settings(**settings), SENDER).send(message or mail())
+    mailer = SmtpMailer(server.settings(**settings), SENDER)
+    try:
+        mailer.send(message or mail(), ignore)
+    finally:
+        mailer.rest()
 
 
 # --- taken -------------------------------------------------------------------------------------
@@ -99,9 +103,10 @@ def test_a_mailer_is_used_again():
     with SmtpServer(Script(drop="dot")) as server:
         mailer = SmtpMailer(server.settings(), SENDER)
         with pytest.raises(MailUnsure):
-            mailer.send(mail())
+            mailer.send(mail(), ignore)
         server.script = Script()
-        mailer.send(mail())
+        mailer.send(mail(), ignore)
+        mailer.rest()
 
     assert len(server.taken) == 1
 
@@ -182,7 +187,7 @@ def test_nobody_listens():
         settings = SmtpSettings("127.0.0.1", port, security="none")
 
         with pytest.raises(MailDeferred, match=f"127.0.0.1:{port}: Connection refused"):
-            SmtpMailer(settings, SENDER).send(mail())
+            SmtpMailer(settings, SENDER).send(mail(), ignore)
 
 
 def test_no_such_server():
@@ -190,7 +195,7 @@ def test_no_such_server():
     settings = SmtpSettings("mail.invalid", security="none", timeout=5 * SECOND)
 
     with pytest.raises(MailDeferred, match=r"mail\.invalid:587: .*; nothing was handed over"):
-        SmtpMailer(settings, SENDER).send(mail())
+        SmtpMailer(settings, SENDER).send(mail(), ignore)
 
 
 def test_reply_on_one_line():
@@ -361,7 +366,7 @@ def test_a_silent_port_meets_the_deadline():
             "127.0.0.1", silent.getsockname()[1], security="none", timeout=0.5 * SECOND
         )
         with pytest.raises(MailDeferred, match="nothing was handed over"):
-            SmtpMailer(settings, SENDER).send(mail())
+            SmtpMailer(settings, SENDER).send(mail(), ignore)
 
 
 def test_close_ends_a_dialogue():
@@ -381,12 +386,12 @@ def test_close_ends_a_dialogue():
         stopper.start()
         began = monotonic()
         with pytest.raises(MailDeferred, match="the service is stopping"):
-            mailer.send(mail())
+            mailer.send(mail(), ignore)
         stopper.join()
 
     assert monotonic() - began < 10
     with pytest.raises(MailDeferred, match="not handed over: the service is stopping"):
-        mailer.send(mail())
+        mailer.send(mail(), ignore)
 
 
 def test_no_thread_is_left_behind():

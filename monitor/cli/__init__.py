@@ -26,6 +26,7 @@ VERBS = (
     "run",
     "poll",
     "digest",
+    "deliveries",
     "hits",
     "stories",
     "articles",

@@ -78,7 +78,6 @@ def _run_line(app: App) -> Path:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from monitor.deliver.folder import FolderMailer
-    from monitor.pipeline.deliver import deliver_due
     from monitor.pipeline.group import group_new
 
     console = Console(file=sys.stderr)
@@ -92,7 +91,7 @@ def _run_line(app: App) -> Path:
         "polling, reading and matching the feeds": lambda: app.poll_step.poll_due(),  # noqa: PLW0108 - built only when its turn comes
         "grouping hits into stories": lambda: group_new(app.sessions),
         "composing the digest": lambda: app.compose_step.compose_now(app.subscriptions[0], slot),
-        "delivering it": lambda: deliver_due(app.sessions, mailer, app.clock, worker=app.worker),
+        "delivering it": app.deliver_due,
     }
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("", total=len(steps))

@@ -80,7 +80,6 @@ def _choose(
 def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
     from sqlalchemy.exc import IntegrityError
 
-    from monitor.pipeline.deliver import deliver_due
     from monitor.pipeline.group import group_new
     from monitor.store import deliveries
     from monitor.store.engine import reading
@@ -95,8 +94,7 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
             name = subscription.name
             message = f"{name}: its digest is being made by another process; see `monitor digest`"
             raise StoreError(message) from clash
-    lease = app.delivery_lease
-    deliver_due(app.sessions, app.mailer, app.clock, worker=app.worker, lease=lease)
+    app.deliver_due()
     with reading(app.sessions) as session:
         outcomes = deliveries.of_slot(session, slot)
     if not outcomes:

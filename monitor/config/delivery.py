@@ -55,3 +55,7 @@ class DeliverySettings(Settings):
     """The folder mails are written to while `smtp` is not set up."""
     smtp: SmtpSettings | None = None
     """The mail server."""
+    at_once: types.Count = 4
+    """How many deliveries are handed over at the same time."""
+    give_up_after: types.Duration = default_duration("5d")
+    """How long after its first attempt a delivery is tried again."""

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from monitor.deliver.message import build, slug
+from monitor.deliver.message import parts, slug
 from monitor.errors import MailDeferred
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.model import Mail
 
 
@@ -35,15 +37,20 @@ class FolderMailer:
         self._sender = sender
         self.last_html = self._folder
 
-    def send(self, mail: Mail) -> None:
+    def send(self, mail: Mail, before_last: Callable[[bytes, bytes | None], None]) -> None:
         """Write *mail*'s two files; once this returns they are on the disk.
 
         Raises MailDeferred, which names the file, if they cannot be written.
         """
         page = self.path_of(mail, ".html")
+        head, body = parts(mail, self._sender)
         self._write(page, mail.html.encode("utf-8", "replace"))
-        self._write(self.path_of(mail, ".eml"), build(mail, self._sender))
+        before_last(head, body)
+        self._write(self.path_of(mail, ".eml"), head + body)
         self.last_html = page
+
+    def rest(self) -> None:
+        """Do nothing: no mail leaves anything for the next one."""
 
     def path_of(self, mail: Mail, suffix: str = ".html") -> Path:
         """Return where *mail* is written; *suffix* is ".html" or ".eml"."""

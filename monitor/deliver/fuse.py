@@ -54,7 +54,8 @@ class Fuse:
             self._let_go()
             if self.reason is not None:
                 raise OSError(self.reason)
-            self._handle = connection.dup()
+            # Not `connection.dup`, which a socket wrapped in TLS does not have.
+            self._handle = socket.socket(fileno=socket.dup(connection.fileno()))
 
     def blow(self, reason: str) -> None:
         """Shut the connection, from any thread; only the first *reason* counts."""

@@ -1,9 +1,11 @@
 """Messages: a mail in, the bytes that go to the server or into a file out (RFC 5322, RFC 2045).
 
 * The same values always give the same bytes, on every Python: a delivery that is repeated, since
-  nobody knows whether it arrived, must be the same message. So the boundary comes from the
-  Message-ID, and headers are written here: the standard library's folding has changed between
-  releases, and let line breaks through in some (CVE-2024-6923).
+  nobody knows whether it arrived, must be the same message. So headers are written here: the
+  standard library's folding has changed between releases, and let line breaks through in some
+  (CVE-2024-6923). What an earlier attempt sent is sent again, whatever would be made of it now.
+* A message is a head, one recipient's own, and a body, the same for all recipients of a digest. The
+  body begins with the headers that describe it, and its boundary comes from what is in it.
 * Every header is one line of printable text before it is encoded. What is not plain ASCII, or
   could be read as an encoded word, becomes encoded words (RFC 2047).
 * Bodies are quoted-printable or base64, whichever is shorter: lines are at most 76 octets long.
@@ -21,9 +23,9 @@ from typing import TYPE_CHECKING
 from monitor.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from monitor.model import Mail
+    from monitor.model import Attachment, Mail
 
 _LINE = 76  # octets of a line with encoded words in it (RFC 2047, 2)
 _WORD_OCTETS = 39  # of text in one encoded word: with "Subject: " before it, still a whole line
@@ -35,23 +37,14 @@ def build(mail: Mail, sender: str) -> bytes:
 
     It is ASCII, unless an address is not: then its headers need SMTPUTF8 (RFC 6532).
     """
-    boundary = "=_" + sha256(mail.message_id.encode("utf-8", "replace")).hexdigest()[:32]
-    headers = (
-        f"Date: {format_datetime(mail.date)}",
-        f"From: {_mailbox(sender)}",
-        f"To: {_mailbox(mail.recipient)}",
-        f"Subject: {_words(mail.subject, len('Subject: '))}",
-        f"Message-ID: {''.join(one_line(mail.message_id).split())}",
-        f"List-ID: {_list_id(mail.list_name, sender)}",
-        "Auto-Submitted: auto-generated",
-        "MIME-Version: 1.0",
-        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"',
-    )
-    parts = (_part("plain", mail.text), _part("html", mail.html))
-    head = "\r\n".join(headers).encode("utf-8", "replace")
-    edge = f"\r\n--{boundary}".encode()
-    body = b"".join(edge + b"\r\n" + part for part in parts)
-    return head + b"\r\n" + body + edge + b"--\r\n"
+    head, body = parts(mail, sender)
+    return head + body
+
+
+def parts(mail: Mail, sender: str) -> tuple[bytes, bytes]:
+    """Return the head and the body that `build` joins."""
+    body = _body(mail) if mail.body is None else mail.body
+    return (_head(mail, sender) if mail.head is None else mail.head), body
 
 
 def address_of(mailbox: str) -> str:
@@ -69,17 +62,62 @@ def slug(name: str) -> str:
     return f"{plain}-{digest}" if plain else digest
 
 
-def _part(subtype: str, text: str) -> bytes:
+def _head(mail: Mail, sender: str) -> bytes:
+    headers = (
+        f"Date: {format_datetime(mail.date)}",
+        f"From: {_mailbox(sender)}",
+        f"To: {_mailbox(mail.recipient)}",
+        f"Subject: {_words(mail.subject, len('Subject: '))}",
+        f"Message-ID: {''.join(one_line(mail.message_id).split())}",
+        f"List-ID: {_list_id(mail.list_name, sender)}",
+        "Auto-Submitted: auto-generated",
+    )
+    return "".join(f"{header}\r\n" for header in headers).encode("utf-8", "replace")
+
+
+def _body(mail: Mail) -> bytes:
+    entity = _multipart("alternative", [_text("plain", mail.text), _text("html", mail.html)])
+    if mail.attachments:
+        entity = _multipart("mixed", [entity, *map(_file, mail.attachments)])
+    return b"MIME-Version: 1.0\r\n" + entity
+
+
+def _multipart(subtype: str, entities: Sequence[bytes]) -> bytes:
+    boundary = "=_" + sha256(b"\0".join(entities)).hexdigest()[:32]
+    edge = f"\r\n--{boundary}".encode()
+    inner = b"".join(edge + b"\r\n" + entity for entity in entities)
+    head = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'
+    return head.encode() + inner + edge + b"--\r\n"
+
+
+def _text(subtype: str, text: str) -> bytes:
     lines = re.sub(r"\r\n?|\n", "\r\n", text).encode("utf-8", "replace")
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
     quoted = b2a_qp(lines, istext=True)
-    base64 = encodebytes(lines).replace(b"\n", b"\r\n")
+    base64 = _base64(lines)
     encoding, body = (
         ("quoted-printable", quoted) if len(quoted) <= len(base64) else ("base64", base64)
     )
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}'
     return head.encode() + b"\r\n\r\n" + body
+
+
+def _file(attachment: Attachment) -> bytes:
+    """Return *attachment* as a part; its name becomes plain, since mail programs save under it."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", attachment.name).strip(".-")[:60] or "attachment"
+    kind = re.sub(r"[^a-z0-9/.+-]", "", attachment.kind) or "application/octet-stream"
+    charset = '; charset="utf-8"' if kind.startswith("text/") else ""
+    head = (
+        f"Content-Type: {kind}{charset}\r\n"
+        f'Content-Disposition: attachment; filename="{name}"\r\n'
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode() + _base64(attachment.content)
+
+
+def _base64(octets: bytes) -> bytes:
+    return encodebytes(octets).replace(b"\n", b"\r\n")
 
 
 def _mailbox(written: str) -> str:

@@ -1,25 +1,33 @@
 """Deliver: hand every due delivery over, and record how it went.
 
-SMTP cannot promise "exactly once": when the line breaks after the last byte, nobody can know
-whether the mail was taken (RFC 1047). Such a delivery is marked unsure and sent again under the
-same Message-ID with the same bytes, by which many mail programs fold repeats. Once: a server that
-leaves the second one unanswered too would else get a copy an hour.
+* SMTP cannot promise "exactly once": when the line breaks after the last byte, nobody can know
+  whether the mail was taken (RFC 1047). Such a delivery is marked unsure and sent again under the
+  same Message-ID with the same bytes, by which many mail programs fold repeats. Once: a server
+  that leaves the second one unanswered too would else get a copy an hour.
+* Right before that byte "handing_over" is committed, so a process that dies earlier has sent
+  nothing, and the delivery is simply made again. No transaction is open across a dialogue.
+* Several are handed over at once, each in a thread, and each is claimed when its turn comes: a
+  slow one holds up nobody, and no lease runs out in a queue.
+* What is put off for days is given up, visibly. It comes back when its recipient takes another
+  mail, or when an operator says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.errors import MailDeferred, MailRefused, MailUnsure
+from monitor.errors import LeaseLost, MailDeferred, MailRefused, MailUnsure
 from monitor.model import DeliveryStatus, Mail
 from monitor.store import deliveries
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from threading import Event
 
     from monitor.model import DeliveryToMake
@@ -27,9 +35,14 @@ if TYPE_CHECKING:
     from monitor.store.engine import Sessions
 
 LEASE = timedelta(minutes=3)  # must outlast one hand-over: else two workers send one mail
+PATIENCE = timedelta(days=5)  # RFC 5321, 4.5.4.1: "generally needs to be at least 4-5 days"
+AT_ONCE = 4
 FIRST_RETRY = timedelta(minutes=1)
-LAST_RETRY = timedelta(hours=1)  # and every hour from then on: what was not taken is never given up
+LAST_RETRY = timedelta(hours=1)  # and every hour from then on, until patience ends
 RESENDS = 1  # of a mail that was handed over whole and never answered
+LOOK_S = 1.0  # how often it is looked for new deliveries while others are handed over
+
+_OPEN = frozenset({DeliveryStatus.WAITING, DeliveryStatus.UNSURE})
 
 log = structlog.get_logger()
 
@@ -42,39 +55,29 @@ def deliver_due(
     *,
     worker: str = "here",
     lease: timedelta = LEASE,
+    patience: timedelta = PATIENCE,
+    at_once: int = AT_ONCE,
 ) -> int:
-    """Hand over every delivery that is due; return how many were taken.
+    """Hand over every delivery that is due, *at_once* at a time; return how many were taken.
 
-    *lease* must outlast the longest hand-over of *mailer*.
+    *lease* must outlast the longest hand-over of *mailer*; *patience* is how long a delivery is
+    put off. Returns when none is due and none under way.
     """
+    step = _Step(sessions, mailer, clock, worker, lease, patience)
     taken = 0
-    while stop is None or not stop.is_set():
-        with reading(sessions) as session:
-            if not deliveries.any_due(session, now=clock.now()):
-                return taken
-        with sessions.begin() as session:
-            delivery = deliveries.claim_due(session, now=clock.now(), lease=lease, worker=worker)
-        if delivery is None:
-            return taken
-        outcome = _hand_over(delivery, mailer)
-        status, now = outcome.status, clock.now()
-        doubts = delivery.doubts + outcome.unanswered
-        due_at = None
-        if status in {DeliveryStatus.WAITING, DeliveryStatus.UNSURE} and doubts <= RESENDS:
-            due_at = now + retry_after(delivery.attempt)
-        with sessions.begin() as session:
-            mine = deliveries.settle(
-                session,
-                delivery,
-                status,
-                now=now,
-                due_at=due_at,
-                error=outcome.error,
-                doubts=doubts,
-            )
-        if not mine:
-            log.error("delivery outlasted its lease", delivery=delivery.id, status=status)
-        taken += status is DeliveryStatus.SENT
+    running: set[Future[bool]] = set()
+    with ThreadPoolExecutor(at_once, thread_name_prefix="deliver") as pool:
+        while True:
+            while len(running) < at_once and not (stop and stop.is_set()):
+                delivery = step.claim()
+                if delivery is None:
+                    break
+                running.add(pool.submit(step.make, delivery))
+            if not running:
+                break
+            done, running = wait(running, LOOK_S, return_when=FIRST_COMPLETED)
+            taken += sum(future.result() for future in done)
+    mailer.rest()
     return taken
 
 
@@ -85,37 +88,119 @@ def retry_after(attempt: int) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
+class Outcome:
+    """How an attempt ended; *unanswered* if it was handed over whole and no answer came."""
+
     status: DeliveryStatus
     error: str | None = None
-    unanswered: bool = False  # handed over whole, and no answer came
+    unanswered: bool = False
 
 
-def _hand_over(delivery: DeliveryToMake, mailer: Mailer) -> _Outcome:
-    bound = log.bind(
-        delivery=delivery.id, subscription=delivery.subscription, message_id=delivery.message_id
-    )
-    if delivery.resumed:
-        bound.warning("delivery repeated", reason="an earlier attempt may have been taken")
-    try:
-        mailer.send(mail(delivery))
-    except MailRefused as error:
-        bound.error("delivery refused", error=str(error))
-        return _Outcome(DeliveryStatus.REFUSED, str(error))
-    except MailDeferred as error:
-        bound.warning("delivery deferred", error=str(error), attempt=delivery.attempt)
+def what_next(
+    delivery: DeliveryToMake, outcome: Outcome, now: datetime
+) -> tuple[DeliveryStatus, datetime | None]:
+    """Return the status after *outcome*, and when to try again if at all."""
+    status, doubts = outcome.status, delivery.doubts + outcome.unanswered
+    if status not in _OPEN or doubts > RESENDS:
+        return status, None
+    if delivery.give_up_at is None or now < delivery.give_up_at:
+        return status, now + retry_after(delivery.attempt)
+    return DeliveryStatus.FAILED if status is DeliveryStatus.WAITING else status, None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    sessions: Sessions
+    mailer: Mailer
+    clock: Clock
+    worker: str
+    lease: timedelta
+    patience: timedelta
+
+    def claim(self) -> DeliveryToMake | None:
+        """Take the next delivery that is due; costs no write transaction if none is."""
+        now = self.clock.now()
+        with reading(self.sessions) as session:
+            if not deliveries.any_due(session, now=now):
+                return None
+        with self.sessions.begin() as session:
+            return deliveries.claim_due(
+                session, now=now, lease=self.lease, patience=self.patience, worker=self.worker
+            )
+
+    def make(self, delivery: DeliveryToMake) -> bool:
+        """Hand *delivery* over and record what became of it; return whether it was taken."""
+        outcome = _HandOver(self.sessions, delivery).through(self.mailer)
+        now = self.clock.now()
+        status, due_at = what_next(delivery, outcome, now)
+        if status is DeliveryStatus.FAILED:
+            log.error(
+                "delivery given up",
+                delivery=delivery.id,
+                subscription=delivery.subscription,
+                attempts=delivery.attempt,
+                error=outcome.error,
+            )
+        with self.sessions.begin() as session:
+            mine = deliveries.settle(
+                session,
+                delivery,
+                status,
+                now=now,
+                due_at=due_at,
+                error=outcome.error,
+                doubts=delivery.doubts + outcome.unanswered,
+            )
+        if not mine:
+            log.error("delivery outlasted its lease", delivery=delivery.id, status=status)
+        return status is DeliveryStatus.SENT
+
+
+@dataclass(slots=True)
+class _HandOver:
+    sessions: Sessions
+    delivery: DeliveryToMake
+    near_end: bool = field(default=False)
+
+    def through(self, mailer: Mailer) -> Outcome:
+        """Hand the delivery to *mailer*; return how it ended, whatever happens."""
+        delivery = self.delivery
+        bound = log.bind(
+            delivery=delivery.id, subscription=delivery.subscription, message_id=delivery.message_id
+        )
+        if delivery.resumed:
+            bound.warning("delivery repeated", reason="an earlier attempt may have been taken")
+        try:
+            mailer.send(mail(delivery), self._before_last)
+        except MailRefused as error:
+            bound.error("delivery refused", error=str(error))
+            return Outcome(DeliveryStatus.REFUSED, str(error))
+        except (MailDeferred, LeaseLost) as error:
+            bound.warning("delivery deferred", error=str(error), attempt=delivery.attempt)
+            return self._put_off(str(error))
+        except MailUnsure as error:
+            bound.warning("delivery unsure", error=str(error), attempt=delivery.attempt)
+            return Outcome(DeliveryStatus.UNSURE, str(error), unanswered=True)
+        except Exception as error:  # noqa: BLE001 - the one broad catch of this step
+            # Not foreseen; the others are not to wait for it.
+            bound.exception("delivery failed")
+            said = f"{type(error).__name__}: {error}"
+            if not self.near_end:
+                return self._put_off(said)
+            return Outcome(DeliveryStatus.UNSURE, said, unanswered=True)
+        bound.info("delivery sent", attempt=delivery.attempt)
+        return Outcome(DeliveryStatus.SENT)
+
+    def _put_off(self, said: str) -> Outcome:
         # That nothing was handed over now does not tell what became of an earlier attempt.
-        before = DeliveryStatus.UNSURE if delivery.resumed else DeliveryStatus.WAITING
-        return _Outcome(before, str(error))
-    except MailUnsure as error:
-        bound.warning("delivery unsure", error=str(error), attempt=delivery.attempt)
-        return _Outcome(DeliveryStatus.UNSURE, str(error), unanswered=True)
-    except Exception as error:  # noqa: BLE001 - the one broad catch of this step
-        # Not foreseen, so nobody can know how far it got; the others are not to wait for it.
-        bound.exception("delivery failed")
-        return _Outcome(DeliveryStatus.UNSURE, f"{type(error).__name__}: {error}", unanswered=True)
-    bound.info("delivery sent", attempt=delivery.attempt)
-    return _Outcome(DeliveryStatus.SENT)
+        resumed = self.delivery.resumed
+        return Outcome(DeliveryStatus.UNSURE if resumed else DeliveryStatus.WAITING, said)
+
+    def _before_last(self, head: bytes, body: bytes | None) -> None:
+        with self.sessions.begin() as session:
+            if not deliveries.near_end(session, self.delivery, head, body):
+                raise LeaseLost("nothing was handed over: another process has taken it up")
+        self.near_end = True
 
 
 def mail(delivery: DeliveryToMake) -> Mail:
@@ -128,4 +213,7 @@ def mail(delivery: DeliveryToMake) -> Mail:
         subject=delivery.rendered.subject,
         text=delivery.rendered.text,
         html=delivery.rendered.html,
+        attachments=delivery.rendered.attachments,
+        head=delivery.head,
+        body=delivery.body,
     )

@@ -1,32 +1,48 @@
-"""Deliveries in the store: claim one, then record how it went."""
+"""Deliveries in the store: claim one, write down that its end is near, record how it went.
+
+* A claim moves `due_at` on by a lease and leaves the status as it is. Only the step right before
+  the last byte makes it "handing_over": so whoever finds that status knows that the mail may have
+  been taken, and whoever finds "waiting" knows that it was not.
+* `attempts` is a fence: a worker whose lease ran out changes nothing any more, and does not even
+  send its last byte.
+* The bytes that are about to be sent are kept, so that a repetition, and an answer years later,
+  has the same ones. What a digest's mails have in common is kept once, with the digest.
+"""
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from monitor.model import DeliveryStatus, DeliveryToMake, Rendered
+from monitor.model import DeliveryStatus, DeliveryToMake, Rendered, is_address
 from monitor.store.schema import DeliveryRow, DigestRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy.orm import Session
 
+REVIVALS = 2  # how often one that ended badly comes back because its recipient took another
+MAY_BE_THERE = (DeliveryStatus.SENT, DeliveryStatus.UNSURE)
+ENDED_BADLY = (DeliveryStatus.REFUSED, DeliveryStatus.FAILED)
+
 
 def claim_due(
-    session: Session, *, now: datetime, lease: timedelta, worker: str
+    session: Session, *, now: datetime, lease: timedelta, patience: timedelta, worker: str
 ) -> DeliveryToMake | None:
-    """Take the longest overdue delivery for *worker*, if any. The lease: `feeds.claim_due`.
+    """Take a delivery that is due for *worker*, if any. The lease: `feeds.claim_due`.
 
-    A claim that finds "handing_over" succeeds a worker that died in the middle: whether the mail
-    was taken, nobody can know, so `resumed` is True.
+    Those never tried come first, so that what is put off again and again delays nobody; then the
+    longest overdue. *patience* is how long after its first attempt one is put off. The caller
+    commits.
     """
     due = (
         select(DeliveryRow.id)
         .where(DeliveryRow.due_at <= now)
-        .order_by(DeliveryRow.due_at, DeliveryRow.id)
+        .order_by(DeliveryRow.attempts > 0, DeliveryRow.due_at, DeliveryRow.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -34,12 +50,14 @@ def claim_due(
     if delivery_id is None:
         return None
     row = session.get_one(DeliveryRow, delivery_id)
-    digest = session.get_one(DigestRow, row.digest_id)
-    resumed = row.status in {DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE}
-    row.status = DeliveryStatus.HANDING_OVER
     row.due_at = now + lease
     row.claimed_by = worker
     row.attempts += 1
+    row.give_up_at = row.give_up_at or now + patience
+    return _to_make(row, session.get_one(DigestRow, row.digest_id))
+
+
+def _to_make(row: DeliveryRow, digest: DigestRow) -> DeliveryToMake:
     return DeliveryToMake(
         id=row.id,
         attempt=row.attempts,
@@ -48,9 +66,38 @@ def claim_due(
         subscription=digest.subscription,
         composed_at=digest.composed_at,
         rendered=Rendered(digest.subject, digest.text, digest.html),
-        resumed=resumed,
+        resumed=row.status in {DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE},
         doubts=row.doubts,
+        head=row.head,
+        body=None if digest.body is None else zlib.decompress(digest.body),
+        give_up_at=row.give_up_at,
     )
+
+
+def near_end(session: Session, delivery: DeliveryToMake, head: bytes, body: bytes | None) -> bool:
+    """Write down that the last byte of *delivery*, sent as *head* and *body*, is next.
+
+    *body* is None where the digest's deliveries have nothing in common. Returns False if the lease
+    ran out and another worker has taken the delivery since, or if the digest's mails have another
+    body already: the caller rolls back then, and the byte must not be sent. Else the caller
+    commits, and only then may the byte be sent.
+    """
+    marked = session.scalar(
+        update(DeliveryRow)
+        .where(DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt)
+        .values(status=DeliveryStatus.HANDING_OVER, head=head)
+        .returning(DeliveryRow.digest_id)
+    )
+    if marked is None:
+        return False
+    if body is None:
+        return True
+    if delivery.body is None:
+        first = DigestRow.id == marked, DigestRow.body.is_(None)
+        packed = zlib.compress(body, level=9)
+        session.execute(update(DigestRow).where(*first).values(body=packed))
+    kept = session.scalar(select(DigestRow.body).where(DigestRow.id == marked))
+    return kept is not None and zlib.decompress(kept) == body
 
 
 def settle(
@@ -65,7 +112,9 @@ def settle(
 ) -> bool:
     """Record how an attempt ended; with *due_at* None nothing more is tried.
 
-    *doubts* is how many attempts, this one included, were never answered.
+    *doubts* is how many attempts, this one included, were never answered. The bytes of a mail that
+    certainly was not taken are forgotten, so that better settings make better ones. One that was
+    taken brings back what ended badly for the same recipient: see `_revive`.
     Does nothing, and returns False, if the lease ran out and another worker has taken the
     delivery since. The caller commits.
     """
@@ -79,10 +128,33 @@ def settle(
             doubts=doubts,
             last_error=error,
             sent_at=now if status is DeliveryStatus.SENT else None,
+            **({} if delivery.resumed or status in MAY_BE_THERE else {"head": None}),
         )
         .returning(DeliveryRow.id)
     )
-    return settled.one_or_none() is not None
+    if settled.one_or_none() is None:
+        return False
+    if status is DeliveryStatus.SENT:
+        _revive(session, delivery.recipient, now)
+    return True
+
+
+def _revive(session: Session, recipient: str, now: datetime) -> None:
+    """Let what ended badly for *recipient* be tried again, now that it takes mails again.
+
+    The hits of a digest are in no later one, so without this they would stay unmailed.
+    """
+    session.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.recipient == recipient, DeliveryRow.status.in_(ENDED_BADLY))
+        .where(DeliveryRow.revivals < REVIVALS)
+        .values(
+            status=DeliveryStatus.WAITING,
+            due_at=now,
+            give_up_at=None,
+            revivals=DeliveryRow.revivals + 1,
+        )
+    )
 
 
 def any_due(session: Session, *, now: datetime) -> bool:
@@ -91,21 +163,70 @@ def any_due(session: Session, *, now: datetime) -> bool:
     return session.scalar(due) is not None
 
 
+def retry(session: Session, ids: Iterable[int], *, now: datetime) -> dict[int, str | None]:
+    """Make each delivery of *ids* due now, with all its patience; return what is against it.
+
+    That is None for those that are due now. What may have been taken once stays unsure. The caller
+    commits.
+    """
+    told: dict[int, str | None] = {}
+    for delivery_id in ids:
+        row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+        told[delivery_id] = _against(row)
+        if row is None or told[delivery_id] is not None:
+            continue
+        if row.status in ENDED_BADLY:
+            row.status = DeliveryStatus.WAITING
+        row.due_at, row.give_up_at, row.doubts, row.revivals = now, None, 0, 0
+    return told
+
+
+def _against(row: DeliveryRow | None) -> str | None:
+    if row is None:
+        return "there is no such delivery"
+    if row.status == DeliveryStatus.SENT:
+        return "was taken, and is not sent again"
+    if row.claimed_by is not None:
+        return f"is being handed over by {row.claimed_by}"
+    return None
+
+
+def ended_badly(session: Session) -> Sequence[int]:
+    """Return the ids of all deliveries that were refused or given up, oldest first."""
+    ended = DeliveryRow.status.in_(ENDED_BADLY)
+    return session.scalars(select(DeliveryRow.id).where(ended).order_by(DeliveryRow.id)).all()
+
+
+def message(session: Session, delivery_id: int) -> bytes | None:
+    """Return the bytes that were sent, or were about to be; None if it never came to that."""
+    query = (
+        select(DeliveryRow.recipient, DeliveryRow.head, DigestRow.body)
+        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
+        .where(DeliveryRow.id == delivery_id)
+    )
+    row = session.execute(query).one_or_none()
+    if row is None or row.head is None:
+        return None
+    head: bytes = row.head
+    if row.body is None or not is_address(row.recipient):
+        return head
+    return head + zlib.decompress(row.body)
+
+
 def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, str | None]]:
     """Return recipient, status, attempts and last error of every delivery that is not well.
 
-    That is one which is still tried after an error, or which ended refused or unsure for a digest
-    made after *since*.
+    That is one which is still tried after an error, or which ended refused, given up or unsure for
+    a digest made after *since*.
     """
     tried = DeliveryRow.due_at.is_not(None) & DeliveryRow.last_error.is_not(None)
-    ended = DeliveryRow.status.in_([DeliveryStatus.REFUSED, DeliveryStatus.UNSURE])
-    refused = ended & (DigestRow.composed_at > since)
+    ended = DeliveryRow.due_at.is_(None) & (DeliveryRow.status != DeliveryStatus.SENT)
     query = (
         select(
             DeliveryRow.recipient, DeliveryRow.status, DeliveryRow.attempts, DeliveryRow.last_error
         )
         .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
-        .where(tried | refused)
+        .where(tried | (ended & (DigestRow.composed_at > since)))
         .order_by(DeliveryRow.id)
     )
     return [(*row,) for row in session.execute(query)]

@@ -112,6 +112,8 @@ class Filter:
     search: str | None = None
     min_score: float | None = None
     limit: int | None = None
+    subscription: str | None = None
+    status: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,25 @@ ARTICLES = Listing(
     order=("first_seen", "article_id"),
     hit_key="article_id",
 )
+DELIVERIES = Listing(
+    name="v_deliveries",
+    columns={
+        "digest_id": Integer(),
+        "subscription": Text(),
+        "slot": Instant(),
+        "recipient": Text(),
+        "status": Text(),
+        "attempts": Integer(),
+        "message_id": Text(),
+        "sent_at": Instant(),
+        "last_error": Text(),
+        "delivery_id": Integer(),
+        "next_attempt_at": Instant(),
+    },
+    instant="slot",
+    searched=("recipient", "last_error"),
+    order=("slot", "delivery_id"),
+)
 
 
 def rows(session: Session, listing: Listing, wanted: Filter) -> Iterator[dict[str, Any]]:
@@ -227,7 +248,7 @@ def rows(session: Session, listing: Listing, wanted: Filter) -> Iterator[dict[st
     """
     columns = {name: sql_column(name, kind) for name, kind in listing.columns.items()}
     query = select(*columns.values()).select_from(table(listing.name, *columns.values()))
-    query = query.where(*_limits(listing, columns, wanted))
+    query = query.where(*_limits(listing, columns, wanted), *_of_deliveries(columns, wanted))
     order = [
         columns[name].asc() if listing is FEEDS else columns[name].desc() for name in listing.order
     ]
@@ -261,3 +282,12 @@ def _limits(
         key = listing.hit_key
         live = HitRow.withdrawn_at.is_(None)
         yield exists().where(getattr(HitRow, key) == columns[key], live, *of_hit)
+
+
+def _of_deliveries(
+    columns: dict[str, ColumnClause[Any]], wanted: Filter
+) -> Iterator[ColumnElement[bool]]:
+    if wanted.subscription is not None:
+        yield columns["subscription"] == wanted.subscription
+    if wanted.status is not None:
+        yield columns["status"].in_(wanted.status)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     Text,
@@ -28,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0004"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0005"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -54,6 +55,7 @@ class Base(DeclarativeBase):
         date: Date(),
         int: BigInteger().with_variant(Integer, "sqlite"),  # SQLite counts only INTEGER keys up
         str: Text(),
+        bytes: LargeBinary(),
         dict[str, Any]: JSON(),
         list[Any]: JSON(),
     }
@@ -265,7 +267,10 @@ class SubscriptionRow(Base):
 
 
 class DigestRow(Base):
-    """One edition for one subscription and slot, frozen: every attempt sends these words."""
+    """One edition for one subscription and slot, frozen: every attempt sends these words.
+
+    `body` is what they became in the mails, packed (zlib), once one was about to be handed over.
+    """
 
     __tablename__ = "digests"
     __table_args__ = (UniqueConstraint("subscription", "slot"),)
@@ -279,6 +284,7 @@ class DigestRow(Base):
     subject: Mapped[str]
     text: Mapped[str]
     html: Mapped[str]
+    body: Mapped[bytes | None]
 
 
 class DigestItemRow(Base):
@@ -296,7 +302,9 @@ class DigestItemRow(Base):
 class DeliveryRow(Base):
     """One digest to one recipient. `due_at` is null when nothing more is to be done.
 
-    `doubts` counts the attempts that were handed over whole and never answered.
+    `doubts` counts the attempts that were handed over whole and never answered. `head` are the
+    bytes before the digest's `body` in what was sent. `give_up_at` counts from the first attempt;
+    `revivals` is how often a mail that got through brought it back after its end.
     """
 
     __tablename__ = "deliveries"
@@ -313,6 +321,9 @@ class DeliveryRow(Base):
     claimed_by: Mapped[str | None]
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    head: Mapped[bytes | None]
+    give_up_at: Mapped[datetime | None]
+    revivals: Mapped[int] = mapped_column(default=0, server_default=ZERO)
 
 
 class LexiconRow(Base):

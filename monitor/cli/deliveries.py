@@ -1,0 +1,105 @@
+"""`monitor deliveries`: what became of each, trying them again, and the very mail."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from monitor.cli import config_path, declare
+from monitor.cli.listing import chosen_format, count, format_option, instant, show
+from monitor.errors import InputError, UsageError
+from monitor.model import DeliveryStatus
+
+if TYPE_CHECKING:
+    import argparse
+
+SHOWN = ("delivery_id", "slot", "status", "recipient", "last_error")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    command = declare(commands, "deliveries", "list deliveries, or have them tried again")
+    command.set_defaults(work=_list)
+    _list_options(command)
+    actions = command.add_subparsers(metavar="ACTION")
+    listed = declare(actions, "list", "show what became of each delivery, newest first")
+    _list_options(listed)
+    listed.set_defaults(work=_list)
+    retry = declare(actions, "retry", "have deliveries tried again at once by the service")
+    retry.add_argument("ids", nargs="*", type=count, metavar="ID", help="number of the delivery")
+    retry.add_argument(
+        "--failed", action="store_true", help="all that were refused or have been given up"
+    )
+    retry.set_defaults(work=_retry)
+    message = declare(actions, "message", "write the mail to stdout as it was sent, byte for byte")
+    message.add_argument("id", type=count, metavar="ID", help="number of the delivery")
+    message.set_defaults(work=_message)
+
+
+def _list_options(command: argparse.ArgumentParser) -> None:
+    import argparse
+
+    absent = argparse.SUPPRESS  # else the action's default would hide what stands before it
+    command.add_argument(
+        "--status",
+        action="append",
+        choices=[str(status) for status in DeliveryStatus],
+        default=absent,
+        help="with this status; may be given several times",
+    )
+    command.add_argument("--subscription", metavar="NAME", default=absent, help="of this one")
+    command.add_argument(
+        "--since", type=instant, metavar="WHEN", default=absent, help="slots since 30d, 2026-11-01"
+    )
+    command.add_argument(
+        "--limit", type=count, metavar="N", default=absent, help="at most so many, the newest"
+    )
+    format_option(command, inherited=True)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from monitor.app import App
+    from monitor.store import queries
+    from monitor.store.engine import reading
+
+    wanted = queries.Filter(
+        status=tuple(args.status) if "status" in args else None,
+        subscription=getattr(args, "subscription", None),
+        since=getattr(args, "since", None),
+        limit=getattr(args, "limit", None),
+    )
+    args.format = getattr(args, "format", None)
+    with App.load(config_path(args)) as app, reading(app.sessions) as session:
+        rows = queries.rows(session, queries.DELIVERIES, wanted)
+        show(rows, list(queries.DELIVERIES.columns), chosen_format(args), shown=SHOWN)
+    return 0
+
+
+def _retry(args: argparse.Namespace) -> int:
+    from monitor.app import App
+    from monitor.store import deliveries
+
+    if bool(args.ids) == args.failed:
+        raise UsageError("name the deliveries to try again, or say --failed")
+    with App.load(config_path(args)) as app, app.sessions.begin() as session:
+        ids = deliveries.ended_badly(session) if args.failed else args.ids
+        told = deliveries.retry(session, ids, now=app.clock.now())
+    refused = {number: why for number, why in told.items() if why is not None}
+    for number in told:
+        print(f"{number}: {refused.get(number, 'due now')}")
+    if args.failed and not told:
+        print("none was refused or given up")
+    return 1 if refused else 0
+
+
+def _message(args: argparse.Namespace) -> int:
+    from monitor.app import App
+    from monitor.store import deliveries
+    from monitor.store.engine import reading
+
+    with App.load(config_path(args)) as app, reading(app.sessions) as session:
+        raw = deliveries.message(session, args.id)
+    if raw is None:
+        raise InputError(f"delivery {args.id} does not exist, or nothing was sent for it")
+    sys.stdout.buffer.write(raw)
+    return 0
