@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from monitor.detect.lexicon import Lexicon
     from monitor.feeds.fetch import HttpFetcher
     from monitor.feeds.guard import Guard
-    from monitor.feeds.parse import BoundedParser
+    from monitor.feeds.parse.children import BoundedParser
     from monitor.model import Subscription
     from monitor.pipeline.compose import ComposeStep
     from monitor.pipeline.poll import PollStep
@@ -140,7 +140,7 @@ class App:
 
     def build(self) -> None:
         """Build all parts of the line: what cannot be built stops the start, not a tick."""
-        _ = self.poll_step, self.compose_step, self.mailer
+        _ = self.poll_step.detector.built, self.compose_step, self.mailer
 
     def take_over(self) -> int:
         """Give back what a process that died on this machine had claimed; return how much."""
@@ -182,7 +182,7 @@ class App:
     @cached_property
     def parser(self) -> BoundedParser:
         """The parser, in child processes that can be killed."""
-        from monitor.feeds.parse import BoundedParser
+        from monitor.feeds.parse.children import BoundedParser
 
         polling = self.config.polling
         return self._closing.enter_context(
@@ -240,8 +240,8 @@ class App:
     @cached_property
     def poll_step(self) -> PollStep:
         """The first step of the line."""
-        from monitor.detect.associate import Detector
         from monitor.feeds.manners import Pace
+        from monitor.pipeline.matches import LateDetector
         from monitor.pipeline.poll import CLAIM, PollStep
 
         polling = self.config.polling
@@ -251,7 +251,7 @@ class App:
             fetcher=self.fetcher,
             parser=self.parser,
             lexicon=self.lexicon,
-            detector=Detector(self.lexicon),
+            detector=LateDetector(self.lexicon),
             pace=Pace(
                 usual=polling.interval,
                 longest=polling.max_interval,

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from monitor.errors import ParseError
-from monitor.feeds.parse import parse
+from monitor.feeds.parse.document import parse
 from monitor.feeds.parse.instants import find_instant
 
 DATA = Path(__file__).with_name("data") / "feeds"

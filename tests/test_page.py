@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from monitor.errors import ParseError
-from monitor.feeds.parse import BoundedParser, parse
+from monitor.feeds.parse.children import BoundedParser
+from monitor.feeds.parse.document import parse
 from monitor.model import Answer, Document, FeedToPoll, Page
 
 CASES = yaml.safe_load(
@@ -120,7 +121,8 @@ def job(body, number=1):
 def test_no_page_costs_no_import():
     """Who has no page never loads the library for pages, in service or child."""
     program = (
-        "import sys; from monitor.feeds.parse import parse; from monitor.config import load;"
+        "import sys; from monitor.config import load;"
+        "from monitor.feeds.parse.document import parse;"
         "parse(b'<rss version=\"2.0\"><channel/></rss>', None, 'https://a.example/');"
         "load('tests/data/config/minimal.yaml', {});"
         "print([name for name in ('lxml', 'cssselect') if name in sys.modules])"

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from monitor.errors import ParseError
-from monitor.feeds.parse import BoundedParser, parse
+from monitor.feeds.parse.children import BoundedParser
+from monitor.feeds.parse.document import parse
 from monitor.feeds.parse.entries import MAX_FIELD_LENGTH
 from monitor.model import Answer, Document, FeedToPoll
 
@@ -348,7 +349,7 @@ def test_close_is_quick():
 PARENT = """
 import os, signal, sys
 from datetime import timedelta
-from monitor.feeds.parse import BoundedParser
+from monitor.feeds.parse.children import BoundedParser
 from monitor.model import Answer, FeedToPoll
 
 feed = FeedToPoll(1, "f", "https://f.example/", "F", None, None, None, None, None, None, 0)

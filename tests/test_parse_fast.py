@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import ParseError
-from monitor.feeds.parse import fast, parse
+from monitor.feeds.parse import fast
+from monitor.feeds.parse.document import parse
 
 FEEDS = Path(__file__).with_name("data") / "feeds"
 CASES = yaml.safe_load((FEEDS / "entries.yaml").read_text("utf-8"))

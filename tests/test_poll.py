@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import event, func, select
 
 from monitor.config import bundled_lexicon
-from monitor.detect.associate import Detector
 from monitor.errors import FetchError
 from monitor.feeds.manners import Pace
-from monitor.feeds.parse import BoundedParser
+from monitor.feeds.parse.children import BoundedParser
 from monitor.model import Answer, Feed, Page
 from monitor.pipeline.group import group_new
+from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
 from monitor.store import feeds
 from monitor.store.schema import ArticleRow, FeedRow, HitRow, PollRow, StoryRow
@@ -70,7 +70,7 @@ def step(sessions, clock, web, parser):
         fetcher=web,
         parser=parser,
         lexicon=LEXICON,
-        detector=Detector(LEXICON),
+        detector=LateDetector(LEXICON),
         pace=Pace(usual=INTERVAL, longest=INTERVAL),
         lease=timedelta(minutes=3),
     )

@@ -9,6 +9,7 @@ that needs them.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from importlib import import_module
@@ -44,8 +45,8 @@ VERBS = (
 )
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; the docs are held against it."""
+def parser(verbs: Sequence[str] = VERBS) -> argparse.ArgumentParser:
+    """Return the parser of the command line, all of it or *verbs*; the docs are held against it."""
     root = argparse.ArgumentParser(
         prog="monitor",
         description="Tells people when a company on their watch-list meets a regulator.",
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"%(prog)s {version()}")
     commands = root.add_subparsers(metavar="COMMAND", required=True)
-    for verb in VERBS:
+    for verb in verbs:
         import_module(f"monitor.cli.{verb}").add(commands)
     return root
 
@@ -89,9 +90,11 @@ def config_path(args: argparse.Namespace) -> str:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command and end the process with its exit code."""
+    gc.set_threshold(50_000, 20, 20)  # what a start builds lives on: looking again costs a tenth
     _open_streams()
-    commands = parser()
     given = sys.argv[1:] if argv is None else argv
+    asks_for_all = bool(given) and given[0] in {"-h", "--help"}
+    commands = parser([verb for verb in VERBS if verb in given and not asks_for_all] or VERBS)
     for argument in given:
         if argument != argument.encode(errors="ignore").decode():
             commands.error(f"not valid text: {argument!a}")

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.detect.spellings import LexiconError, identity
-from monitor.model import Company, Label, Topic
+from monitor.model import Company, Label, Term, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,28 +62,37 @@ def make_lexicon(
     others = _unclaimed(bystanders, watched)
     parts = watched, tuple(topics), tuple(stages), tuple(regulators), others
     data = {
-        "companies": _plain("companies", parts[0]),
-        "topics": _plain("topics", parts[1]),
-        "stages": _plain("stages", parts[2]),
-        "regulators": _plain("regulators", parts[3]),
-        "bystanders": _plain("bystanders", parts[4]),
+        "companies": _distinct("companies", parts[0]),
+        "topics": _distinct("topics", parts[1]),
+        "stages": _distinct("stages", parts[2]),
+        "regulators": _distinct("regulators", parts[3]),
+        "bystanders": _distinct("bystanders", parts[4]),
     }
     for clash in clashes(parts[0]):
         raise LexiconError(("companies", clash.later, clash.text), str(clash))
     for loose in loose_references(parts[0] + parts[1], parts[2], parts[3]):
         raise LexiconError((loose.kind, loose.key, loose.need), str(loose))
-    canonical = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(
+        data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_fields_of
+    )
     fingerprint = sha256(f"{ENGINE}\n{canonical}".encode()).hexdigest()
     return Lexicon(*parts, canonical, fingerprint)
 
 
-def _plain(kind: str, members: Sequence[Company | Topic | Label]) -> list[dict[str, object]]:
+def _fields_of(member: Company | Topic | Label | Term) -> dict[str, object]:
+    """Return a part of a lexicon as JSON knows it: `asdict` would copy every word of it."""
+    return {name: getattr(member, name) for name in member.__dataclass_fields__}
+
+
+def _distinct(
+    kind: str, members: Sequence[Company | Topic | Label]
+) -> Sequence[Company | Topic | Label]:
     keys: set[str] = set()
     for member in members:
         if member.key in keys:
             raise LexiconError((kind, member.key), f'"{member.key}" is defined twice')
         keys.add(member.key)
-    return [asdict(member) for member in members]
+    return members
 
 
 class Clash(NamedTuple):

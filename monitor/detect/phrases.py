@@ -29,6 +29,7 @@ _IDLE: Final = frozenset(
 )  # "us", "it" and "who" are capitals' words too: the US, IT, the WHO
 
 
+@lru_cache(maxsize=8192)
 def phrase_parts(text: str) -> tuple[str, ...]:
     """Return the parts of a phrase between its "...", in order; each may end in "*".
 
@@ -61,11 +62,16 @@ def phrase_parts(text: str) -> tuple[str, ...]:
 
 def may_hold(phrase: str, text: str) -> bool:
     """Return whether something written as *text* may stand inside *phrase* at all."""
-    parts, whole = _folded(phrase)
-    return len(parts) > 1 or all(part in whole for part in _folded(text)[0])
+    whole = whole_of(phrase)
+    return whole is None or all(part in whole for part in parts_of(text))
+
+
+def whole_of(phrase: str) -> str | None:
+    """Return the folded *phrase*; None for one in several parts, between which anything stands."""
+    return None if len(phrase_parts(phrase)) > 1 else fold(phrase).text
 
 
 @lru_cache(maxsize=4096)
-def _folded(text: str) -> tuple[tuple[str, ...], str]:
-    parts = (fold(part.removesuffix("*")).text.strip() for part in phrase_parts(text))
-    return tuple(parts), fold(text).text
+def parts_of(text: str) -> tuple[str, ...]:
+    """Return the folded parts of a phrase, without their "*"."""
+    return tuple(fold(part.removesuffix("*")).text.strip() for part in phrase_parts(text))

@@ -15,7 +15,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.detect.phrases import may_hold, phrase_parts
+from monitor.detect.phrases import may_hold, parts_of, phrase_parts, whole_of
 from monitor.model import Strength, Term
 from monitor.text import fold, language_of
 
@@ -59,6 +59,7 @@ class Reader:
         self.key = key
         self.data = mapping((), data, ["id", *allowed.split()])
         self.unless = phrases(("unless",), self.data)
+        self._wholes = [(phrase, whole_of(phrase)) for phrase in self.unless]
         self.without = phrases(("not",), self.data)
         self.found: dict[tuple[str, str], Term] = {}
         self._ids: set[str] = set()
@@ -163,7 +164,9 @@ class Reader:
 
     def common_unless(self, text: str) -> tuple[str, ...]:
         """Return those of the member's own `unless` phrases that *text* may stand in."""
-        return tuple(phrase for phrase in self.unless if may_hold(phrase, text))
+        first, *others = parts_of(text)  # nearly always the only one
+        fits = (phrase for phrase, whole in self._wholes if whole is None or first in whole)
+        return tuple(phrase for phrase in fits if not others or may_hold(phrase, text))
 
     def make_id(self, group: str, text: str) -> str:
         """Return an id for the term *text* that no other of this member has."""

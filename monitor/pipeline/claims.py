@@ -1,14 +1,16 @@
 """Claims: the feeds a round of polling has taken, one batch after another.
 
 A feed is claimed when a connection is nearly free for it, never sooner: what waits under a lease
-keeps other workers away. Whatever is unsettled when a round ends is handed back.
+keeps other workers away. Where feeds answer at once, more are claimed at a time. Whatever is
+unsettled when a round ends is handed back.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from monitor.feeds.manners import has_held
 from monitor.store import feeds
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
     from monitor.model import FeedToPoll
     from monitor.pipeline.poll import PollStep
+
+QUICK: Final = timedelta(seconds=0.25)  # for a batch to be asked: then the next may be larger
+MOST: Final = 128  # feeds in a batch
 
 
 class Claims:
@@ -49,6 +54,7 @@ class Claims:
         """
         step = self._step
         idle = False
+        batch = step.batch
         while not self.stopping:
             now = step.clock.now()
             if idle and not self._any_due(now):
@@ -59,7 +65,7 @@ class Claims:
                     session,
                     now=now,
                     lease=step.lease,
-                    limit=step.batch,
+                    limit=batch,
                     worker=step.worker,
                     keys=self._keys,
                     due_by=self._due_by,
@@ -73,6 +79,8 @@ class Claims:
             for feed in claimed:
                 moved = has_held(feed.moved_since, now=now, failures=feed.failures)
                 yield replace(feed, moved=moved) if moved else feed
+            quick = len(claimed) == batch and step.clock.now() - now < QUICK
+            batch = min(2 * batch, MOST) if quick else step.batch
 
     def _any_due(self, now: datetime) -> bool:
         """Look before another claim is tried, which would lock the database for nothing."""

@@ -8,7 +8,6 @@ import structlog
 
 from monitor.store import stories
 from monitor.store.engine import lock, reading
-from monitor.stories.group import WINDOW, group
 
 if TYPE_CHECKING:
     from monitor.store.engine import Sessions
@@ -29,6 +28,8 @@ def group_new(sessions: Sessions) -> int:
         with reading(sessions) as session:
             if not stories.ungrouped(session, limit=1):
                 return grouped
+        from monitor.stories.group import WINDOW, group  # most rounds of polling find no hit
+
         with sessions.begin() as session:
             lock(session, "group")
             hits = stories.ungrouped(session, limit=BATCH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,9 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.detect.associate import Detector
+    from monitor.detect.lexicon import Lexicon
     from monitor.model import Entry, FeedToPoll, Match
 
 log = structlog.get_logger()
+
+
+class LateDetector:
+    """A detector that is built when first asked: most rounds of polling find nothing new."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+
+    @cached_property
+    def built(self) -> Detector:
+        """The detector itself."""
+        from monitor.detect.associate import Detector
+
+        return Detector(self._lexicon)
 
 
 class Matches:
@@ -21,7 +37,7 @@ class Matches:
     None stands for an entry on which detection failed.
     """
 
-    def __init__(self, detector: Detector, feed: FeedToPoll, entries: Sequence[Entry]) -> None:
+    def __init__(self, detector: LateDetector, feed: FeedToPoll, entries: Sequence[Entry]) -> None:
         self._detector, self._feed, self._entries = detector, feed, entries
         self._found: dict[int, Sequence[Match] | None] = {}
 
@@ -33,7 +49,7 @@ class Matches:
 
     def _find(self, entry: Entry) -> Sequence[Match] | None:
         try:
-            found: Sequence[Match] = self._detector.find(
+            found: Sequence[Match] = self._detector.built.find(
                 entry.title,
                 entry.summary,
                 company=self._feed.company,

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
-    from monitor.detect.associate import Detector
     from monitor.detect.lexicon import Lexicon
     from monitor.errors import MonitorError
     from monitor.feeds.manners import Pace
     from monitor.model import Answer, Document, FeedToPoll
+    from monitor.pipeline.matches import LateDetector
     from monitor.pipeline.settle import Judged
     from monitor.ports import Clock, Fetcher, Parser
     from monitor.store.engine import Sessions
@@ -76,7 +76,7 @@ class PollStep:
     fetcher: Fetcher
     parser: Parser
     lexicon: Lexicon
-    detector: Detector
+    detector: LateDetector
     pace: Pace
     lease: timedelta  # should outlast the slowest fetch and parse: else a feed is asked twice
     worker: str = "here"

@@ -21,7 +21,7 @@ from monitor.feeds import health, manners, rhythm, window
 from monitor.identity import identify, identity
 from monitor.model import PollOutcome
 from monitor.pipeline import record
-from monitor.pipeline.matches import Matches
+from monitor.pipeline.matches import LateDetector, Matches
 from monitor.store import articles, feeds, known, ledger
 from monitor.store.engine import reading
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from monitor.detect.associate import Detector
     from monitor.detect.lexicon import Lexicon
     from monitor.errors import MonitorError
     from monitor.model import Answer, Document, Entry, FeedToPoll
@@ -81,7 +80,7 @@ class Settler:
     sessions: Sessions
     clock: Clock
     lexicon: Lexicon
-    detector: Detector
+    detector: LateDetector
     pace: manners.Pace
     chance: random.Random
 

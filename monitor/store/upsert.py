@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.orm import Session
 
     from monitor.store.schema import Base
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 def inserting(session: Session, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:
     """Return the INSERT of *session*'s database, which knows `on_conflict_do_nothing`."""
     if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         return postgresql.insert(table)
     return sqlite.insert(table)
 

@@ -137,6 +137,8 @@ def _fold_unevenly(text: str, folded: str) -> Folded:
 
 
 def _leave_out(text: str, starts: tuple[int, ...] | None, ends: tuple[int, ...] | None) -> Folded:
+    if " " not in text and "\n" not in text and "(" not in text:
+        return Folded(text, starts, ends)
     pattern = _LEFT_OUT_OF_ASCII if text.isascii() else _LEFT_OUT
     kept: list[str] = []
     cuts: list[int] = []

@@ -22,11 +22,11 @@ from pathlib import Path
 from sqlalchemy import event, select
 
 from monitor.config import bundled_lexicon
-from monitor.detect.associate import Detector
 from monitor.errors import FetchError
 from monitor.feeds.manners import Pace
-from monitor.feeds.parse import BoundedParser
+from monitor.feeds.parse.children import BoundedParser
 from monitor.model import Answer, Feed, PollOutcome
+from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
 from monitor.store import feeds
 from monitor.store.engine import make_sessions, open_engine
@@ -181,7 +181,7 @@ class Simulation:
             fetcher=self.web,
             parser=parser,
             lexicon=lexicon,
-            detector=Detector(lexicon),
+            detector=LateDetector(lexicon),
             pace=Pace(usual=INTERVAL, longest=INTERVAL),
             lease=LEASE,
             chance=self.chance,

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 from pebble import ProcessExpired, ProcessPool
 
 from monitor.errors import ParseError
-from monitor.feeds.parse.document import parse
 from monitor.text import one_line
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
 _Done: TypeAlias = "SimpleQueue[Future[Document] | None]"  # None: closed
 
+_READER: Final = "monitor.feeds.parse.document"  # only children need it, and what it imports
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
 _OWN_FAULTS: Final = (ParseError, TimeoutError, MemoryError, ProcessExpired)
 _LARGE_BYTES: Final = 1_000_000  # of a body after which a child gives memory back
@@ -204,7 +204,7 @@ def _fork_server() -> ForkServerContext:
     in its life, at which a child could print a traceback.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([parse.__module__])
+    context.set_forkserver_preload([_READER])
     resource_tracker.ensure_running()  # first: it unblocks the signal for the calling thread
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -240,6 +240,8 @@ def _parse_within(
     cpu_s: int,
 ) -> Document:
     """Parse under limits of this process, which hold even if its parent is gone."""
+    from monitor.feeds.parse.document import parse
+
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     used = resource.getrusage(resource.RUSAGE_SELF)
     limits = {
