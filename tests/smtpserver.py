@@ -7,6 +7,9 @@
     with SmtpServer(Script(rcpt={"a@b": "550 no such user"})) as server: ...
     with SmtpServer(tls=server_tls(authority), login=("user", "secret")) as server: ...
 
+    with SmtpServer() as server:                        # one fault, at one point of the dialogue
+        server.fault = Fault("MAIL", reply="421 going down", close=True)
+
 What a client did is in `taken`, `recipients`, `commands` and `logins`; the script may be changed
 while the server runs: `server.script = Script(...)`.
 """
@@ -16,6 +19,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -35,6 +39,24 @@ class Script:
     drip: float | None = None  # seconds between the bytes of each reply
     drip_from: str = "greeting"  # which replies drip: all, or from the "answer" to the dot on
     echo: bool = False  # a login is answered with the very words that were sent
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong at one point: *at* is "greeting", a command, "text" (within it) or "dot".
+
+    Up to MAIL it strikes the first connection alone, from RCPT on whatever is for *recipient*.
+    """
+
+    at: str
+    reply: str | None = None  # said in place of the usual one
+    close: bool = False  # and the line is closed after it
+    do: str | None = (
+        None  # "drop" the line, "hang", "drip" a reply, "flood" with lines, or a "line"
+    )
+    once: bool = False  # and the connection is well after it
+    taken: bool = False  # at the dot: the mail is taken first
+    recipient: str = "faulty@example.com"
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,7 @@ class SmtpServer:
 
     def __init__(self, script=None, *, tls=None, implicit=False, login=None, without=(), utf8=True):
         self.script = script or Script()
+        self.fault = None
         self.taken, self.recipients, self.commands, self.logins = [], [], [], []
         self.protocols = []
         self.port = None
@@ -82,9 +105,13 @@ class SmtpServer:
         return self
 
     def __exit__(self, *_):
+        self.hang_up()
+        self._controller.stop()
+
+    def hang_up(self):
+        """Cut all lines."""
         loop = self._controller.loop
         asyncio.run_coroutine_threadsafe(self._hang_up(), loop).result(timeout=10)
-        self._controller.stop()
 
     async def _hang_up(self):
         """Cut all lines and see their tasks off, so that nothing is left for the collector."""
@@ -127,6 +154,9 @@ class SmtpServer:
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         server.answering = True
+        fault = server.fault_at("dot")
+        if fault and not fault.taken:
+            return await server.fail(fault)
         if self.script.drop == "dot":
             server.transport.abort()
             return "250 never seen"
@@ -138,6 +168,8 @@ class SmtpServer:
         )
         if self.script.drop == "answer":
             server.transport.abort()
+        if fault:
+            return await server.fail(fault)
         return f"250 OK queued as {len(self.taken)}"
 
 
@@ -161,6 +193,55 @@ class _Protocol(SMTP):
     greeted = False
     answering = False
 
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        for verb in ("EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"):
+            self._smtp_methods[verb] = partial(self._or_fail, verb, self._smtp_methods[verb])
+
+    def fault_at(self, point, said=""):
+        """Return the fault that strikes here, if any."""
+        fault = self.event_handler.fault
+        if fault is None or fault.at != point:
+            return None
+        if point in {"RCPT", "DATA", "text", "dot"}:
+            named = [said, *(self.envelope.rcpt_tos if self.envelope else [])]
+            return fault if any(fault.recipient in name for name in named) else None
+        return fault if self.event_handler.protocols[0] is self else None
+
+    async def _or_fail(self, verb, method, arg):
+        fault = self.fault_at(verb, arg or "")
+        if fault is None:
+            await method(arg)
+        else:
+            self.event_handler.commands.append(f"{verb} fails")
+            if fault.once:
+                self.event_handler.fault = None
+            status = await self.fail(fault)
+            if status:
+                await self.push(status)
+
+    async def fail(self, fault):
+        """Let *fault* happen; return what is still to be said, if anything."""
+        if fault.do == "drop":
+            self.transport.abort()
+        elif fault.do == "hang":
+            await asyncio.Event().wait()
+        elif fault.do == "drip":
+            await self._drip("250 " + "x" * 400, every=0.2)
+        elif fault.do in {"flood", "line"}:
+            end = b"\r\n" if fault.do == "flood" else b""
+            with suppress(ConnectionError):
+                while not self.transport.is_closing():
+                    self._writer.write(b"250-" + b"x" * 500 + end)
+                    await self._writer.drain()
+        elif fault.close:
+            with suppress(ConnectionError):
+                await super().push(fault.reply)
+            self.transport.close()
+        else:
+            return fault.reply
+        return None
+
     @property
     def script(self):
         return self.event_handler.script
@@ -168,6 +249,11 @@ class _Protocol(SMTP):
     async def push(self, status):
         if not self.greeted:
             self.greeted = True
+            fault = self.fault_at("greeting")
+            if fault:
+                status = await self.fail(fault)
+                if status is None:
+                    return
             if self.script.drop == "greeting":
                 self.transport.abort()
                 return
@@ -177,14 +263,18 @@ class _Protocol(SMTP):
                 return
         with suppress(ConnectionError):  # a script may have cut the line
             drips = self.answering or self.script.drip_from == "greeting"
-            await (self._drip(status) if self.script.drip and drips else super().push(status))
+            if self.script.drip and drips:
+                await self._drip(status, self.script.drip)
+            elif status is not None:
+                await super().push(status)
 
-    async def _drip(self, status):
+    async def _drip(self, status, every):
         line = status.encode() if isinstance(status, str) else status
-        for byte in line + b"\r\n":
-            self._writer.write(bytes([byte]))
-            await self._writer.drain()
-            await asyncio.sleep(self.script.drip)
+        with suppress(ConnectionError):
+            for byte in line + b"\r\n":
+                self._writer.write(bytes([byte]))
+                await self._writer.drain()
+                await asyncio.sleep(every)
 
     async def smtp_EHLO(self, hostname):  # noqa: N802
         self.event_handler.commands.append(f"EHLO {hostname}")
@@ -205,6 +295,13 @@ class _Protocol(SMTP):
         await super().smtp_AUTH(arg)
 
     async def smtp_DATA(self, arg):  # noqa: N802
+        fault = self.fault_at("text")
+        if fault:
+            await self.push("354 go on")
+            if fault.do == "drop":
+                await self._reader.readuntil(b"\r\n")
+            await self.fail(fault)
+            return
         if self.script.drop == "data":
             await self.push("354 go on")
             await self._reader.readuntil(b"\r\n")

@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 import trustme
 from mails import SENDER, ignore, mail
-from smtpserver import Script, SmtpServer, server_tls
+from smtpserver import Fault, Script, SmtpServer, server_tls
 
 from monitor.deliver.message import build
 from monitor.deliver.smtp import SmtpMailer, SmtpSettings
@@ -105,6 +105,103 @@ def test_a_mailer_is_used_again():
         with pytest.raises(MailUnsure):
             mailer.send(mail(), ignore)
         server.script = Script()
+        mailer.send(mail(), ignore)
+        mailer.rest()
+
+    assert len(server.taken) == 1
+
+
+# --- one connection, several mails -------------------------------------------------------------
+
+
+def connections(server):
+    return sum(command.startswith("EHLO") for command in server.commands)
+
+
+def test_a_connection_serves_several_mails():
+    """Mails go one after the other over one connection, refusals in between, until a rest."""
+    with SmtpServer(Script(rcpt={"gone@example.com": "550 gone"})) as server:
+        mailer = SmtpMailer(server.settings(), SENDER)
+        mailer.send(mail(), ignore)
+        with pytest.raises(MailRefused):
+            mailer.send(mail(recipient="gone@example.com"), ignore)
+        mailer.send(mail(), ignore)
+        before = connections(server)
+        mailer.rest()
+        mailer.send(mail(), ignore)
+        mailer.rest()
+
+    assert (before, connections(server)) == (1, 2)
+    assert len(server.taken) == 3
+    assert server.commands[-1] == "QUIT"
+
+
+def test_a_login_serves_several_mails(submission, trusted):
+    """A connection is encrypted and logged in once, however many mails go over it."""
+    settings = submission.settings(security="starttls", **LOGIN, **trusted)
+    mailer = SmtpMailer(settings, SENDER)
+    for _ in range(3):
+        mailer.send(mail(), ignore)
+    mailer.rest()
+
+    assert len(submission.taken) == 3
+    assert len(submission.logins) == 1
+
+
+def test_a_server_that_hung_up_meanwhile_costs_no_mail():
+    """A connection that was closed between two mails is replaced, and nobody notices."""
+    with SmtpServer() as server:
+        mailer = SmtpMailer(server.settings(), SENDER)
+        mailer.send(mail(), ignore)
+        server.hang_up()
+        mailer.send(mail(), ignore)
+        mailer.rest()
+
+    assert len(server.taken) == 2
+
+
+@pytest.mark.parametrize("fault", [{"reply": "451 enough"}, {"do": "drop"}])
+def test_a_server_that_takes_one_mail_a_connection(fault):
+    """Where a connection is good for one mail only, the next goes over a fresh one at once."""
+    with SmtpServer() as server:
+        mailer = SmtpMailer(server.settings(), SENDER)
+        mailer.send(mail(), ignore)
+        server.fault = Fault("MAIL", **fault)
+        mailer.send(mail(), ignore)
+        mailer.rest()
+
+    assert connections(server) == 2
+    assert len(server.taken) == 2
+
+
+def test_a_refused_login_is_not_tried_for_every_mail(submission, trusted):
+    """A wrong password is tried once until the mailer rests: a thousand times lock an account."""
+    wrong = LOGIN | {"password": "wr0ng-pass"}
+    settings = submission.settings(security="starttls", **wrong, **trusted)
+    mailer = SmtpMailer(settings, SENDER)
+    for _ in range(5):
+        with pytest.raises(MailDeferred, match="login refused: 535"):
+            mailer.send(mail(), ignore)
+    tried = len(submission.logins)
+    mailer.rest()
+    with pytest.raises(MailDeferred, match="login refused: 535"):
+        mailer.send(mail(), ignore)
+
+    assert tried in {1, 2}  # by PLAIN and by LOGIN
+    assert len(submission.logins) == 2 * tried
+
+
+def test_the_last_byte_waits_for_its_record():
+    """What is called before the last byte may stop it: then the server has no mail."""
+
+    def object_(head, body):
+        assert head + body == build(mail(), SENDER)
+        raise KeyError
+
+    with SmtpServer() as server:
+        mailer = SmtpMailer(server.settings(), SENDER)
+        with pytest.raises(KeyError):
+            mailer.send(mail(), object_)
         mailer.send(mail(), ignore)
         mailer.rest()
 
@@ -367,6 +464,32 @@ def test_a_silent_port_meets_the_deadline():
         )
         with pytest.raises(MailDeferred, match="nothing was handed over"):
             SmtpMailer(settings, SENDER).send(mail(), ignore)
+
+
+def test_a_server_that_stops_reading_meets_the_deadline():
+    """A server that reads no more in the middle of a mail is ended, and nothing was handed over."""
+    replies = (b"220 mx", b"250 mx", b"250 OK", b"250 OK", b"354 go on")
+
+    def serve():
+        connection, _ = listening.accept()
+        with connection, connection.makefile("rb") as commands:
+            for number, reply in enumerate(replies):
+                if number:
+                    commands.readline()
+                connection.sendall(reply + b"\r\n")
+            ended.wait(30)
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=serve)
+        server.start()
+        port = listening.getsockname()[1]
+        settings = SmtpSettings("127.0.0.1", port, security="none", timeout=SECOND)
+        huge = mail(text="x" * 75 * 200_000)  # no buffer on the way can hold it
+        with pytest.raises(MailDeferred, match=r"no end within 1 s; nothing was handed over"):
+            SmtpMailer(settings, SENDER).send(huge, ignore)
+        ended.set()
+        server.join()
 
 
 def test_close_ends_a_dialogue():
