@@ -333,6 +333,8 @@ def test_the_glossary_knows_the_vocabulary():
         "Role",
         "Label",
         "ScorePart",
+        "Step",
+        "StoryEdit",
     }
     moments = {
         "FeedToPoll",

@@ -21,8 +21,8 @@ def hit(number, pair="acme/ipo", stage=None, hours=0, title="Acme plans IPO"):
 
 
 def story(number, stage=None, hours=0, titles=("Acme plans IPO",)):
-    at = START + timedelta(hours=hours)
-    return OpenStory(number, "acme", "ipo", stage, titles, at, at)
+    hits = [hit(900 + n, stage=stage, hours=hours, title=title) for n, title in enumerate(titles)]
+    return OpenStory(number, "acme", "ipo", tuple(hits))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -20,7 +20,8 @@ VIEWS = {
     "v_hits": "hit_id found_at published_at company topic stage regulator amount currency score "
     "verdict title url publisher language feed story_id sentence event_date",
     "v_stories": "story_id company topic stage headline first_seen last_seen sources hits "
-    "regulator amount currency",
+    "regulator amount currency proceeding_id head_hit_id",
+    "v_story_edits": "edit_id at who verb story_id other_story_id hits note",
     "v_feeds": "feed_id url name state last_ok_at last_error newest_article_at articles hits "
     "state_since state_reason gaps last_gap_at moved_to moved_since next_poll_at",
     "v_polls": "poll_id feed at outcome status took_ms bytes entries new known revised rejected "

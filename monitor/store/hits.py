@@ -78,6 +78,10 @@ def _details(match: Match, lexicon: str) -> dict[str, Any]:
         "amount": float(amount.value) if amount and amount.value < MOST_MONEY else None,
         "currency": amount.currency if amount else None,
         "amount_text": amount.text if amount else None,
+        "amounts": [
+            {"value": f"{it.value:f}", "currency": it.currency, "text": it.text}
+            for it in match.amounts
+        ],
         "event_date": match.event_date,
         "sentence": match.sentence,
         "evidence": [asdict(quote) for quote in match.evidence],

@@ -170,6 +170,8 @@ STORIES = Listing(
         "regulator": Text(),
         "amount": Float(),
         "currency": Text(),
+        "proceeding_id": Integer(),
+        "head_hit_id": Integer(),
     },
     instant="last_seen",
     searched=("headline",),

@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0005"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0006"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -186,6 +186,8 @@ class SightingRow(Base):
 class HitRow(Base):
     """A company and a topic met in an article. `revision` is the text its evidence quotes.
 
+    `amounts` are all sums of its sentence, `amount` the first. `joined` says why it is in its
+    story.
     `withdrawn_at` is set while the rules no longer find it; a `quiet` hit is in no digest.
     """
 
@@ -207,6 +209,7 @@ class HitRow(Base):
     amount: Mapped[float | None] = mapped_column(Numeric(24, 2, asdecimal=False))
     currency: Mapped[str | None]
     amount_text: Mapped[str | None]
+    amounts: Mapped[list[Any] | None]
     event_date: Mapped[date | None]
     sentence: Mapped[str]
     evidence: Mapped[list[Any]]
@@ -216,6 +219,7 @@ class HitRow(Base):
     quiet: Mapped[bool] = mapped_column(default=False, server_default=false())
     withdrawn_at: Mapped[datetime | None]
     story_id: Mapped[int | None] = mapped_column(ForeignKey("stories.id"), index=True)
+    joined: Mapped[str | None]
 
 
 class NearMissRow(Base):
@@ -243,7 +247,11 @@ class NearMissRow(Base):
 
 
 class StoryRow(Base):
-    """Hits about one thing that happened."""
+    """Hits about one thing that happened.
+
+    `headline` is the title of the hit `head_hit_id`. A story that an analyst merged into another
+    has no hits left and says where they are.
+    """
 
     __tablename__ = "stories"
     __table_args__ = (Index(None, "company", "topic", "last_at"),)
@@ -255,6 +263,35 @@ class StoryRow(Base):
     headline: Mapped[str]
     first_at: Mapped[datetime]
     last_at: Mapped[datetime] = mapped_column(index=True)
+    proceeding_id: Mapped[int | None] = mapped_column(index=True)
+    head_hit_id: Mapped[int | None]
+    merged_into: Mapped[int | None]
+
+
+class ProceedingRow(Base):
+    """Stories that are steps of one affair of a company; they name it."""
+
+    __tablename__ = "proceedings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    company: Mapped[str]
+    topic: Mapped[str]
+    started_at: Mapped[datetime]
+
+
+class StoryEditRow(Base):
+    """What an analyst changed: `hits` went from `story_id` to `other_story_id`. Only added to."""
+
+    __tablename__ = "story_edits"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    verb: Mapped[str]
+    story_id: Mapped[int] = mapped_column(ForeignKey("stories.id"))
+    other_story_id: Mapped[int] = mapped_column(ForeignKey("stories.id"))
+    hits: Mapped[list[Any]]
+    note: Mapped[str | None]
 
 
 class SubscriptionRow(Base):

@@ -1,35 +1,40 @@
-"""Stories in the store: the hits that have none yet, the stories that may take them."""
+"""Stories in the store: hits that have none yet, stories that may take them, what they tell.
+
+* A hit keeps its story, whatever is found later; only an analyst moves it.
+* What a story says of itself (stage, headline, times) is worked out anew from all its hits
+  whenever it takes one, so the order in which they came does not show.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import Select, func, insert, select, tuple_, update
 
-from monitor.model import HitToGroup, OpenStory
+from monitor.model import Amount, HitToGroup, OpenStory, Source, Step, Story
 from monitor.store.queries import hit_title, text_of_hit
-from monitor.store.schema import ArticleRow, HitRow, StoryRow
+from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow, StoryRow
+from monitor.stories.head import Account, head_of, stage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
 
     from monitor.stories.group import Grouping
 
-HEADLINES = 30  # of a story: the latest ones are what a new report resembles
+_CHUNK: Final = 500  # numbers in one IN
+_UNIT_PARTS: Final = 4  # of the id of a unit's term: alibaba.cainiao.en.cainiao
 
 
 def ungrouped(session: Session, *, limit: int) -> list[HitToGroup]:
     """Return up to *limit* hits without a story, oldest first."""
-    at = func.coalesce(ArticleRow.published_at, ArticleRow.first_seen, type_=HitRow.found_at.type)
-    columns = (HitRow.id, HitRow.company, HitRow.topic, HitRow.stage, hit_title(), at.label("at"))
-    query = text_of_hit(select(*columns))
-    query = query.where(HitRow.story_id.is_(None), HitRow.withdrawn_at.is_(None))
-    query = query.order_by(HitRow.id).limit(limit)
-    return [HitToGroup(*row) for row in session.execute(query)]
+    query = _hits().where(HitRow.story_id.is_(None), HitRow.withdrawn_at.is_(None))
+    return [_to_group(row) for row in session.execute(query.order_by(HitRow.id).limit(limit))]
 
 
 def open_stories(
@@ -37,64 +42,215 @@ def open_stories(
 ) -> list[OpenStory]:
     """Return the stories about what *hits* are about whose last report is not before *since*."""
     pairs = sorted({(hit.company, hit.topic) for hit in hits})
-    query = (
-        select(StoryRow)
-        .where(tuple_(StoryRow.company, StoryRow.topic).in_(pairs), StoryRow.last_at >= since)
-        .order_by(StoryRow.id)
+    query = select(StoryRow.id, StoryRow.company, StoryRow.topic).where(
+        tuple_(StoryRow.company, StoryRow.topic).in_(pairs), StoryRow.last_at >= since
     )
-    rows = session.scalars(query).all()
-    titles: dict[int, list[str]] = defaultdict(list)
-    found = (
-        select(HitRow.story_id, ArticleRow.title)
-        .join(ArticleRow, ArticleRow.id == HitRow.article_id)
-        .where(HitRow.story_id.in_([row.id for row in rows]), HitRow.withdrawn_at.is_(None))
-        .order_by(HitRow.id.desc())
-    )
-    for story_id, title in session.execute(found):
-        if story_id is not None and len(titles[story_id]) < HEADLINES:
-            titles[story_id].append(title)
-    return [
-        OpenStory(
-            row.id,
-            row.company,
-            row.topic,
-            row.stage,
-            tuple(titles[row.id]),
-            row.first_at,
-            row.last_at,
-        )
-        for row in rows
-    ]
+    rows = session.execute(query.order_by(StoryRow.id)).all()
+    held: dict[int, list[HitToGroup]] = defaultdict(list)
+    for chunk in _chunks([row.id for row in rows]):
+        members = _hits().where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
+        for row in session.execute(members.order_by(HitRow.id)):
+            held[row.HitRow.story_id].append(_to_group(row))
+    return [OpenStory(*row, tuple(held[row.id])) for row in rows]
 
 
 def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> int:
     """Write *grouping* of *hits*; return how many stories are new. The caller commits."""
     by_id = {hit.id: hit for hit in hits}
-    joined: dict[int, list[HitToGroup]] = defaultdict(list)
-    for hit_id, story_id in grouping.joined.items():
-        joined[story_id].append(by_id[hit_id])
-    for story_id, members in joined.items():
-        _join(session, story_id, members)
+    placed = dict(grouping.joined)
     for ids in grouping.new:
-        members = [by_id[hit_id] for hit_id in ids]
-        first = min(members, key=lambda hit: (hit.at, hit.id))
+        first = by_id[ids[0]]
         story = {
             "company": first.company,
             "topic": first.topic,
-            "stage": next((hit.stage for hit in members if hit.stage), None),
             "headline": first.title,
             "first_at": first.at,
-            "last_at": max(hit.at for hit in members),
+            "last_at": first.at,
         }
         story_id = session.execute(insert(StoryRow).returning(StoryRow.id), [story]).scalar_one()
-        session.execute(update(HitRow).where(HitRow.id.in_(ids)).values(story_id=story_id))
+        placed |= dict.fromkeys(ids, story_id)
+    rows = [{"id": hit, "story_id": story} for hit, story in placed.items()]
+    session.execute(update(HitRow), rows)
+    refresh(session, set(placed.values()))
     return len(grouping.new)
 
 
-def _join(session: Session, story_id: int, members: Sequence[HitToGroup]) -> None:
-    story = session.get_one(StoryRow, story_id)
-    story.first_at = min(story.first_at, *(hit.at for hit in members))
-    story.last_at = max(story.last_at, *(hit.at for hit in members))
-    story.stage = story.stage or next((hit.stage for hit in members if hit.stage), None)
-    ids = [hit.id for hit in members]
-    session.execute(update(HitRow).where(HitRow.id.in_(ids)).values(story_id=story_id))
+def refresh(session: Session, story_ids: Collection[int]) -> None:
+    """Work out anew what stories say of themselves; one without hits stays. The caller commits."""
+    rows = []
+    for story_id, accounts in _accounts(session, story_ids).items():
+        head = head_of(accounts)
+        rows.append(
+            {
+                "id": story_id,
+                "stage": stage_of(accounts),
+                "headline": head.title,
+                "head_hit_id": head.hit_id,
+                "first_at": min(it.at for it in accounts),
+                "last_at": max(it.at for it in accounts),
+            }
+        )
+    if rows:
+        session.execute(update(StoryRow), rows)
+
+
+def told(session: Session, story_ids: Collection[int]) -> dict[int, Story]:
+    """Return what a reader is told of each story that has hits: head first, then its sources.
+
+    Sources are in order of time, each publisher once, whatever subscription was told of which.
+    """
+    steps = history(session, story_ids)
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for chunk in _chunks(story_ids):
+        for row in session.execute(_of_stories(chunk)):
+            found[row.HitRow.story_id].append(row)
+    stories = {}
+    for chunk in _chunks(found):
+        for story in session.scalars(select(StoryRow).where(StoryRow.id.in_(chunk))):
+            stories[story.id] = _story(story, found[story.id], steps.get(story.id, ()))
+    return stories
+
+
+def history(session: Session, story_ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
+    """Return for each story the earlier ones of its proceeding, oldest first."""
+    asked: dict[int, tuple[int, datetime]] = {}  # proceeding and beginning of each story
+    for chunk in _chunks(story_ids):
+        query = select(StoryRow.id, StoryRow.proceeding_id, StoryRow.first_at).where(
+            StoryRow.id.in_(chunk), StoryRow.proceeding_id.is_not(None)
+        )
+        asked |= {row.id: (row.proceeding_id, row.first_at) for row in session.execute(query)}
+    steps: dict[int, list[Step]] = defaultdict(list)
+    for chunk in _chunks({proceeding for proceeding, _ in asked.values()}):
+        live = select(HitRow.id).where(
+            HitRow.story_id == StoryRow.id, HitRow.withdrawn_at.is_(None)
+        )
+        rows = (
+            select(StoryRow)
+            .where(StoryRow.proceeding_id.in_(chunk), live.exists())
+            .order_by(StoryRow.first_at, StoryRow.id)
+        )
+        for row in session.scalars(rows):
+            step = Step(row.id, row.stage, row.first_at, row.headline)
+            steps[row.proceeding_id or 0].append(step)
+    return {
+        story: tuple(it for it in steps[proceeding] if (it.at, it.story_id) < (first_at, story))
+        for story, (proceeding, first_at) in asked.items()
+    }
+
+
+# --- rows --------------------------------------------------------------------------------------
+
+
+def _at() -> ColumnElement[datetime]:
+    at = func.coalesce(ArticleRow.published_at, ArticleRow.first_seen, type_=HitRow.found_at.type)
+    return at.label("at")
+
+
+def _hits() -> Select[*tuple[Any, ...]]:
+    summary = func.coalesce(RevisionRow.summary, ArticleRow.summary).label("summary")
+    query: Select[*tuple[Any, ...]] = select(HitRow, hit_title(), summary, _at())
+    return text_of_hit(query)
+
+
+def _of_stories(story_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
+    """Return the query of all live hits of stories, in order of time."""
+    publisher = func.coalesce(ArticleRow.publisher, FeedRow.name).label("publisher")
+    query: Select[*tuple[Any, ...]] = select(
+        HitRow, hit_title(), ArticleRow.url, ArticleRow.language, publisher, _at()
+    )
+    query = text_of_hit(query).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+    query = query.where(HitRow.story_id.in_(story_ids), HitRow.withdrawn_at.is_(None))
+    return query.order_by(_at(), HitRow.id)
+
+
+def _accounts(session: Session, story_ids: Collection[int]) -> dict[int, list[Account]]:
+    found: dict[int, list[Account]] = defaultdict(list)
+    for chunk in _chunks(story_ids):
+        query = text_of_hit(
+            select(HitRow.story_id, HitRow.id, hit_title(), ArticleRow.url, HitRow.stage, _at())
+        ).where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
+        for story_id, hit_id, title, url, stage, at in session.execute(query):
+            if story_id is not None:
+                found[story_id].append(Account(hit_id, title, url, stage, at))
+    return found
+
+
+def _to_group(row: Row[Any]) -> HitToGroup:
+    hit: HitRow = row.HitRow
+    return HitToGroup(
+        id=hit.id,
+        company=hit.company,
+        topic=hit.topic,
+        stage=hit.stage,
+        title=row.title,
+        at=row.at,
+        summary=row.summary,
+        regulator=hit.regulator,
+        amounts=_amounts(hit),
+        event_date=hit.event_date,
+        subject=subject(hit.company, (quote.get("term", "") for quote in hit.evidence)),
+    )
+
+
+def _amounts(hit: HitRow) -> tuple[Amount, ...]:
+    """Return the sums of a hit; one stored by an earlier version has the first only."""
+    if hit.amounts is not None:
+        return tuple(Amount(Decimal(it["value"]), it["currency"], it["text"]) for it in hit.amounts)
+    if hit.amount is None or hit.currency is None:
+        return ()
+    return (Amount(Decimal(str(hit.amount)), hit.currency, hit.amount_text or ""),)
+
+
+def subject(company: str, terms: Iterable[str]) -> str | None:
+    """Return the unit or person of *company* that the ids of *terms* name first, if any."""
+    for term in terms:
+        parts = term.split(".")
+        if len(parts) >= _UNIT_PARTS and parts[0] == company:
+            return parts[1]
+    return None
+
+
+def _story(story: StoryRow, rows: Sequence[Row[Any]], earlier: tuple[Step, ...]) -> Story:
+    accounts = [
+        Account(row.HitRow.id, row.title, row.url, row.HitRow.stage, row.at) for row in rows
+    ]
+    head = head_of(accounts)
+    sources: dict[str, Source] = {}
+    for account, row in sorted(
+        zip(accounts, rows, strict=True), key=lambda it: it[0].hit_id != head.hit_id
+    ):
+        source = Source(
+            hit_id=account.hit_id,
+            publisher=row.publisher,
+            title=account.title,
+            url=account.url,
+            language=row.language,
+            at=account.at,
+            official=account.official,
+            comment=account.comment,
+            joined=row.HitRow.joined,
+        )
+        sources.setdefault(row.publisher, source)
+    hits = [row.HitRow for row in rows]
+    return Story(
+        id=story.id,
+        company=story.company,
+        topic=story.topic,
+        stage=stage_of(accounts),
+        regulator=next((hit.regulator for hit in hits if hit.regulator), None),
+        amount_text=next((hit.amount_text for hit in hits if hit.amount_text), None),
+        headline=head.title,
+        first_at=min(it.at for it in accounts),
+        last_at=max(it.at for it in accounts),
+        hits=len(hits),
+        sources=tuple(sources.values()),
+        proceeding_id=story.proceeding_id,
+        earlier=earlier,
+        comment=all(it.comment for it in accounts),
+    )
+
+
+def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(numbers)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]

@@ -48,6 +48,7 @@ class _Story:
     """A story while it grows; *id* is None for a new one."""
 
     id: int | None
+    about: tuple[str, str]
     stage: str | None
     first_at: datetime
     last_at: datetime
@@ -61,17 +62,18 @@ def group(hits: Sequence[HitToGroup], stories: Sequence[OpenStory]) -> Grouping:
     New stories come in the order of their first hits, each one's hits in order of time.
     """
     shelves: dict[tuple[str, str], list[_Story]] = {}
-    for given in sorted(stories, key=lambda story: (story.first_at, story.id)):
-        shelves.setdefault((given.company, given.topic), []).append(_opened(given))
+    opened = [_opened(story) for story in stories if story.hits]
+    for story in sorted(opened, key=lambda it: (it.first_at, it.id)):
+        shelves.setdefault(story.about, []).append(story)
     order = {hit.id: (hit.at, hit.id) for hit in hits}
     for hit in sorted(hits, key=lambda hit: order[hit.id]):
         shelf = shelves.setdefault((hit.company, hit.topic), [])
         title = comparable(hit.title)
-        story = _best(hit, title, shelf)
-        if story is None:
-            story = _Story(None, hit.stage, hit.at, hit.at, [])
-            shelf.append(story)
-        _add(hit, title, story)
+        best = _best(hit, title, shelf)
+        if best is None:
+            best = _Story(None, (hit.company, hit.topic), hit.stage, hit.at, hit.at, [])
+            shelf.append(best)
+        _add(hit, title, best)
     grown = [story for shelf in shelves.values() for story in shelf if story.hits]
     new = [tuple(story.hits) for story in grown if story.id is None]
     return Grouping(
@@ -86,9 +88,13 @@ def comparable(title: str) -> tuple[str, ...]:
     return tuple(sorted(words(_PUBLISHER.sub("", folded)) or words(folded)))
 
 
-def _opened(story: OpenStory) -> _Story:
-    titles = [comparable(title) for title in story.titles]
-    return _Story(story.id, story.stage, story.first_at, story.last_at, titles)
+def _opened(given: OpenStory) -> _Story:
+    first = min(given.hits, key=lambda hit: (hit.at, hit.id))
+    story = _Story(given.id, (given.company, given.topic), None, first.at, first.at, [])
+    for hit in sorted(given.hits, key=lambda hit: (hit.at, hit.id)):
+        _add(hit, comparable(hit.title), story)
+    story.hits.clear()
+    return story
 
 
 def _best(hit: HitToGroup, title: tuple[str, ...], shelf: Iterable[_Story]) -> _Story | None:

@@ -1,0 +1,47 @@
+"""Kinds: which articles are no report of their own, by the words of their headline.
+
+* A comment is a round-up of many news (早报, morning brief) or an opinion: it never heads a story
+  and never changes a stage.
+* A reaction is an answer, a comment or a share move: news of the day it appears, not of the day
+  of what it reacts to.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from monitor.text import fold
+
+_ROUND_UP: Final = re.compile(
+    r"早报|晚报(?!道)|午报|早餐|早知道|早新闻|早参|[0-9]{1,2}点1氪|氪星|要闻(?:精选|汇总|速览|回顾|一览)"
+    r"|(?:今日|每日|本周|一周|昨夜今晨|隔夜)[^,。:]{0,6}(?:要闻|头条|速递|热点|回顾|新闻)|新闻联播|速览|财经日历"
+    r"|(?<![a-z])(?:morning|evening|daily|weekly|news|market|tech|asia|china) "
+    r"(?:brief(?:ing)?|digest|wrap(?:-up)?|round-?up|bulletin|newsletter|recap)(?![a-z])"
+    r"|(?<![a-z])(?:round-?up|newsletter|week in review|(?:today|this week) in|top (?:news|stories)"
+    r"|(?:five|5|ten|10|[0-9]) (?:things|stories)|what to watch|live updates?|headlines)(?![a-z])"
+    r"|(?<![a-z])(?:presseschau|tagesüberblick|revue de presse|l'essentiel)(?![a-z])"
+)
+_OPINION: Final = re.compile(
+    r"^(?:opinion|op-ed|editorial|commentary|comment|column|analysis|viewpoint|breakingviews|lex"
+    r"|kommentar|tribune|analyse|opinión)(?: ?[:|–—-])"
+    r"|(?:[:|–—-] ?)(?:opinion|op-ed|editorial|commentary|analysis|breakingviews)$"
+    r"|社评|社论|评论员|(?:快|热|锐|时|短)评|(?:观察|观点|评论|专栏|深度|解读)[|:]|如何看待|如何评价|怎么看"
+    r"|如何解读|哪些(?:信息|影响|信号|问题|警示|变化)|意味着什么|对话|专访"
+)
+_REACTION: Final = re.compile(
+    r"回应|评[^估级选审论测]|股价|大涨|大跌|涨超|跌超|盘前|(?:涨|跌)[0-9]"
+    r"|(?<![a-z])(?:responds?|responded|replies|replied|reacts?|reacted|reaction|shares|stocks?)(?![a-z])"
+    r"|株価|高$|安$|(?<![a-z])(?:aktien?|kurs|reagiert|bourse|action|réagit|répond)(?![a-z])"
+)
+
+
+def is_comment(title: str) -> bool:
+    """Return whether a headline announces a round-up or an opinion."""
+    folded = fold(title).text
+    return bool(_ROUND_UP.search(folded) or _OPINION.search(folded))
+
+
+def is_reaction(title: str) -> bool:
+    """Return whether a headline tells of an answer, an editorial or a share move."""
+    return _REACTION.search(fold(title).text) is not None

@@ -1,0 +1,154 @@
+"""The head of a story, its stage, and what the store tells of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+from stored import NOW, put
+
+from monitor.store import stories
+from monitor.store.schema import ArticleRow, HitRow, ProceedingRow, StoryRow
+from monitor.stories.group import group
+from monitor.stories.head import Account, head_of, is_official, stage_of
+from monitor.stories.kinds import is_comment, is_reaction
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def account(number, title="Acme fined", *, url=None, stage="fine", hours=0):
+    return Account(number, title, url, stage, START + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "早报 | 艾克米被罚 10 亿",
+        "9点1氪：艾克米被罚",
+        "Morning brief: Acme fined, markets calm",
+        "Asia wrap-up: Acme slides after fine",
+        "Opinion: Acme had it coming",
+        "Acme's fine is a warning – Commentary",
+        "如何看待艾克米被罚？",
+        "Kommentar: Ein Warnschuss für Acme",
+        "快评丨罚单之后，艾克米该怎么走",
+    ],
+)
+def test_comments(title):
+    """A headline that announces a round-up or an opinion is known, in several languages."""
+    assert is_comment(title)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Acme fined 2 billion in antitrust probe",
+        "艾克米因垄断被罚 20 亿元",
+        "人民日报：艾克米被罚",
+        "Acme prices column of shares at top of range",
+        "Court digests Acme's appeal",
+    ],
+)
+def test_reports(title):
+    """A plain report is no comment, even where a word of one stands in it."""
+    assert not is_comment(title)
+
+
+def test_reactions():
+    """Answers and share moves are known; the news itself is none."""
+    assert all(
+        map(is_reaction, ["艾克米回应被罚", "Acme shares jump", "Acme responds to the fine"])
+    )
+    assert not any(map(is_reaction, ["艾克米被罚", "Acme fined"]))
+
+
+@pytest.mark.parametrize(
+    ("url", "official"),
+    [
+        ("https://www.samr.gov.cn/xw/1.html", True),
+        ("https://ec.europa.eu/commission/presscorner/1", True),
+        ("https://www1.hkexnews.hk/app/1", True),
+        ("https://www.sec.gov/news/1", True),
+        ("https://gov.cn.example.com/", False),
+        ("https://news.example/gov.cn", False),
+        ("http://[broken", False),
+        (None, False),
+    ],
+)
+def test_official_addresses(url, official):
+    """Only the host says who published it."""
+    assert is_official(url) is official
+
+
+def test_the_head_is_official_then_early():
+    """An authority's page goes before earlier reports, and those before one without the stage."""
+    late = account(4, url="https://www.samr.gov.cn/1", hours=9)
+    accounts = [account(1, stage=None), account(2, hours=1), account(3, hours=2)]
+
+    assert head_of(accounts).hit_id == 2
+    assert head_of([*accounts, late]).hit_id == 4
+
+
+def test_a_comment_heads_nothing_but_itself():
+    """However early or official, a comment is no head, and its stage does not count."""
+    early = account(1, "Opinion: the appeal of Acme", stage="appeal", url="https://a.gov.cn/")
+    report = account(2, hours=30)
+
+    assert head_of([early, report]) == report
+    assert stage_of([early, early, report]) == "fine"
+    assert head_of([early]) == early
+    assert stage_of([early]) is None
+
+
+def grouped(sessions, titles, **how):
+    """Store articles and group their hits; return the number of each story."""
+    put(sessions, titles, **how)
+    with sessions.begin() as session:
+        hits = stories.ungrouped(session, limit=99)
+        since = NOW - timedelta(days=99)
+        stories.record(session, hits, group(hits, stories.open_stories(session, hits, since=since)))
+    with sessions() as session:
+        found = session.query(HitRow.story_id).order_by(HitRow.story_id).distinct()
+        return [number for (number,) in found]
+
+
+def test_what_is_told_of_a_story(sessions):
+    """A story is told with its head, each publisher once, and how many hits it has."""
+    [story] = grouped(sessions, ["Acme antitrust fine", "Acme: antitrust fine!"])
+    put(sessions, ["Acme antitrust fine?"], feed="b")
+    with sessions.begin() as session:
+        session.execute(update(HitRow).values(story_id=story, stage="fine", regulator="samr"))
+        late = ArticleRow.title == "Acme antitrust fine?"
+        session.execute(
+            update(ArticleRow).where(late).values(url="https://x.gov.cn/", publisher="X")
+        )
+        stories.refresh(session, [story])
+        told = stories.told(session, [story, 999])[story]
+        row = session.get_one(StoryRow, story)
+        assert (row.headline, row.stage) == ("Acme antitrust fine?", "fine")
+
+    assert (told.stage, told.regulator, told.hits) == ("fine", "samr", 3)
+    assert told.headline == "Acme antitrust fine?"
+    assert [source.publisher for source in told.sources] == ["X", "A"]
+    assert told.sources[0].official
+    assert told.earlier == ()
+
+
+def test_the_history_of_a_story(sessions):
+    """The steps before a story are those of its proceeding that began before it, oldest first."""
+    first, second = grouped(sessions, ["Acme antitrust probe begins", "Other Acme antitrust words"])
+    with sessions.begin() as session:
+        proceeding = ProceedingRow(company="acme", topic="antitrust", started_at=START)
+        session.add(proceeding)
+        session.flush()
+        for story, stage, hours in ((first, "probe", 0), (second, "fine", 5)):
+            at = START + timedelta(hours=hours)
+            values = {"proceeding_id": proceeding.id, "stage": stage, "first_at": at}
+            session.execute(update(StoryRow).where(StoryRow.id == story).values(values))
+        steps = stories.history(session, [first, second])
+        [step] = steps[second]
+        assert (step.story_id, step.stage, step.at) == (first, "probe", START)
+        assert steps[first] == ()
+        assert stories.told(session, [second])[second].earlier == (step,)
+        gone = update(HitRow).where(HitRow.story_id == first).values(withdrawn_at=NOW)
+        session.execute(gone)
+        assert stories.history(session, [second]) == {second: ()}
