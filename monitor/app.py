@@ -9,7 +9,6 @@ import os
 import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from email.utils import parseaddr
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -196,24 +195,9 @@ class App:
     @cached_property
     def mailer(self) -> SmtpMailer | FolderMailer:
         """SMTP if it is configured, else the outbox folder."""
-        delivery = self.config.delivery
-        if delivery.smtp is None:
-            from monitor.deliver.folder import FolderMailer
+        from monitor.mailing import build_mailer
 
-            return FolderMailer(delivery.outbox, delivery.sender)
-        from monitor.deliver.smtp import SmtpMailer, SmtpSettings
-
-        smtp = delivery.smtp
-        settings = SmtpSettings(
-            host=smtp.host,
-            port=smtp.port,
-            security=smtp.security,
-            username=smtp.username,
-            password=smtp.password.get_secret_value() if smtp.password else None,
-            ca_file=smtp.ca_file,
-            timeout=smtp.timeout,
-        )
-        return SmtpMailer(settings, delivery.sender)
+        return build_mailer(self.config.delivery, lambda _list, _recipient: None)
 
     @property
     def delivery_lease(self) -> timedelta:
@@ -273,12 +257,12 @@ class App:
     @cached_property
     def compose_step(self) -> ComposeStep:
         """The step that makes digests."""
+        from monitor.deliver.message import address_of
         from monitor.digest.compose import Names
         from monitor.digest.render import Renderer
         from monitor.pipeline.compose import ComposeStep
 
         lexicon = self.lexicon
-        sender = parseaddr(self.config.delivery.sender)[1]
         return ComposeStep(
             sessions=self.sessions,
             clock=self.clock,
@@ -292,7 +276,7 @@ class App:
                 ranks={item.key: item.rank for item in lexicon.stages},
             ),
             fingerprint=lexicon.fingerprint,
-            domain=sender.partition("@")[2] or "localhost",
+            domain=address_of(self.config.delivery.sender).rpartition("@")[2],
         )
 
     def cut_polling(self) -> None:

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
+from monitor.deliver.message import Letterhead
 from monitor.model import Mail
 
-SENDER = "Regulatory Monitor <monitor@desk.example>"
+SENDER = Letterhead("Regulatory Monitor <monitor@desk.example>")
 
 
 def mail(**changes):

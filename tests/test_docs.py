@@ -21,7 +21,10 @@ TOP = Path(__file__).parents[1]
 PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob(".github/*.md")])
 GUIDES = [page for page in PAGES if page != TOP / "docs" / "feeds.md"]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-VARIABLES = {"SMTP_PASSWORD": "x", "DATABASE_PASSWORD": "x", "DESK": "desk@example.com"}
+VARIABLES = {
+    **dict.fromkeys(("SMTP_PASSWORD", "DATABASE_PASSWORD", "DKIM_KEY"), "x"),
+    "DESK": "desk@example.com",
+}
 
 
 def read(name):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mails import SENDER, mail
 
-from monitor.deliver.message import address_of, build, parts, slug
+from monitor.deliver.message import Letterhead, address_of, build, parts, slug
 from monitor.model import Attachment
 
 GOLDEN = Path(__file__).with_name("data") / "mail.eml"
@@ -45,6 +45,42 @@ def test_headers():
     assert message["Message-ID"] == "<4f2a9c@desk.example>"
     assert message["List-ID"] == "<daily.monitor.desk.example>"
     assert message["Auto-Submitted"] == "auto-generated"
+
+
+def ways(*found):
+    return Letterhead(SENDER.sender, lambda _list, _recipient: found)
+
+
+def test_leaving_the_list():
+    """The addresses at which to leave a list are the recipient's own, and a POST will do."""
+
+    def own(list_name, recipient):
+        return (f"https://m.example/u/{list_name}/{recipient}", "mailto:desk@m.example")
+
+    message = parsed(build(mail(), Letterhead(SENDER.sender, own)))
+
+    assert message["List-Unsubscribe"] == (
+        "<https://m.example/u/daily/reader@example.com>, <mailto:desk@m.example>"
+    )
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert len(message.get_all("List-Unsubscribe")) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "header"),
+    [
+        (("mailto:desk@m.example?subject=x",), "<mailto:desk@m.example?subject=x>"),
+        ((), None),
+        (("https://m.example/\r\nBcc: x", "mailto:a@m.example"), "<mailto:a@m.example>"),
+        (("https://m.example/" + "x" * 990, "mailto:a@m.example"), "<mailto:a@m.example>"),
+    ],
+)
+def test_no_one_click_without_a_page(found, header):
+    """Without a web address no mail says that a POST will do; what is no address is left out."""
+    message = parsed(build(mail(), ways(*found)))
+
+    assert message["List-Unsubscribe"] == header
+    assert message["List-Unsubscribe-Post"] is None
 
 
 def test_parts():
@@ -87,7 +123,7 @@ def test_no_header_can_be_added(field):
 
 def test_no_header_through_the_sender():
     """A line break in the sender never begins a header."""
-    raw = build(mail(), "A\r\nBcc: x <a@desk.example>")
+    raw = build(mail(), Letterhead("A\r\nBcc: x <a@desk.example>"))
 
     assert parsed(raw).keys() == HEADERS
 
@@ -104,7 +140,7 @@ def test_no_header_through_the_sender():
 )
 def test_sender(sender, name):
     """The sender's name may be anything or nothing; the address stays itself."""
-    [address] = parsed(build(mail(), sender))["From"].addresses
+    [address] = parsed(build(mail(), Letterhead(sender)))["From"].addresses
 
     assert address.addr_spec == address_of(sender) == "a@desk.example"
     # Python's reader puts a blank between two encoded words of a name; RFC 2047 has none.
@@ -115,7 +151,27 @@ def test_addresses_beyond_ascii():
     """An address beyond ASCII stands in UTF-8, as a server with SMTPUTF8 wants it."""
     raw = build(mail(recipient="读者@例子.example"), SENDER)
 
-    assert "\r\nTo: 读者@例子.example\r\n".encode() in raw
+    assert "\r\nTo: 读者@xn--fsqu00a.example\r\n".encode() in raw
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "address"),
+    [
+        ("a@例子.example", "a@xn--fsqu00a.example"),
+        ("Bücher <a@BÜCHER.example>", "a@xn--bcher-kva.example"),
+        ("a@straße.example", "a@xn--strae-oqa.example"),
+        ("a@x.example", "a@x.example"),
+        ("a@-例-.example", "a@-例-.example"),
+    ],
+)
+def test_domains_in_ascii(mailbox, address):
+    """A domain is told to servers in its ASCII form; what is no domain stays as it is."""
+    assert address_of(mailbox) == address
+
+
+def test_an_address_with_another_domain_is_plain():
+    """A recipient whose domain alone is beyond ASCII can be mailed by any server."""
+    assert build(mail(recipient="a@例子.example"), SENDER).isascii()
 
 
 @given(text=st.text(), html=st.text(), subject=st.text(max_size=200), name=st.text(max_size=60))
@@ -148,7 +204,9 @@ def test_what_was_sent_is_sent_again():
     """Bytes of an earlier attempt are sent as they were, whoever the mails are from by now."""
     head, body = parts(mail(), SENDER)
 
-    again = build(mail(head=head, body=body, subject="another", text="another"), "new@x.example")
+    again = build(
+        mail(head=head, body=body, subject="another", text="another"), Letterhead("new@x.example")
+    )
 
     assert again == head + body
 

@@ -43,6 +43,25 @@ class SmtpSettings(Settings):
         return self
 
 
+class DkimSettings(Settings):
+    """How mails are signed."""
+
+    selector: types.Key
+    """The public key is at `selector`._domainkey.`domain`."""
+    domain: types.Domain | None = None
+    """The signing domain; that of `from` if not given."""
+    key: types.Password | None = None
+    """The private key: RSA, in PEM."""
+    key_file: types.Line | None = None
+    """A file that holds the key instead."""
+
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        if self.key is None:
+            raise ValueError("needs a `key` or a `key_file`")
+        return self
+
+
 class DeliverySettings(Settings):
     """How digests leave: by SMTP, or into a folder while no server is set up."""
 
@@ -51,6 +70,10 @@ class DeliverySettings(Settings):
         alias="from",
         description="Whom the mails are from.",
     )
+    contact: types.MailAddress | None = None
+    """Whom readers may write to, to be taken off a list."""
+    dkim: DkimSettings | None = None
+    """How mails are signed."""
     outbox: types.Line = "outbox"
     """The folder mails are written to while `smtp` is not set up."""
     smtp: SmtpSettings | None = None

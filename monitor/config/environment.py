@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 PREFIX = "MONITOR_"
 RESERVED = frozenset({"MONITOR_CONFIG"})  # names the file itself
 
-SECRETS: tuple[KeyPath, ...] = (("database",), ("delivery", "smtp", "password"))
+SECRETS: tuple[KeyPath, ...] = (
+    ("database",),
+    ("delivery", "smtp", "password"),
+    ("delivery", "dkim", "key"),
+)
 FILES: tuple[KeyPath, ...] = (("delivery", "smtp", "ca_file"),)
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")

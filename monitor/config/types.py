@@ -67,8 +67,9 @@ Selector = Annotated[str, BeforeValidator(values.read_selector)]
 MailAddress = Annotated[
     str,
     BeforeValidator(values.read_mail_address),
-    WithJsonSchema({"type": "string", "format": "email"}),
+    WithJsonSchema({"type": "string", "format": "idn-email"}),
 ]
+Domain = Annotated[str, BeforeValidator(values.read_domain), WithJsonSchema({"type": "string"})]
 Recipients = Annotated[
     tuple[MailAddress, ...],
     Field(min_length=1),

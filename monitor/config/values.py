@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
+import idna
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -31,11 +33,11 @@ KEY = r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?"
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,58}[A-Za-z0-9])?"
 LINE = r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*"
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*"
-# The address of HTML's <input type=email>: what RFC 5322 allows, less comments and quoting.
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
-)
+# What RFC 5322 allows of an address, less comments and quoting.
+_ATOM = r"[^\x00-\x20\x7f-\xa0\"(),.:;<>@\[\\\]]+"  # RFC 5322, 3.2.3; RFC 6532 beyond ASCII
+_LOCAL = re.compile(rf"{_ATOM}(\.{_ATOM})*")
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
 _MAX_SELECTOR = 500
 _PASSWORD = re.compile(
@@ -150,9 +152,31 @@ def same_address(url: str) -> str:
 
 def read_mail_address(value: object) -> str:
     """Return *value* if it is one bare mail address: `desk@example.com`."""
-    if isinstance(value, str) and len(value) <= _MAX_ADDRESS and _ADDRESS.fullmatch(value):
-        return value
-    raise ValueError(f"must be a mail address such as desk@example.com{_instead_of(value)}")
+    wanted = f"must be a mail address such as desk@example.com{_instead_of(value)}"
+    if not isinstance(value, str):
+        raise ValueError(wanted)  # noqa: TRY004 - pydantic takes ValueError alone
+    local, _, domain = value.rpartition("@")
+    try:
+        wire = f"{local}@{read_domain(domain)}"
+    except ValueError:
+        raise ValueError(wanted) from None
+    if len(wire.encode()) > _MAX_ADDRESS or not _LOCAL.fullmatch(local) or not local.isprintable():
+        raise ValueError(wanted)
+    return value
+
+
+def read_domain(value: object) -> str:
+    """Return the ASCII form of *value* if it is a domain (RFC 1035; RFC 5891 beyond ASCII)."""
+    wanted = f"must be a domain such as example.com{_instead_of(value)}"
+    if not isinstance(value, str):
+        raise ValueError(wanted)  # noqa: TRY004 - pydantic takes ValueError alone
+    try:
+        wire = value if value.isascii() else idna.encode(value, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise ValueError(f"{wanted}: {error}") from None
+    if not _DOMAIN.fullmatch(wire):
+        raise ValueError(wanted)
+    return wire
 
 
 def read_sender(value: object) -> str:

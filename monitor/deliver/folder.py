@@ -23,6 +23,7 @@ from monitor.errors import MailDeferred
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from monitor.deliver.message import Letterhead
     from monitor.model import Mail
 
 
@@ -32,9 +33,9 @@ class FolderMailer:
     *last_html* is the page of the last mail written; the folder itself before there is one.
     """
 
-    def __init__(self, folder: Path | str, sender: str) -> None:
+    def __init__(self, folder: Path | str, letterhead: Letterhead) -> None:
         self._folder = Path(folder)
-        self._sender = sender
+        self._letterhead = letterhead
         self.last_html = self._folder
 
     def send(self, mail: Mail, before_last: Callable[[bytes, bytes | None], None]) -> None:
@@ -43,7 +44,7 @@ class FolderMailer:
         Raises MailDeferred, which names the file, if they cannot be written.
         """
         page = self.path_of(mail, ".html")
-        head, body = parts(mail, self._sender)
+        head, body = parts(mail, self._letterhead)
         self._write(page, mail.html.encode("utf-8", "replace"))
         before_last(head, body)
         self._write(self.path_of(mail, ".eml"), head + body)

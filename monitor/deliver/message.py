@@ -8,6 +8,7 @@
   body begins with the headers that describe it, and its boundary comes from what is in it.
 * Every header is one line of printable text before it is encoded. What is not plain ASCII, or
   could be read as an encoded word, becomes encoded words (RFC 2047).
+* Domains stand in their ASCII form (IDNA). Only a local part beyond ASCII needs SMTPUTF8.
 * Bodies are quoted-printable or base64, whichever is shorter: lines are at most 76 octets long.
 """
 
@@ -16,40 +17,77 @@ from __future__ import annotations
 import re
 from base64 import b64encode, encodebytes
 from binascii import b2a_qp
+from dataclasses import dataclass
 from email.utils import format_datetime, quote
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import idna
+
 from monitor.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from monitor.model import Attachment, Mail
 
 _LINE = 76  # octets of a line with encoded words in it (RFC 2047, 2)
 _WORD_OCTETS = 39  # of text in one encoded word: with "Subject: " before it, still a whole line
 _PLAIN = re.compile(r"[ -~]*")
+_URI = re.compile(r"[!#-;=?-~]+")  # no blank, quote or angle bracket
+_LONGEST_URI = 900  # a header line has at most 998 octets (RFC 5322, 2.1.1)
 
 
-def build(mail: Mail, sender: str) -> bytes:
-    """Return *mail* as a message with CRLF line ends, from *sender* ("Name <a@b>" or "a@b").
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What all mails have in common: *sender* is "Name <a@b>" or "a@b".
 
-    It is ASCII, unless an address is not: then its headers need SMTPUTF8 (RFC 6532).
+    *ways_out* gives, for a list and a recipient, the addresses at which to leave the list: https
+    (or http) where a POST does it at once (RFC 8058), and mailto. *sign* gives the header that
+    signs a whole message (DKIM).
     """
-    head, body = parts(mail, sender)
+
+    sender: str
+    ways_out: Callable[[str, str], Sequence[str]] | None = None
+    sign: Callable[[bytes], bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """The sender's address, as it is told to servers."""
+        return address_of(self.sender)
+
+
+def build(mail: Mail, letterhead: Letterhead) -> bytes:
+    """Return *mail* as a message with CRLF line ends.
+
+    It is ASCII, unless the part of an address before the @ is not: then its headers need SMTPUTF8
+    (RFC 6532).
+    """
+    head, body = parts(mail, letterhead)
     return head + body
 
 
-def parts(mail: Mail, sender: str) -> tuple[bytes, bytes]:
+def parts(mail: Mail, letterhead: Letterhead) -> tuple[bytes, bytes]:
     """Return the head and the body that `build` joins."""
     body = _body(mail) if mail.body is None else mail.body
-    return (_head(mail, sender) if mail.head is None else mail.head), body
+    if mail.head is not None:
+        return mail.head, body
+    head = _head(mail, letterhead)
+    if letterhead.sign is not None:
+        head = letterhead.sign(head + body) + head
+    return head, body
 
 
 def address_of(mailbox: str) -> str:
-    """Return the address in *mailbox*, which is "Name <a@b>" or "a@b"."""
-    return _split(mailbox)[1]
+    """Return the address in *mailbox*, which is "Name <a@b>" or "a@b"; its domain in ASCII."""
+    address = _split(mailbox)[1]
+    local, at, domain = address.rpartition("@")
+    if not at or domain.isascii():
+        return address
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return address  # no server takes it, and says so
 
 
 def slug(name: str) -> str:
@@ -62,17 +100,32 @@ def slug(name: str) -> str:
     return f"{plain}-{digest}" if plain else digest
 
 
-def _head(mail: Mail, sender: str) -> bytes:
-    headers = (
+def _head(mail: Mail, letterhead: Letterhead) -> bytes:
+    sender = letterhead.sender
+    headers = [
         f"Date: {format_datetime(mail.date)}",
         f"From: {_mailbox(sender)}",
         f"To: {_mailbox(mail.recipient)}",
         f"Subject: {_words(mail.subject, len('Subject: '))}",
         f"Message-ID: {''.join(one_line(mail.message_id).split())}",
         f"List-ID: {_list_id(mail.list_name, sender)}",
+        *_leaving(mail, letterhead),
         "Auto-Submitted: auto-generated",
-    )
+    ]
     return "".join(f"{header}\r\n" for header in headers).encode("utf-8", "replace")
+
+
+def _leaving(mail: Mail, letterhead: Letterhead) -> list[str]:
+    if letterhead.ways_out is None:
+        return []
+    given = letterhead.ways_out(mail.list_name, mail.recipient)
+    ways = [way for way in given if _URI.fullmatch(way) and len(way) <= _LONGEST_URI]
+    if not ways:
+        return []
+    headers = ["List-Unsubscribe: " + ",\r\n ".join(f"<{way}>" for way in ways)]
+    if any(way.startswith("http") for way in ways):
+        headers.append("List-Unsubscribe-Post: List-Unsubscribe=One-Click")
+    return headers
 
 
 def _body(mail: Mail) -> bytes:
@@ -121,7 +174,7 @@ def _base64(octets: bytes) -> bytes:
 
 
 def _mailbox(written: str) -> str:
-    name, address = _split(written)
+    name, address = _split(written)[0], address_of(written)
     if not name:
         return address
     if _PLAIN.fullmatch(name) and "=?" not in name and len(name) + len(address) < _LINE - 20:

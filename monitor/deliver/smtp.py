@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
+    from monitor.deliver.message import Letterhead
     from monitor.model import Mail
 
 __all__ = ["SmtpMailer", "SmtpSettings"]
@@ -37,9 +38,9 @@ class SmtpMailer:
     May be used from several threads. Raises ConfigError if *settings*' ca_file cannot be read.
     """
 
-    def __init__(self, settings: SmtpSettings, sender: str) -> None:
+    def __init__(self, settings: SmtpSettings, letterhead: Letterhead) -> None:
         self._settings = settings
-        self._sender = sender
+        self._letterhead = letterhead
         self._context = None if settings.security == "none" else _trust(settings.ca_file)
         self._lock = Lock()
         self._fuses: set[Fuse] = set()
@@ -53,8 +54,8 @@ class SmtpMailer:
         Raises MailRefused, MailDeferred or MailUnsure with the server's words, on one line and
         without the password; and what *before_last* raises.
         """
-        head, body = parts(mail, self._sender)
-        addresses = address_of(self._sender), address_of(mail.recipient)
+        head, body = parts(mail, self._letterhead)
+        addresses = self._letterhead.address, address_of(mail.recipient)
         with self._guarded(self._settings.timeout) as fuse:
             dialogue = self._resumed(fuse) or self._fresh(fuse)
             try:
