@@ -422,6 +422,15 @@ class FeedTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """An earlier digest that *missing* of its *recipients* have not got, for the coverage line."""
+
+    slot: datetime
+    missing: int
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What was polled in the time a digest stands for; *since* is None for a first digest."""
 
@@ -433,6 +442,7 @@ class Coverage:
     entries: int
     new_articles: int
     troubled: tuple[FeedTrouble, ...]
+    undelivered: tuple[Undelivered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.digest.compose import Names, as_json
 from monitor.digest.excerpt import EXCERPT_CHARS
-from monitor.model import Evidence, FeedState, FeedTrouble, Role, Schedule
+from monitor.model import Evidence, FeedState, FeedTrouble, Role, Schedule, Undelivered
 
 
 def entries(made):
@@ -336,6 +336,14 @@ def test_nothing_polled_is_no_good_news():
 
     [said] = edition(covered=coverage(feeds=0, feeds_ok=0, polls=0)).troubles
     assert said.startswith("No feed is switched on")
+
+
+def test_an_earlier_digest_that_did_not_arrive():
+    """That an earlier digest has not reached all its recipients is told on top, without names."""
+    slot = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    [said] = edition(covered=coverage(undelivered=(Undelivered(slot, 1, 3),))).troubles
+    assert said.startswith("The digest of ")
+    assert said.endswith(" has not reached 1 of 3 recipients.")
 
 
 def test_first_digest():

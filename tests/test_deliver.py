@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import insert, select
 
 from monitor.errors import MailDeferred, MailRefused, MailUnsure
-from monitor.model import DeliveryStatus
+from monitor.model import DeliveryStatus, Undelivered
 from monitor.pipeline.deliver import LAST_RETRY, LEASE, deliver_due, retry_after
-from monitor.store import deliveries
+from monitor.store import deliveries, digests
 from monitor.store.schema import DeliveryRow, DigestRow
 
 DIGEST = {
@@ -334,6 +334,20 @@ def test_what_was_sent_can_be_shown(sessions, clock):
         shown = [deliveries.message(session, number) for number in (1, 2, 3)]
 
     assert shown == [None, b"to b@x.example body", None]
+
+
+def test_the_next_digest_tells_what_did_not_arrive(sessions, mailbox, clock):
+    """A subscription's next digest says that an earlier one has not reached all its recipients."""
+    mailbox.then["a@x.example"] = MailRefused("550 gone")
+    deliver_due(sessions, mailbox, clock)
+    with sessions.begin() as session:
+        now = clock.now() + timedelta(hours=1)
+        told = digests.coverage(session, "desk", now=now).undelivered
+        others = digests.coverage(session, "other", now=now).undelivered
+        later = digests.coverage(session, "desk", now=now + timedelta(days=8)).undelivered
+
+    assert told == (Undelivered(clock.now(), 1, 2),)
+    assert (others, later) == ((), ())
 
 
 def test_an_operator_has_them_tried_again(sessions, mailbox, clock):

@@ -346,6 +346,7 @@ def test_the_glossary_knows_the_vocabulary():
         "ReportedHit",
         "DeliveryToMake",
         "FeedTrouble",
+        "Undelivered",
     }
     mails = {"Mail", "Rendered", "Attachment"}
     values = {

@@ -13,7 +13,7 @@ from monitor.text import one_line
 
 if TYPE_CHECKING:
     from monitor.digest.dates import ReaderCalendar
-    from monitor.model import Coverage, FeedTrouble
+    from monitor.model import Coverage, FeedTrouble, Undelivered
 
 ERROR_CHARS = 160
 
@@ -48,7 +48,13 @@ def troubles(coverage: Coverage, when: ReaderCalendar) -> tuple[str, ...]:
         said.insert(0, "No feed is switched on: nothing is being watched.")
     elif not coverage.polls:
         said.insert(0, "No feed was polled in this time: what was published is not known.")
+    said += [_missing(digest, when) for digest in coverage.undelivered]
     return tuple(said)
+
+
+def _missing(digest: Undelivered, when: ReaderCalendar) -> str:
+    others = f"{digest.missing} of {_count(digest.recipients, 'recipient')}"
+    return f"The digest of {when.moment(digest.slot)} has not reached {others}."
 
 
 def _trouble(feed: FeedTrouble, when: ReaderCalendar) -> str:

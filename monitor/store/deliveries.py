@@ -14,9 +14,15 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, select, update
 
-from monitor.model import DeliveryStatus, DeliveryToMake, Rendered, is_address
+from monitor.model import (
+    DeliveryStatus,
+    DeliveryToMake,
+    Rendered,
+    Undelivered,
+    is_address,
+)
 from monitor.store.schema import DeliveryRow, DigestRow
 
 if TYPE_CHECKING:
@@ -230,6 +236,24 @@ def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, 
         .order_by(DeliveryRow.id)
     )
     return [(*row,) for row in session.execute(query)]
+
+
+def undelivered(session: Session, subscription: str, *, since: datetime) -> list[Undelivered]:
+    """Return the digests made after *since* that not all recipients have got, oldest first.
+
+    What is to be tried for the first time does not count, nor what may have arrived.
+    """
+    tried = DeliveryRow.status.not_in(MAY_BE_THERE) & DeliveryRow.last_error.is_not(None)
+    missing = func.sum(case((tried, 1), else_=0))
+    query = (
+        select(DigestRow.slot, missing, func.count(DeliveryRow.id))
+        .join(DeliveryRow, DeliveryRow.digest_id == DigestRow.id)
+        .where(DigestRow.subscription == subscription, DigestRow.composed_at > since)
+        .group_by(DigestRow.id, DigestRow.slot)
+        .having(missing > 0)
+        .order_by(DigestRow.slot)
+    )
+    return [Undelivered(slot, lost, count) for slot, lost, count in session.execute(query)]
 
 
 def of_slot(session: Session, slot: datetime) -> list[tuple[str, str, str, str | None]]:

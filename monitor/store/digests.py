@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.sql.functions import coalesce
 
 from monitor.model import Coverage, FeedState, FeedTrouble, ReportedHit
+from monitor.store import deliveries
 from monitor.store.queries import hits_with_articles, reported_hit
 from monitor.store.schema import (
     ArticleRow,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from monitor.model import Rendered, Subscription
 
 ANSWERING = (FeedState.OK, FeedState.STALE)
+RECENT = timedelta(days=7)  # how long a digest that did not arrive is told of
 LOOKBACK = timedelta(days=1)  # what a new subscription's first digest reaches back to
 
 
@@ -131,6 +133,7 @@ def coverage(session: Session, subscription: str, *, now: datetime) -> Coverage:
             )
             for feed in troubled
         ),
+        undelivered=tuple(deliveries.undelivered(session, subscription, since=now - RECENT)),
     )
 
 
@@ -160,7 +163,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
     ]
     if items:
         session.execute(inserting(session, DigestItemRow), items)
-    deliveries = [
+    rows = [
         {
             "digest_id": digest_id,
             "recipient": recipient,
@@ -172,8 +175,8 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         }
         for recipient, message_id in edition.message_ids.items()
     ]
-    if deliveries:
-        session.execute(inserting(session, DeliveryRow), deliveries)
+    if rows:
+        session.execute(inserting(session, DeliveryRow), rows)
     return True
 
 
