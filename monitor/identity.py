@@ -118,15 +118,20 @@ def comparable_link(url: str | None) -> str:
 
 def identity(entry: Entry) -> Identity:
     """Return the comparable form of *entry*."""
-    guid = (entry.guid or "").strip()
-    if guid.startswith(("http://", "https://")):
-        guid = _guid_key(guid)
     return Identity(
-        guid=_bounded(guid),
+        guid=comparable_guid(entry.guid),
         link=comparable_link(entry.link),
         title=title_key(entry.title),
         content_hash=digest(entry.title, entry.summary),
     )
+
+
+def comparable_guid(given: str | None) -> str:
+    """Return a feed's own id as it is stored and looked up, "" for none."""
+    guid = (given or "").strip()
+    if guid.startswith(("http://", "https://")):
+        guid = _guid_key(guid)
+    return _bounded(guid)
 
 
 def _guid_key(guid: str) -> str:

@@ -107,7 +107,8 @@ class FeedToPoll:
 
     *address* is what is asked: *url*, or *moved_to* once a permanent redirect has held for long.
     *host* is what few feeds at once may be asked of, None where any number may. *haste* counts
-    how often its interval was halved after gaps.
+    how often its interval was halved after gaps. *prints* and *shown* are of the entries it showed
+    last, in order: what tells whether one is the same, and its article.
     """
 
     id: int
@@ -131,6 +132,8 @@ class FeedToPoll:
     moved_since: datetime | None = None
     moved: bool = False
     page: Page | None = None
+    prints: bytes = b""
+    shown: tuple[int, ...] = ()
 
     @property
     def address(self) -> str:
@@ -181,7 +184,9 @@ class Document:
     """A parsed feed: its entries in the feed's order, and each rejected entry's reason.
 
     *format* is what the feed calls itself: "RSS 2.0", "Atom 1.0", "JSON Feed 1.1", "page".
-    *handed_over* is why the fast path left it to feedparser, None if it did not.
+    *handed_over* is why the fast path left it to feedparser, None if it did not. *prints* is what
+    to hold the next answer against. With *shown*, *entries* are only those that are not as they
+    were: it says of each entry its place among those shown before, None for one of *entries*.
     """
 
     title: str | None
@@ -193,6 +198,8 @@ class Document:
     format: str = ""
     wishes: Wishes = Wishes()
     handed_over: str | None = field(default=None, compare=False)  # how, not what, was read
+    prints: bytes = field(default=b"", compare=False)
+    shown: tuple[int | None, ...] | None = None
 
 
 # --- detection ---------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from monitor.feeds import health, window
-    from monitor.model import Answer, Document, Entry, FeedToPoll
+    from monitor.model import Answer, Document, FeedToPoll
+    from monitor.pipeline.settle import Read
     from monitor.store import articles
 
 MOST_NOTES = 20  # of one poll in the ledger; the rest are counted
@@ -23,23 +24,17 @@ log = structlog.get_logger()
 
 
 def ledger(
-    answer: Answer,
-    document: Document,
-    entries: list[Entry],
-    stored: articles.Stored,
-    compared: window.Comparison,
-    *,
-    gap: bool,
+    read: Read, stored: articles.Stored, compared: window.Comparison, *, gap: bool
 ) -> dict[str, Any]:
     """Return the poll's line in the ledger; raise StoreError unless it balances."""
-    total = len(entries) + len(document.rejected)
+    document = read.document
+    total = read.seen
     if stored.new + stored.known + stored.revised + len(document.rejected) != total:
         raise StoreError(f"of {total} entries some ended nowhere: {stored}")
-    dates = [entry.published_at for entry in entries if entry.published_at]
     notes = [*document.rejected, *document.flaws]
     more = len(notes) - MOST_NOTES
     return {
-        **exchange(answer, None),
+        **exchange(read.answer, read.now),
         "outcome": PollOutcome.STORED,
         "entries": total,
         "new": stored.new,
@@ -48,13 +43,13 @@ def ledger(
         "rejected": len(document.rejected),
         "overlap": compared.overlap,
         "gap": gap,
-        "newest_at": max(dates, default=None),
+        "newest_at": max(read.dates(), default=None),
         "handed_over": document.handed_over,
         "notes": notes[:MOST_NOTES] + ([f"and {more} more"] if more > 0 else []) or None,
     }
 
 
-def exchange(answer: Answer, now: datetime | None) -> dict[str, Any]:
+def exchange(answer: Answer, now: datetime) -> dict[str, Any]:
     """Return the columns of the ledger that say how an answer came."""
     return {
         "at": now,

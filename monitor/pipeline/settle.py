@@ -18,6 +18,7 @@ import structlog
 
 from monitor.errors import FetchError
 from monitor.feeds import health, manners, rhythm, window
+from monitor.feeds.prints import Printed
 from monitor.identity import identify, identity
 from monitor.model import PollOutcome
 from monitor.pipeline import record
@@ -68,9 +69,31 @@ class Read:
         )
 
     @property
+    def size(self) -> int:
+        """How many entries the feed shows, those included that were not read again."""
+        return len(self.entries if self.document.shown is None else self.document.shown)
+
+    @property
     def seen(self) -> int:
-        """How many entries the answer had."""
-        return len(self.entries) + len(self.document.rejected)
+        """How many entries the answer had, rejected ones included."""
+        return self.size + len(self.document.rejected)
+
+    def dates(self) -> list[datetime]:
+        """Return when the entries were published, of those that say."""
+        if self.document.shown is None:
+            return [entry.published_at for entry in self.entries if entry.published_at]
+        dates = Printed(self.document.prints).dates()
+        return [at for at in dates if at is not None and at <= self.now + FUTURE]
+
+    def with_known(self, stored: articles.Stored) -> articles.Stored:
+        """Return what became of all entries, given what became of those that were read."""
+        shown = self.document.shown
+        if shown is None:
+            return stored
+        read = iter(stored.articles)
+        all_articles = tuple(next(read) if at is None else self.feed.shown[at] for at in shown)
+        known_before = len(shown) - shown.count(None)
+        return replace(stored, known=stored.known + known_before, articles=all_articles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +182,8 @@ class Settler:
         ahead = self._detect_ahead(read)
         judged = []
         with self.sessions.begin() as session:
-            all_stored = articles.store_all(session, [it.batch for it in read], ahead)
+            stored_new = articles.store_all(session, [it.batch for it in read], ahead)
+            all_stored = [it.with_known(new) for it, new in zip(read, stored_new, strict=True)]
             shown = ledger.shown(session, [it.feed for it in read])
             for it, stored in zip(read, all_stored, strict=True):
                 seen = _compare(session, it, stored, shown[it.feed.id])
@@ -181,13 +205,8 @@ class Settler:
 
     def _judge(self, read: Read, stored: articles.Stored, seen: _Seen) -> Judged:
         feed = read.feed
-        poll = record.ledger(
-            read.answer, read.document, read.entries, stored, seen.compared, gap=seen.gap
-        )
-        poll["at"] = read.now
-        judgement, after = self._after(
-            feed, read.answer, read.document, read.entries, seen, read.now
-        )
+        poll = record.ledger(read, stored, seen.compared, gap=seen.gap)
+        judgement, after = self._after(read, seen)
 
         def tell() -> None:
             record.tell_stored(feed, poll, stored)
@@ -196,31 +215,19 @@ class Settler:
 
         return Judged(ledger.Settlement(feed, poll, after), tell)
 
-    def _after(
-        self,
-        feed: FeedToPoll,
-        answer: Answer,
-        document: Document,
-        entries: list[Entry],
-        seen: _Seen,
-        now: datetime,
-    ) -> tuple[health.Judgement, dict[str, Any]]:
+    def _after(self, read: Read, seen: _Seen) -> tuple[health.Judgement, dict[str, Any]]:
         """Return the feed's state and its columns after a document."""
-        feed = replace(feed, wishes=document.wishes)
-        known = seen.compared.overlap or 0
-        if seen.notice is None and entries:
-            observed = rhythm.observe(
-                feed.rhythm,
-                now=now,
-                new=len(entries) - known,
-                dates=[entry.published_at for entry in entries],
-            )
+        answer, document, now = read.answer, read.document, read.now
+        feed = replace(read.feed, wishes=document.wishes)
+        if seen.notice is None and read.size:
+            new = read.size - (seen.compared.overlap or 0)
+            observed = rhythm.observe(feed.rhythm, now=now, new=new, dates=read.dates())
             feed = replace(feed, rhythm=observed)
         judgement = health.after_answer(now=now, rhythm=feed.rhythm, notice=seen.notice)
         haste = manners.next_haste(
             feed.haste,
             gap=seen.gap,
-            comfortable=window.is_comfortable(seen.compared, len(entries)),
+            comfortable=window.is_comfortable(seen.compared, read.size),
             wait=feed.interval or self.pace.usual,
         )
         after = self._well(feed, answer, now, haste)
@@ -228,7 +235,10 @@ class Settler:
         after |= record.state(feed, judgement, now)
         after |= record.validators(answer, document, keep=seen.notice is None)
         if seen.remembered:
-            after["articles"] = list(seen.remembered)
+            # Of two entries for one article only the first counts: the other is no known text.
+            distinct = len(set(seen.remembered)) == len(seen.remembered)
+            prints = document.prints if distinct else b""
+            after |= {"articles": list(seen.remembered), "prints": prints or None}
         if seen.gap:
             after |= {"gaps": 1, "gap_at": now}  # one more
         return judgement, after
@@ -291,7 +301,10 @@ class _Seen:
 def _compare(session: Session, read: Read, stored: articles.Stored, before: Sequence[int]) -> _Seen:
     entries = read.entries
     compared = window.compare(before, stored.articles, whole=record.is_clean(read.document))
-    notice = health.placeholder(entries, before=len(before), overlap=compared.overlap)
+    all_read = read.size == len(entries)
+    notice = health.placeholder(
+        entries if all_read else (), before=len(before), overlap=compared.overlap
+    )
     gap = compared.gap and notice is None
     if gap:
         gap = not window.same_titles(

@@ -70,7 +70,7 @@ def sync(
 def _update(row: FeedRow, feed: Feed, configured: dict[str, Any], *, now: datetime) -> None:
     if row.url != feed.url or row.page != configured["page"]:
         row.etag = row.last_modified = row.body_hash = None
-        row.moved_to = row.moved_since = row.articles = row.wishes = None
+        row.moved_to = row.moved_since = row.articles = row.prints = row.wishes = None
         row.due_at = now
     usual_s = configured["usual_s"]
     if usual_s and row.usual_s and usual_s < row.usual_s and not row.failures:
@@ -204,6 +204,8 @@ _CLAIMED = (
     FeedRow.moved_to,
     FeedRow.moved_since,
     FeedRow.page,
+    FeedRow.prints,
+    case((FeedRow.prints.is_not(None), FeedRow.articles)).label("shown"),
 )
 
 
@@ -229,6 +231,8 @@ def _to_poll(row: Row[Any]) -> FeedToPoll:
         moved_to=row.moved_to,
         moved_since=row.moved_since,
         page=None if row.page is None else Page(**row.page),
+        prints=row.prints or b"",
+        shown=tuple(row.shown or ()),
     )
 
 

@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0006"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0007"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -65,7 +65,9 @@ class FeedRow(Base):
     """A feed: what the configuration says of it, when it is due, how it fared.
 
     `usual_s` is the interval the configuration gave it at the last start, `host` what it shares
-    with feeds that are asked with it one after another. `articles` are those it showed last.
+    with feeds that are asked with it one after another. `articles` are those it showed last, and
+    `prints` tells which of their entries are still the same: null, or of each article one. Whoever
+    deletes articles empties it.
     """
 
     __tablename__ = "feeds"
@@ -95,6 +97,7 @@ class FeedRow(Base):
     moved_to: Mapped[str | None]
     moved_since: Mapped[datetime | None]
     articles: Mapped[list[Any] | None]
+    prints: Mapped[bytes | None]
     gaps: Mapped[int] = mapped_column(default=0, server_default=ZERO)
     gap_at: Mapped[datetime | None]
     haste: Mapped[int] = mapped_column(default=0, server_default=ZERO)

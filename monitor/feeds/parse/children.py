@@ -137,7 +137,7 @@ class BoundedParser:
 
     def _start(self, feed: FeedToPoll, answer: Answer, done: _Done) -> Future[Document]:
         limits = (self._memory_bytes, int(self._timeout) + 2)
-        args = (answer.body, answer.content_type, answer.url, feed.page, *limits)
+        args = (answer.body, answer.content_type, answer.url, feed.page, feed.prints, *limits)
         with self._lock:
             if self._closed:
                 return Future()  # its `parse_all` ends without asking for it
@@ -236,6 +236,7 @@ def _parse_within(
     content_type: str | None,
     url: str,
     page: Page | None,
+    before: bytes,
     memory_bytes: int,
     cpu_s: int,
 ) -> Document:
@@ -252,10 +253,10 @@ def _parse_within(
         if len(body) > _LARGE_BYTES:
             afterwards.callback(_trim)
         for kind, limit in limits.items():
-            before = resource.getrlimit(kind)
-            afterwards.callback(resource.setrlimit, kind, before)
-            resource.setrlimit(kind, (limit, before[1]))
-        return parse(body, content_type, url, page=page)
+            usual = resource.getrlimit(kind)
+            afterwards.callback(resource.setrlimit, kind, usual)
+            resource.setrlimit(kind, (limit, usual[1]))
+        return parse(body, content_type, url, page=page, before=before)
 
 
 def _trim() -> None:

@@ -34,6 +34,7 @@ from monitor.feeds.parse.entries import (
     read_language,
     reason_of,
 )
+from monitor.feeds.prints import NOT_PRINTED, Printed
 from monitor.feeds.wishes import read_wishes
 from monitor.model import Document, Entry
 from monitor.text import one_line, to_text
@@ -62,11 +63,13 @@ def parse(
     url: str,
     *,
     page: Page | None = None,
+    before: bytes = b"",
     fast_path: bool = True,
 ) -> Document:
     """Return the feed in *body*, which came from *url* under the header *content_type*.
 
-    With *page* it is a web page, read as that says.
+    With *page* it is a web page, read as that says. *before* are the prints of what the feed showed
+    before: entries that are still the same are not read again.
     Without *fast_path* feedparser reads it, whatever it is: the result is the same, later.
     Raises ParseError with a one-line reason if there is no feed in it.
     """
@@ -80,26 +83,50 @@ def parse(
         return jsonfeed.read(text, url, charset, flaws)
     if sitemap.is_sitemap(text):
         return sitemap.read(text, url, charset, flaws)
-    return _read_feed(text, url, charset, flaws, fast_path=fast_path)
+    if before:
+        document = _read_feed(text, url, charset, flaws, Printed(before))
+        if document is not None:
+            return document
+    document = _read_feed(text, url, charset, flaws, fast_path=fast_path)
+    if document is None:
+        raise ParseError("cannot be read")
+    return document
 
 
-def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path: bool) -> Document:
-    rejected: list[str] = []
+def _read_feed(
+    text: str,
+    url: str,
+    charset: str,
+    flaws_before: list[str],
+    before: Printed = NOT_PRINTED,
+    *,
+    fast_path: bool = True,
+) -> Document | None:
+    """Return the feed in *text*; None if entries that are as *before* must be read again, too."""
+    flaws, rejected = list(flaws_before), list[str]()
     handed_over = None
     try:
-        found, handed_over = _fast_or_feedparser(text) if fast_path else (_feedparser(text), None)
+        if fast_path:
+            found, handed_over = _fast_or_feedparser(text, before.places())
+        else:
+            found = _feedparser(text)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - feedparser fails on odd input in many ways
         flaws.append(f"read entry by entry: {reason_of(error)}")
         found = _entry_by_entry(text, rejected)
-    if not (found["version"] or found["entries"] or rejected):
+    if not (found["version"] or found["entries"] or found.get("prints") or rejected):
         raise ParseError("no feed: neither RSS nor Atom")
     if found["bozo"]:
         flaws.append(f"not well-formed: {reason_of(found['bozo_exception'])}")
         if not found["entries"]:
             raise ParseError(f"no entries, and {flaws[-1]}")
     entries = read_each(found["entries"], lambda raw: _entry(raw, url, flaws), rejected)
+    prints = None
+    if "prints" in found and not (rejected or flaws):
+        prints = before.followed_by(found["prints"], entries)
+    if before.kept and prints is None:
+        return None
     return Document(
         title=_line(found["feed"], "title") or None,
         language=read_language(dict.get(found["feed"], "language")),
@@ -110,6 +137,8 @@ def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path
         format=_format_of(text),
         wishes=read_wishes(text),
         handed_over=handed_over,
+        prints=prints.kept if prints else b"",
+        shown=prints.shown if prints and before.kept else None,
     )
 
 
@@ -136,10 +165,10 @@ def _refuse_other_formats(text: str) -> None:
         raise ParseError("no feed: no markup at all")
 
 
-def _fast_or_feedparser(text: str) -> tuple[_Raw, str | None]:
+def _fast_or_feedparser(text: str, known: dict[bytes, int]) -> tuple[_Raw, str | None]:
     """Return the feed, and why it was handed over to feedparser if it was."""
     try:
-        return fast.read(text), None
+        return fast.read(text, known), None
     except fast.Unsure as reason:
         return _feedparser(text), one_line(str(reason))
 

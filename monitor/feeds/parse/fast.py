@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from html.entities import entitydefs
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from xml.etree import ElementTree as ET
 
@@ -26,12 +27,15 @@ from monitor.feeds.parse.elements import (
     PASSED_OVER,
     PREFIXES,
 )
+from monitor.feeds.prints import mark
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from time import struct_time
     from xml.etree.ElementTree import Element
 
 _Raw: TypeAlias = dict[str, Any]
+NONE_KNOWN: Final[Mapping[bytes, int]] = MappingProxyType({})
 
 
 class Unsure(Exception):
@@ -52,9 +56,10 @@ _TYPES: Final = {"text": "text/plain", "plain": "text/plain", "text/plain": "tex
 }
 
 
-def read(text: str) -> _Raw:
+def read(text: str, known: Mapping[bytes, int] = NONE_KNOWN) -> _Raw:
     """Return the feed in *text*, a decoded document, as `feedparser.parse` would.
 
+    Entries whose print is *known* are left out. "prints" has the prints of all entries, in order.
     Raises Unsure, with the reason, where that is not certain.
     """
     if "<!DOCTYPE" in text or "xml:base" in text:
@@ -65,7 +70,7 @@ def read(text: str) -> _Raw:
         root = parser.close()
     except (ET.ParseError, UnicodeEncodeError) as error:
         raise Unsure("not well-formed") from error
-    return _Reader(text).feed(root)
+    return _Reader(text).feed(root, known)
 
 
 class _Reader:
@@ -78,8 +83,8 @@ class _Reader:
         self._atom = False
         self._language: str | None = None
 
-    def feed(self, root: Element) -> _Raw:
-        """Return the whole feed."""
+    def feed(self, root: Element, known: Mapping[bytes, int]) -> _Raw:
+        """Return the whole feed, but for the entries that are known."""
         name = self._name(root.tag)
         self._atom = name == "feed"
         given = [root.attrib[key] for key in _LANGUAGES if key in root.attrib]
@@ -101,11 +106,18 @@ class _Reader:
             entries = self._rdf(root, feed)
         else:
             raise Unsure(f'the root is "{name[:40]}"')
+        context = f"{self._atom} {self._has_base} {self._language}"
+        prints = [mark(entry, context) for entry in entries]
         return {
             "bozo": False,
             "version": "atom" if self._atom else "rss",
             "feed": feed,
-            "entries": [self._entry(entry) for entry in entries],
+            "entries": [
+                self._entry(entry)
+                for entry, print_ in zip(entries, prints, strict=True)
+                if print_ not in known
+            ],
+            "prints": prints,
         }
 
     def _name(self, tag: str) -> str:
