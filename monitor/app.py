@@ -166,7 +166,11 @@ class App:
 
     @cached_property
     def fetcher(self) -> HttpFetcher:
-        """The HTTP client."""
+        """The HTTP client of the polls."""
+        return self.build_fetcher(self.config.polling.concurrency)
+
+    def build_fetcher(self, connections: int) -> HttpFetcher:
+        """Return an HTTP client that asks so many addresses at once."""
         from monitor.feeds.fetch import HttpFetcher
 
         polling = self.config.polling
@@ -175,7 +179,7 @@ class App:
             user_agent=polling.user_agent(version()),
             timeout=polling.timeout,
             max_bytes=polling.max_bytes,
-            connections=polling.concurrency,
+            connections=connections,
         )
 
     @cached_property

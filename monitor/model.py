@@ -60,6 +60,12 @@ class Page:
     zone: str = "UTC"
 
 
+class WebPage(StrEnum):
+    """What a web page is read for that lists no articles."""
+
+    SITE = "site"  # for the feeds it names
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A feed as configured. *key* is its id; *company* binds every article to one company."""
@@ -131,9 +137,29 @@ class FeedToPoll:
     moved_to: str | None = None
     moved_since: datetime | None = None
     moved: bool = False
-    page: Page | None = None
+    page: Page | WebPage | None = None
     prints: bytes = b""
     shown: tuple[int, ...] = ()
+
+    @classmethod
+    def once(
+        cls, number: int, key: str, url: str, *, page: Page | WebPage | None = None
+    ) -> FeedToPoll:
+        """Return what is asked for once, of which nothing is known and nothing remembered."""
+        return cls(
+            id=number,
+            key=key,
+            url=url,
+            name=key,
+            language=None,
+            company=None,
+            interval=None,
+            etag=None,
+            last_modified=None,
+            body_hash=None,
+            failures=0,
+            page=page,
+        )
 
     @property
     def address(self) -> str:

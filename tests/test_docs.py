@@ -338,6 +338,7 @@ def test_the_glossary_knows_the_vocabulary():
         "ScorePart",
         "Step",
         "StoryEdit",
+        "WebPage",
     }
     moments = {
         "FeedToPoll",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from multiprocessing.context import ForkServerContext
 
-    from monitor.model import Answer, Document, FeedToPoll, Page
+    from monitor.model import Answer, Document, FeedToPoll, Page, WebPage
 
 _Done: TypeAlias = "SimpleQueue[Future[Document] | None]"  # None: closed
 
@@ -235,7 +235,7 @@ def _parse_within(
     body: bytes,
     content_type: str | None,
     url: str,
-    page: Page | None,
+    page: Page | WebPage | None,
     before: bytes,
     memory_bytes: int,
     cpu_s: int,

@@ -36,7 +36,7 @@ from monitor.feeds.parse.entries import (
 )
 from monitor.feeds.prints import NOT_PRINTED, Printed
 from monitor.feeds.wishes import read_wishes
-from monitor.model import Document, Entry
+from monitor.model import Document, Entry, WebPage
 from monitor.text import one_line, to_text
 
 if TYPE_CHECKING:
@@ -62,22 +62,21 @@ def parse(
     content_type: str | None,
     url: str,
     *,
-    page: Page | None = None,
+    page: Page | WebPage | None = None,
     before: bytes = b"",
     fast_path: bool = True,
 ) -> Document:
     """Return the feed in *body*, which came from *url* under the header *content_type*.
 
-    With *page* it is a web page, read as that says. *before* are the prints of what the feed showed
-    before: entries that are still the same are not read again.
+    With *page* it is a web page, read as that says: the entries of a site are the feeds it leads
+    to. *before* are the prints of what the feed showed before:
+    entries that are still the same are not read again.
     Without *fast_path* feedparser reads it, whatever it is: the result is the same, later.
     Raises ParseError with a one-line reason if there is no feed in it.
     """
     text, charset, flaws = decode(body, content_type)
     if page is not None:
-        from monitor.feeds.parse import page as web_page  # lxml is for those who need it
-
-        return web_page.read(text, url, page, charset, flaws)
+        return _read_page(text, url, page, charset, flaws)
     _refuse_other_formats(text)
     if text[0] == "{":
         return jsonfeed.read(text, url, charset, flaws)
@@ -91,6 +90,19 @@ def parse(
     if document is None:
         raise ParseError("cannot be read")
     return document
+
+
+def _read_page(
+    text: str, url: str, page: Page | WebPage, charset: str, flaws: list[str]
+) -> Document:
+    """Read a web page; lxml and what builds on it are imported only for those who need them."""
+    if page is WebPage.SITE:
+        from monitor.feeds.parse import site
+
+        return site.read(text, url, charset, flaws)
+    from monitor.feeds.parse import page as listing
+
+    return listing.read(text, url, page, charset, flaws)
 
 
 def _read_feed(

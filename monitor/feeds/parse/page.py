@@ -41,7 +41,7 @@ def read(text: str, url: str, page: Page, charset: str, flaws: list[str]) -> Doc
 
     Raises ParseError if the selector of items finds nothing, or nothing can be read of any.
     """
-    root = _parse(text, flaws)
+    root = parse_html(text, flaws)
     items = _select(root, page.items)
     if not items:
         raise ParseError(f'the selector of `items`, "{page.items}", finds nothing')
@@ -55,7 +55,7 @@ def read(text: str, url: str, page: Page, charset: str, flaws: list[str]) -> Doc
         flaws.append(f'no words are in what the selector of `summary`, "{page.summary}", finds')
     titles = root.xpath("//title")
     return Document(
-        title=_line(titles[0]) or None if titles else None,
+        title=words(titles[0]) or None if titles else None,
         language=read_language(root.get("lang")),
         entries=entries,
         rejected=tuple(rejected),
@@ -65,7 +65,8 @@ def read(text: str, url: str, page: Page, charset: str, flaws: list[str]) -> Doc
     )
 
 
-def _parse(text: str, flaws: list[str]) -> HtmlElement:
+def parse_html(text: str, flaws: list[str]) -> HtmlElement:
+    """Return the root of the web page *text*; raise ParseError if there is nothing in it."""
     parser = HTMLParser(encoding="utf-8", no_network=True, huge_tree=True)
     try:
         root = document_fromstring(text.encode("utf-8", "replace"), parser=parser)
@@ -119,7 +120,7 @@ class _Listing:
         named = anchor if self.page.title is None else self._one(item, "title")
         if named is None:
             raise ParseError("no link")
-        title = _line(named)
+        title = words(named)
         if title and not title.endswith(_CUT_SHORT):
             return title
         attributes = [part.get("title") for part in (named, anchor) if part is not None]
@@ -132,7 +133,7 @@ class _Listing:
         written = [
             text
             for element in _select(item, self.page.date)
-            for text in (*element.xpath("descendant-or-self::*/@datetime"), _line(element))
+            for text in (*element.xpath("descendant-or-self::*/@datetime"), words(element))
         ]
         zone = ZoneInfo(self.page.zone)
         dates = (find_instant(text, zone) for text in written)
@@ -156,7 +157,8 @@ def _compiled(selector: str) -> etree.XPath:
     return etree.XPath(HTMLTranslator().css_to_xpath(selector))
 
 
-def _line(element: HtmlElement) -> str:
+def words(element: HtmlElement) -> str:
+    """Return the words of *element* in one line."""
     return one_line(_text(element))
 
 
