@@ -67,10 +67,17 @@ def _wait_until_open(file, process):
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         files = Path(f"/proc/{process.pid}/fd").iterdir()
-        if any(descriptor.exists() and descriptor.samefile(file) for descriptor in files):
+        if any(_leads_to(descriptor, file) for descriptor in files):
             return
         time.sleep(0.02)
     raise TimeoutError
+
+
+def _leads_to(descriptor, file):
+    try:
+        return descriptor.samefile(file)
+    except FileNotFoundError:  # it was closed meanwhile
+        return False
 
 
 @pytest.mark.parametrize("command", ["poll", "hits", "health", "db check"])

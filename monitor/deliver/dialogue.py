@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from monitor.deliver.fuse import connect
+from monitor.deliver.fuse import AFTER_S, connect
 from monitor.errors import MailDeferred, MailRefused, MailUnsure
 from monitor.text import one_line
 
@@ -109,7 +109,7 @@ class Dialogue(smtplib.SMTP):
         with suppress(smtplib.SMTPException, OSError, ValueError):
             if self.sock is not None:
                 fuse.hold(self.sock)
-                self.sock.settimeout(fuse.left())
+                self.sock.settimeout(fuse.left() + AFTER_S)
                 self.usable = self.rset()[0] == 250  # noqa: PLR2004 - RFC 5321, 4.1.1.5
         return self.usable
 

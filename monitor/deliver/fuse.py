@@ -15,10 +15,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from threading import Lock, Thread, Timer
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+AFTER_S: Final = 5.0  # by which a read may outlast its fuse, which is to end it and say why
 
 
 class Fuse:
@@ -87,7 +89,7 @@ def connect(host: str, port: int, fuse: Fuse) -> socket.socket:
             fuse.hold(connection)
             connection.settimeout(fuse.left() / (len(answers) - tried))
             connection.connect(address)
-            connection.settimeout(fuse.left())
+            connection.settimeout(fuse.left() + AFTER_S)
         except OSError as error:
             connection.close()
             failed = error
