@@ -294,6 +294,25 @@ class Match:
     event_date: date | None = None
 
 
+class Verdict(StrEnum):
+    """What an analyst said of a hit."""
+
+    RELEVANT = "relevant"
+    IRRELEVANT = "irrelevant"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """An analyst's verdict on a hit; the latest of a hit's reviews holds."""
+
+    hit_id: int
+    verdict: Verdict
+    who: str
+    at: datetime
+    note: str | None = None
+
+
 # --- stories -----------------------------------------------------------------------------------
 
 

@@ -333,6 +333,7 @@ def test_the_glossary_knows_the_vocabulary():
         "PollOutcome",
         "DeliveryStatus",
         "EmptyDay",
+        "Verdict",
         "Role",
         "Label",
         "ScorePart",

@@ -21,6 +21,8 @@ VIEWS = {
     "verdict title url publisher language feed story_id sentence event_date",
     "v_stories": "story_id company topic stage headline first_seen last_seen sources hits "
     "regulator amount currency proceeding_id head_hit_id",
+    "v_reviews": "review_id at who hit_id verdict note company topic stage score feed "
+    "title url holds",
     "v_story_edits": "edit_id at who verb story_id other_story_id hits note",
     "v_feeds": "feed_id url name state last_ok_at last_error newest_article_at articles hits "
     "state_since state_reason gaps last_gap_at moved_to moved_since next_poll_at",

@@ -36,6 +36,7 @@ VERBS = (
     "group",
     "eval",
     "explain",
+    "review",
     "backtest",
     "rematch",
     "config",

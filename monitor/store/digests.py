@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.sql.functions import coalesce
 
 from monitor.model import Coverage, FeedState, FeedTrouble, ReportedHit
-from monitor.store import deliveries
+from monitor.store import audit, deliveries
 from monitor.store.queries import hits_with_articles, reported_hit
 from monitor.store.schema import (
     ArticleRow,
@@ -144,7 +144,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
     is stored then, and the slot stays open. The caller commits.
     """
     insert = inserting(session, DigestRow).on_conflict_do_nothing().returning(DigestRow.id)
-    row = {
+    row: dict[str, Any] = {
         "subscription": edition.subscription,
         "slot": edition.slot,
         "composed_at": edition.composed_at,
@@ -157,6 +157,14 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
     digest_id = session.execute(insert, [row]).scalar_one_or_none()
     if digest_id is None:
         return False
+    audit.append(
+        session,
+        audit.DIGEST,
+        str(digest_id),
+        audit.of_digest(row["subject"], row["text"], row["html"]),
+        who=audit.SERVICE,
+        now=edition.composed_at,
+    )
     items = [
         {"digest_id": digest_id, "subscription": edition.subscription, "hit_id": hit_id}
         for hit_id in edition.hits

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from monitor.store import audit
 from monitor.store.schema import LexiconRow
-from monitor.store.upsert import insert_new
+from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 def keep(session: Session, *, fingerprint: str, content: str, now: datetime) -> None:
     """Keep *content* of a lexicon under its fingerprint, once. The caller commits."""
     row = {"fingerprint": fingerprint, "content": content, "valid_from": now}
-    insert_new(session, LexiconRow, [row])
+    statement = inserting(session, LexiconRow).on_conflict_do_nothing()
+    new = session.scalar(statement.returning(LexiconRow.fingerprint), row)
+    if new is not None:
+        about = audit.of_lexicon(content)
+        audit.append(session, audit.LEXICON, fingerprint, about, who=audit.SERVICE, now=now)
 
 
 def content(session: Session, fingerprint: str) -> str | None:

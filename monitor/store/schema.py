@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0007"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0008"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -385,3 +385,35 @@ class WorkerRow(Base):
     started_at: Mapped[datetime]
     beat_at: Mapped[datetime]
     stopped_at: Mapped[datetime | None]
+
+
+class ReviewRow(Base):
+    """An analyst's verdict on a hit. Only added to; the latest of a hit holds."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (Index(None, "hit_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    hit_id: Mapped[int] = mapped_column(ForeignKey("hits.id"))
+    verdict: Mapped[str]
+    note: Mapped[str | None]
+    who: Mapped[str]
+    at: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """A link of the chain: what was done, by whom, and the hash of that and of the link before.
+
+    `previous` is unique, so that the chain cannot fork; "" stands before the first link.
+    """
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    content: Mapped[str]
+    previous: Mapped[str] = mapped_column(unique=True)
+    hash: Mapped[str] = mapped_column(unique=True)
