@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date, datetime, time, timedelta
     from decimal import Decimal
     from zoneinfo import ZoneInfo
@@ -410,6 +411,14 @@ class EmptyDay(StrEnum):
 
     SEND = "send"  # a "nothing new" mail: proof of life
     SKIP = "skip"
+    WEEKLY = "weekly"  # one proof of life for each week in which nothing was sent
+
+
+class CatchUp(StrEnum):
+    """What slots give that passed while nothing ran."""
+
+    ONE = "one"  # one digest, for the latest of them
+    EACH = "each"  # a digest for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,16 +426,19 @@ class Schedule:
     """When a subscription's slots are: at local times of day, or at every multiple of *every*.
 
     Exactly one of *at* and *every* is set. *every* counts from midnight UTC, 1 January 1970.
+    *open_on* tells of a local date whether it has slots at all, such as a business day; None means
+    that all have.
     """
 
     zone: ZoneInfo
     at: tuple[time, ...] = ()
     every: timedelta | None = None
+    open_on: Callable[[date], bool] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Who gets what, when. Empty *companies*, *topics* or *languages* mean all of them."""
+    """Who gets what, when. *companies*, *topics*, *languages*, *stages*: all of them if empty."""
 
     name: str
     recipients: tuple[str, ...]
@@ -436,6 +448,8 @@ class Subscription:
     languages: tuple[str, ...] = ()
     min_score: float = 0.0
     empty: EmptyDay = EmptyDay.SEND
+    stages: tuple[str, ...] = ()
+    catch_up: CatchUp = CatchUp.ONE
 
 
 @dataclass(frozen=True, slots=True)

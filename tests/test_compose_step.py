@@ -8,7 +8,7 @@ from sqlalchemy import event, func, insert, select
 
 from monitor.digest.compose import Names
 from monitor.digest.render import Renderer
-from monitor.model import EmptyDay, Schedule, Subscription
+from monitor.model import CatchUp, EmptyDay, Schedule, Subscription
 from monitor.pipeline.compose import ComposeStep, message_id
 from monitor.pipeline.health import check
 from monitor.store import digests, workers
@@ -54,7 +54,7 @@ def put_hit(sessions, clock):
     """Return a function that stores a hit found now, with its article and story."""
     numbers = iter(range(1, 1000))
 
-    def put(company="alibaba", topic="antitrust", score=0.9, language="en"):
+    def put(company="alibaba", topic="antitrust", score=0.9, language="en", stage=None):
         number = next(numbers)
         with sessions.begin() as session:
             if number == 1:
@@ -75,7 +75,7 @@ def put_hit(sessions, clock):
             session.execute(insert(ArticleRow), [article])
             about = {"company": company, "topic": topic}
             when = {"first_at": clock.now(), "last_at": clock.now()}
-            story = {"id": number, "headline": article["title"], **about, **when}
+            story = {"id": number, "headline": article["title"], "stage": stage, **about, **when}
             session.execute(insert(StoryRow), [story])
             quote = {"role": "company", "field": "title", "start": 0, "end": 7}
             hit = {
@@ -344,3 +344,89 @@ def test_health_warns_of_a_refused_delivery(sessions, clock, compose):
     assert "desk@x.example is refused" in warning
     clock.at += timedelta(days=8)
     assert check(sessions, clock, [desk]).warnings == ()
+
+
+def made(sessions):
+    """Return the slot of each digest with the hits it reports, oldest first."""
+    with sessions.begin() as session:
+        items = select(DigestRow.slot, DigestItemRow.hit_id).outerjoin(
+            DigestItemRow, DigestItemRow.digest_id == DigestRow.id
+        )
+        found = {}
+        for slot, hit in session.execute(items.order_by(DigestRow.slot, DigestItemRow.hit_id)):
+            found.setdefault(f"{slot:%d %H:%M}", []).extend([hit] if hit else [])
+        return found
+
+
+@pytest.mark.parametrize("catch_up", list(CatchUp))
+def test_three_days_down(sessions, clock, compose, put_hit, catch_up):
+    """After three days without composing: one digest, or one a slot; each hit is in one."""
+    step = compose(subscription(catch_up=catch_up))
+    for _ in range(3):
+        put_hit()
+        clock.at += timedelta(days=1)
+    put_hit()
+
+    step.compose_due()
+    step.compose_due()
+
+    assert (
+        made(sessions)
+        == {
+            CatchUp.ONE: {"25 23:30": [1, 2, 3, 4]},
+            CatchUp.EACH: {"23 23:30": [1], "24 23:30": [2], "25 23:30": [3, 4]},
+        }[catch_up]
+    )
+
+
+def test_dying_while_catching_up(sessions, clock, compose, put_hit):
+    """A process that dies after the second of three digests leaves the third to be made."""
+    step = compose(subscription(catch_up=CatchUp.EACH))
+    put_hit()
+    clock.at += timedelta(days=3)
+    freeze, calls = step.compose_now, []
+
+    def dies(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise SystemExit
+        return freeze(*args)
+
+    step.compose_now = dies
+    with pytest.raises(SystemExit):
+        step.compose_due()
+    compose(subscription(catch_up=CatchUp.EACH)).compose_due()
+
+    assert made(sessions) == {"23 23:30": [1], "24 23:30": [], "25 23:30": []}
+
+
+def test_a_clock_that_ran_ahead_hides_no_slot(sessions, clock, compose):
+    """Digests made while the clock was a year ahead are made again for the slots that come."""
+    step = compose(subscription(catch_up=CatchUp.EACH))
+    clock.at += timedelta(days=365)
+    ahead = step.compose_due()
+    clock.at -= timedelta(days=364)
+
+    assert (ahead, step.compose_due()) == (31, 1)
+    assert "23 23:30" in made(sessions)
+
+
+def test_a_quiet_month(sessions, clock, compose):
+    """With `empty: weekly` a month without hits gives four mails; each slot has its digest."""
+    step = compose(subscription(empty=EmptyDay.WEEKLY))
+    for _ in range(28):
+        clock.at += timedelta(days=1)
+        step.compose_due()
+
+    assert (count(sessions, DigestRow), count(sessions, DeliveryRow)) == (28, 4)
+
+
+def test_only_the_wanted_stages(sessions, clock, compose, put_hit):
+    """A subscription with a minimum stage is told of stories at that stage or a graver one."""
+    step = compose(subscription(stages=("fine", "blocked")))
+    for stage in (None, "probe", "fine", "blocked"):
+        put_hit(stage=stage)
+    clock.at += timedelta(days=1)
+    step.compose_due()
+
+    assert reported(sessions, "desk") == [3, 4]

@@ -1,6 +1,6 @@
 """What a configuration amounts to: defaults, conversions, variables, secrets."""
 
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from monitor.config.marks import read, scalar
 from monitor.config.settings import feed_id
 from monitor.config.values import read_duration, read_size, without_password, write_duration
 from monitor.errors import ConfigError
-from monitor.model import EmptyDay, Feed, Page, Schedule, Subscription
+from monitor.model import CatchUp, EmptyDay, Feed, Page, Schedule, Subscription
 
 DATA = Path(__file__).with_name("data") / "config"
 PASSWORDS = {"MAIL_PASSWORD": "open sesame", "DATABASE_PASSWORD": "p@ss"}
@@ -73,7 +73,13 @@ def test_every_setting_arrives():
         languages=("en", "zh-Hans"),
         min_score=0.5,
         empty=EmptyDay.SKIP,
+        stages=desk.stages,
+        catch_up=CatchUp.EACH,
     )
+    assert {"fine", "appeal"} <= set(desk.stages)
+    assert not {"probe", "plan"} & set(desk.stages)
+    days = [date(2026, 12, day) for day in (21, 22, 24, 25, 28)]
+    assert [desk.schedule.open_on(day) for day in days] == [True, False, True, False, True]
     assert quick.schedule == Schedule(ZoneInfo("UTC"), every=timedelta(minutes=15))
     smtp = config.delivery.smtp
     assert (smtp.host, smtp.port, smtp.security) == ("smtp.example.com", 4650, "tls")

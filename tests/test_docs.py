@@ -332,6 +332,7 @@ def test_the_glossary_knows_the_vocabulary():
         "FeedState",
         "PollOutcome",
         "DeliveryStatus",
+        "CatchUp",
         "EmptyDay",
         "Verdict",
         "Role",

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.digest.slots import latest_slot, next_slot
-from monitor.model import Schedule
+from monitor.config.calendars import days_open
+from monitor.digest.slots import NoSlot, is_silent, latest_slot, missed_slots, next_slot
+from monitor.model import EmptyDay, Schedule
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -22,8 +23,9 @@ CHANGES = {
 }
 
 
-def daily(zone, *times):
-    return Schedule(ZoneInfo(zone), at=tuple(time.fromisoformat(at) for at in times))
+def daily(zone, *times, days=(), calendars=()):
+    at = tuple(time.fromisoformat(at) for at in times)
+    return Schedule(ZoneInfo(zone), at=at, open_on=days_open(days, calendars))
 
 
 def utc(text):
@@ -151,3 +153,136 @@ def test_neighbours(now, zone, times):
     assert next_slot(schedule, before) == after
     assert latest_slot(schedule, after) == after
     assert after - before <= timedelta(hours=49)
+
+
+def local_days(schedule, start, end):
+    return [f"{slot.astimezone(schedule.zone):%a %d %b}" for slot in stepped(schedule, start, end)]
+
+
+def test_days_of_the_week():
+    """With `days` a slot falls on these days of the reader's week, and on no other."""
+    schedule = daily("America/New_York", "23:30", days=("mon", "thu"))
+
+    seen = local_days(schedule, utc("2026-10-24T12:00"), utc("2026-11-07T12:00"))
+
+    assert seen == ["Mon 26 Oct", "Thu 29 Oct", "Mon 02 Nov", "Thu 05 Nov"]
+
+
+@pytest.mark.parametrize(
+    ("calendars", "expected"),
+    [
+        (["HK"], ["Wed 30 Sep", "Fri 02 Oct", "Mon 05 Oct", "Tue 06 Oct"]),
+        (["CN"], ["Wed 30 Sep"]),
+        (["HK", "US"], ["Wed 30 Sep", "Fri 02 Oct", "Mon 05 Oct", "Tue 06 Oct"]),
+    ],
+)
+def test_business_days(calendars, expected):
+    """A holiday and a weekend have no slot; what was held back comes with the next issue."""
+    schedule = daily("Asia/Hong_Kong", "07:30", calendars=calendars)
+
+    assert local_days(schedule, utc("2026-09-29T12:00"), utc("2026-10-06T23:00")) == expected
+
+
+def test_a_make_up_day_is_a_business_day():
+    """On a Saturday or Sunday on which China works, there is a slot."""
+    schedule = daily("Asia/Shanghai", "07:30", calendars=["CN"])
+
+    seen = local_days(schedule, utc("2026-10-07T12:00"), utc("2026-10-12T12:00"))
+
+    assert seen == ["Thu 08 Oct", "Fri 09 Oct", "Sat 10 Oct", "Mon 12 Oct"]
+
+
+def test_another_weekend_is_kept():
+    """Where Friday and Saturday are the weekend, Sunday is a business day."""
+    schedule = daily("Asia/Riyadh", "07:30", calendars=["SA"])
+
+    seen = local_days(schedule, utc("2026-11-18T12:00"), utc("2026-11-23T12:00"))
+
+    assert seen == ["Thu 19 Nov", "Sun 22 Nov", "Mon 23 Nov"]
+
+
+def test_an_interval_keeps_to_its_days():
+    """`every` with `days` gives slots on these days of the zone, and none outside them."""
+    weekdays = days_open(("mon", "fri"), ())
+    schedule = Schedule(ZoneInfo("Asia/Hong_Kong"), every=timedelta(hours=8), open_on=weekdays)
+
+    seen = local_days(schedule, utc("2026-11-24T00:00"), utc("2026-12-01T00:00"))
+
+    assert seen == ["Fri 27 Nov"] * 3 + ["Mon 30 Nov"] * 3
+
+
+def test_a_minute_of_a_long_pause_is_found_at_once():
+    """Every minute of business days: over Chinese New Year nothing is counted minute by minute."""
+    asked = []
+
+    def open_on(day):
+        asked.append(day)
+        return day < date(2026, 2, 14)
+
+    schedule = Schedule(ZoneInfo("Asia/Shanghai"), every=MINUTE, open_on=open_on)
+
+    assert latest_slot(schedule, utc("2026-02-24T12:00")) == utc("2026-02-13T15:59")
+    assert len(asked) < 20
+
+
+def test_no_day_at_all_is_said():
+    """A schedule that has no day raises, instead of searching for ever."""
+    schedule = Schedule(ZoneInfo("UTC"), at=(time(7),), open_on=lambda _day: False)
+
+    for find in (latest_slot, next_slot):
+        with pytest.raises(NoSlot):
+            find(schedule, utc("2026-11-24T12:00"))
+
+
+@pytest.mark.parametrize("zone", CHANGES)
+def test_three_days_down(zone):
+    """Each slot of three days down is told once, oldest first, over a clock change too."""
+    schedule = daily(zone, "01:30", "07:00")
+    for change in CHANGES[zone]:
+        gone = datetime.combine(change - DAY, time(12), ZoneInfo(zone)).astimezone(UTC)
+        back = gone + 3 * DAY
+        missed = missed_slots(schedule, latest_slot(schedule, gone), back)
+
+        assert missed == list(stepped(schedule, gone, back + MINUTE))
+        assert missed_slots(schedule, missed[-1], back) == []
+
+
+def test_only_a_month_is_made_up_for_one_by_one():
+    """After a year down, the slots of a month are told; the latest is, however long ago."""
+    schedule = daily("UTC", "07:00")
+    rare = daily("UTC", "07:00", days=("mon",), calendars=["CN"])
+    year = utc("2026-11-24T12:00")
+
+    assert len(missed_slots(schedule, utc("2025-11-24T12:00"), year)) == 31
+    holidays = Schedule(ZoneInfo("UTC"), (time(7),), open_on=lambda day: day < date(2026, 1, 9))
+    assert missed_slots(holidays, utc("2025-11-24T12:00"), year) == [utc("2026-01-08T07:00")]
+    assert missed_slots(rare, utc("2026-09-28T00:00"), utc("2026-10-06T00:00")) == [
+        utc("2026-09-28T07:00")
+    ]
+
+
+def test_a_clock_that_jumps():
+    """A clock a day ahead and back again: no slot is lost, and each is the same instant."""
+    schedule = daily("Asia/Hong_Kong", "07:30")
+    now = utc("2026-11-24T12:00")
+
+    ahead, after = latest_slot(schedule, now + DAY), latest_slot(schedule, now)
+
+    assert (ahead, after) == (utc("2026-11-24T23:30"), utc("2026-11-23T23:30"))
+    assert latest_slot(schedule, now + DAY) == ahead
+
+
+def test_a_quiet_week_has_one_proof_of_life():
+    """With `empty: weekly`, in a quiet year one edition a week goes out, over clock changes too."""
+    schedule = daily("America/New_York", "07:30")
+    last = slot = utc("2026-03-01T12:30")
+    sent = []
+    for _ in range(365):
+        slot = next_slot(schedule, slot)
+        if not is_silent(EmptyDay.WEEKLY, schedule, slot, last):
+            last = slot
+            sent.append(slot.astimezone(schedule.zone).strftime("%a"))
+
+    assert sent == ["Sun"] * 52
+    assert is_silent(EmptyDay.SKIP, schedule, slot, last)
+    assert not is_silent(EmptyDay.SEND, schedule, slot, last)

@@ -27,7 +27,7 @@ def check_repeats(data: dict[str, Any], places: Places) -> None:
     subscriptions = list(_entries(data, "subscriptions"))
     _once(((path, "name", entry.get("name")) for path, entry in subscriptions), "name", places)
     for path, entry in subscriptions:
-        for key in ("to", "at", "companies", "topics", "languages"):
+        for key in ("to", "at", "days", "companies", "topics", "languages"):
             items = (((*path, key), at, item) for at, item in enumerate(_items(entry, key)))
             _once(items, "entry", places)
 
@@ -40,6 +40,15 @@ def check_names(data: dict[str, Any], watched: dict[str, list[str]], places: Pla
         for kind, keys in watched.items():
             for index, item in enumerate(_items(entry, kind)):
                 _known(((*path, kind, index), item), keys, places)
+
+
+def check_stages(data: dict[str, Any], stages: list[str], places: Places) -> None:
+    """Report each stage that a subscription names and that is not among *stages*."""
+    for path, entry in _entries(data, "subscriptions"):
+        name = entry.get("min_stage")
+        if isinstance(name, str) and name not in stages:
+            known = did_you_mean(name, stages) or f"; there are: {', '.join(stages)}"
+            places.report((*path, "min_stage"), f'"{name[:60]}" is no stage{known}')
 
 
 def _items(data: dict[str, Any], key: str) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from monitor.config.checks import check_names, check_repeats
+from monitor.config.checks import check_names, check_repeats, check_stages
 from monitor.config.environment import expand, override, read_files
 from monitor.config.explain import explain, keys_at
 from monitor.config.marks import leaves, read
@@ -49,6 +49,8 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Config:
     lexicon = read_watchlist(entries, places)
     check_repeats(data, places)
     check_names(data, {kind: [it.key for it in entries[kind]] for kind in entries}, places)
+    if lexicon is not None:
+        check_stages(data, [stage.key for stage in lexicon.stages], places)
     places.stop_if_any()
     if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError

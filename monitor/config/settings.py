@@ -8,7 +8,6 @@
 import hashlib
 import os
 import re
-from datetime import timedelta
 from typing import Annotated, Final, Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from monitor import model
 from monitor.config import types, values
 from monitor.config.delivery import DeliverySettings
 from monitor.config.frozen import Settings, default_duration
+from monitor.config.subscriptions import SubscriptionSettings
 from monitor.detect.lexicon import Lexicon
 
 COMPANIES: Final = ("alibaba", "ant", "tencent", "xiaomi", "huawei", "baidu")
@@ -82,52 +82,6 @@ class FeedSettings(Settings):
             company=self.company,
             enabled=self.enabled,
             page=self.page.to_model() if self.page else None,
-        )
-
-
-class SubscriptionSettings(Settings):
-    """A subscription: who gets what, when."""
-
-    name: types.Name
-    """What commands, mails and tables call it."""
-    to: types.Recipients
-    """Mail addresses; each gets a mail of its own."""
-    at: types.TimesOfDay = ()
-    """Times of day, in `timezone`. Either this or `every`."""
-    every: types.Duration | None = None
-    """Time from one digest to the next, at least 1m. Either this or `at`."""
-    timezone: types.Zone = Field(default=ZoneInfo("UTC"), json_schema_extra={"default": "UTC"})
-    """IANA time zone of `at`, and of the times in the mail."""
-    companies: tuple[str, ...] = ()
-    """Only these of the companies watched; all if not given."""
-    topics: tuple[str, ...] = ()
-    """Only these of the topics watched; all if not given."""
-    languages: tuple[types.Language, ...] = ()
-    """Only articles in these languages; all if not given."""
-    min_score: types.Share = 0.0
-    """Only hits at or above this score, from 0 to 1."""
-    empty: model.EmptyDay = model.EmptyDay.SEND
-    """Whether a mail goes out when there is nothing new."""
-
-    @model_validator(mode="after")
-    def _has_one_schedule(self) -> Self:
-        if bool(self.at) == bool(self.every):
-            raise ValueError("needs either `at` (times of day) or `every` (a duration)")
-        if self.every and self.every < timedelta(minutes=1):
-            raise ValueError("cannot send more often than every 1m")
-        return self
-
-    def to_model(self) -> model.Subscription:
-        """Return the subscription, its times of day in order."""
-        return model.Subscription(
-            name=self.name,
-            recipients=self.to,
-            schedule=model.Schedule(self.timezone, tuple(sorted(self.at)), self.every),
-            companies=self.companies,
-            topics=self.topics,
-            languages=self.languages,
-            min_score=self.min_score,
-            empty=self.empty,
         )
 
 
@@ -250,7 +204,8 @@ class Config(Settings):
 
     def model_subscriptions(self) -> tuple[model.Subscription, ...]:
         """Return all subscriptions in file order."""
-        return tuple(subscription.to_model() for subscription in self.subscriptions)
+        ranks = {stage.key: stage.rank for stage in self.lexicon.stages}
+        return tuple(subscription.to_model(ranks) for subscription in self.subscriptions)
 
 
 def feed_id(url: str) -> str:

@@ -2,12 +2,12 @@
 
 import re
 from datetime import time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, SecretStr, WithJsonSchema
 
-from monitor.config import shapes, values
+from monitor.config import calendars, shapes, values
 
 
 def _text(pattern: str, **more: object) -> WithJsonSchema:
@@ -53,6 +53,11 @@ TimeOfDay = Annotated[
 TimesOfDay = Annotated[
     tuple[TimeOfDay, ...],
     BeforeValidator(values.one_or_many, json_schema_input_type=TimeOfDay | list[TimeOfDay]),
+]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Calendars = Annotated[
+    tuple[Annotated[str, BeforeValidator(calendars.read_calendar)], ...],
+    BeforeValidator(values.one_or_many, json_schema_input_type=str | list[str]),
 ]
 Zone = Annotated[
     ZoneInfo,

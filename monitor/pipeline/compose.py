@@ -1,7 +1,8 @@
 """Compose: for every slot that has passed without its digest, make it and freeze it.
 
-* A slot is made late rather than not at all; after days of downtime the latest one is made, and
-  holds everything the missed ones would have held.
+* A slot is made late rather than not at all. After days of downtime the latest one is made, and
+  holds everything the missed ones would have held; or, where a subscription wants that, one for
+  each, of what was found up to it.
 * The digest, the hits it reports and its deliveries are stored in one transaction (an outbox).
 * What one subscription does wrong stops no other.
 """
@@ -17,8 +18,8 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from monitor.digest.compose import as_json, compose
-from monitor.digest.slots import latest_slot
-from monitor.model import EmptyDay
+from monitor.digest.slots import is_silent, latest_slot, missed_slots
+from monitor.model import CatchUp
 from monitor.store import digests
 from monitor.store.engine import reading
 
@@ -54,31 +55,42 @@ class ComposeStep:
         """Compose the digest of every open slot; return how many were made."""
         return sum(self._compose_if_due(subscription) for subscription in self.subscriptions)
 
-    def _compose_if_due(self, subscription: Subscription) -> bool:
+    def _compose_if_due(self, subscription: Subscription) -> int:
         now = self.clock.now()
         failed_at = self._failed_at.get(subscription.name)
         if failed_at is not None and failed_at <= now < failed_at + RETRY:
-            return False
+            return 0
         try:
-            slot = latest_slot(subscription.schedule, now)
-            with reading(self.sessions) as session:
-                if not digests.is_open(session, subscription.name, slot):
-                    return False
-            return self.compose_now(subscription, slot)
+            slots = self._open_slots(subscription, now)
+            return sum(self.compose_now(subscription, slot, slots[-1]) for slot in slots)
         except IntegrityError:
             # Another process reported one of these hits a moment ago; the next tick tries again.
             log.info("digest postponed", subscription=subscription.name)
         except Exception:
             self._failed_at[subscription.name] = now
             log.exception("digest failed", subscription=subscription.name)
-        return False
+        return 0
 
-    def compose_now(self, subscription: Subscription, slot: datetime) -> bool:
+    def _open_slots(self, subscription: Subscription, now: datetime) -> list[datetime]:
+        """Return the slots to make digests for, oldest first: the latest if it has none yet."""
+        latest = latest_slot(subscription.schedule, now)
+        with reading(self.sessions) as session:
+            if not digests.is_open(session, subscription.name, latest):
+                return []
+            if subscription.catch_up is CatchUp.ONE:
+                return [latest]
+            since = digests.last_made(session, subscription.name, now=now)
+        return missed_slots(subscription.schedule, since or now, now)
+
+    def compose_now(
+        self, subscription: Subscription, slot: datetime, latest: datetime | None = None
+    ) -> bool:
         """Compose and freeze the digest of *slot*; False if it has one already.
 
+        If *latest* is a later slot, to be made next, the digest holds what was found up to *slot*.
         Raises IntegrityError if another process reports one of its hits at the same moment.
         """
-        frozen = self.make(subscription, slot)
+        frozen = self.make(subscription, slot, late=latest is not None and latest != slot)
         with self.sessions.begin() as session:
             made = digests.freeze(session, frozen)
         if made:
@@ -91,17 +103,23 @@ class ComposeStep:
             )
         return made
 
-    def make(self, subscription: Subscription, slot: datetime) -> digests.FrozenDigest:
-        """Return the digest that *subscription* would get for *slot* now; store nothing."""
+    def make(
+        self, subscription: Subscription, slot: datetime, *, late: bool = False
+    ) -> digests.FrozenDigest:
+        """Return the digest that *subscription* would get for *slot* now; store nothing.
+
+        A *late* one, which others follow at once, holds what was found up to its slot.
+        """
         now = self.clock.now()
         with reading(self.sessions) as session:
-            hits = digests.unreported(session, subscription, now=now)
+            hits = digests.unreported(session, subscription, now=now, until=slot if late else None)
+            last_sent = digests.last_sent(session, subscription.name, before=slot)
             coverage = digests.coverage(session, subscription.name, now=now)
         edition = compose(
             subscription, slot, hits, coverage, names=self.names, fingerprint=self.fingerprint
         )
         rendered: Rendered = self.renderer.render(edition)
-        silent = not hits and subscription.empty is EmptyDay.SKIP
+        silent = not hits and is_silent(subscription.empty, subscription.schedule, slot, last_sent)
         return digests.FrozenDigest(
             subscription=subscription.name,
             slot=slot,

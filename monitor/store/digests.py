@@ -24,6 +24,7 @@ from monitor.store.schema import (
     FeedRow,
     HitRow,
     PollRow,
+    StoryRow,
     SubscriptionRow,
 )
 from monitor.store.upsert import insert_new, inserting
@@ -69,10 +70,34 @@ def is_open(session: Session, subscription: str, slot: datetime) -> bool:
     return started_at is not None and slot > started_at and not session.scalar(select(made))
 
 
-def unreported(session: Session, subscription: Subscription, *, now: datetime) -> list[ReportedHit]:
+def last_sent(session: Session, subscription: str, *, before: datetime) -> datetime | None:
+    """Return the last slot before *before* whose digest went to anybody, else the start."""
+    sent = exists().where(DeliveryRow.digest_id == DigestRow.id)
+    last = func.max(DigestRow.slot, type_=DigestRow.slot.type)
+    made = DigestRow.subscription == subscription, DigestRow.slot < before
+    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
+    return session.scalar(select(last).where(*made, sent)) or session.scalar(started)
+
+
+def last_made(session: Session, subscription: str, *, now: datetime) -> datetime | None:
+    """Return the last slot not after *now* that has a digest, else the subscription's start.
+
+    None for a subscription that was never seen. Slots after *now* are left of a clock that ran
+    ahead, and hide none.
+    """
+    last = func.max(DigestRow.slot, type_=DigestRow.slot.type)
+    made = DigestRow.subscription == subscription, DigestRow.slot <= now
+    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
+    return session.scalar(select(last).where(*made)) or session.scalar(started)
+
+
+def unreported(
+    session: Session, subscription: Subscription, *, now: datetime, until: datetime | None = None
+) -> list[ReportedHit]:
     """Return the grouped hits that *subscription* wants and was not told of, oldest first.
 
-    A subscription that was never seen before starts now. Quiet and withdrawn hits are left out.
+    Those found up to *until* only, if it is given. A subscription that was never seen before starts
+    now. Quiet and withdrawn hits are left out.
     """
     reported = exists().where(
         DigestItemRow.subscription == subscription.name, DigestItemRow.hit_id == HitRow.id
@@ -86,6 +111,8 @@ def unreported(session: Session, subscription: Subscription, *, now: datetime) -
         .where(*_wanted(subscription))
         .order_by(HitRow.id)
     )
+    if until is not None:
+        query = query.where(HitRow.found_at <= until)
     return [reported_hit(row) for row in session.execute(query)]
 
 
@@ -95,6 +122,9 @@ def _wanted(subscription: Subscription) -> list[ColumnElement[bool]]:
         wanted.append(HitRow.company.in_(subscription.companies))
     if subscription.topics:
         wanted.append(HitRow.topic.in_(subscription.topics))
+    if subscription.stages:
+        # That of the story, since not every article of a fine says that it is one.
+        wanted.append(func.coalesce(StoryRow.stage, HitRow.stage).in_(subscription.stages))
     if subscription.languages:
         # "zh" wants "zh-Hans" too; an article that does not say its language is not left out.
         like = [ArticleRow.language.startswith(code) for code in subscription.languages]
