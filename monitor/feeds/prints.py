@@ -1,8 +1,8 @@
 """Prints: which entries of a feed are word for word those that it showed before. Pure.
 
-* A print stands for everything in an entry's element, and for what is said of it outside. An entry
-  with a known print is not read again: reading is most of what a feed costs, and nearly all its
-  entries are old.
+* A print stands for an entry's element as it is written, and for what is said of it outside. An
+  entry with a known print is not read again, not even as XML: reading is most of what a feed costs,
+  and nearly all its entries are old.
 * It counts against the feed's own last answer only, and only if that was read without a flaw.
 * Where entries share a guid or link, or one has neither, what one is depends on the others: then
   all are read.
@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -21,8 +22,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.identity import comparable_guid, comparable_link
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from xml.etree.ElementTree import Element
+    from collections.abc import Container, Sequence
 
     from monitor.model import Entry
 
@@ -31,6 +31,9 @@ _RECORD: Final = Struct("<8s8s8sq")  # print, guid, link; date in seconds since 
 _NOTHING: Final = bytes(8)
 _NO_DATE: Final = -(2**63)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNREAD: Final = (("<!--", "-->"), ("<![CDATA[", "]]>"))  # no tag in these is one
+_START: Final = re.compile(r"<(?:item|entry)[\s>]")
+_SAID_OF_ALL: Final = re.compile(r"<[\w:.-]+\s[^<>]*(?:xmlns|lang)[^<>]*>")
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -85,14 +88,53 @@ class Printed:
 NOT_PRINTED: Final = Printed()
 
 
-def mark(element: Element, context: str) -> bytes:
-    """Return the print of an entry's *element*; *context* is what else decides how it is read."""
-    words = [context]
-    for part in element.iter():
-        words += (part.tag, str(len(part)), part.text or "")
-        if part.attrib:
-            words.append(repr(part.attrib))
-    return blake2b("\0".join(words).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A document cut into what stands before, in, between and after its entries."""
+
+    head: str
+    entries: Sequence[str]
+    tail: str
+
+    def prints(self, context: str) -> list[bytes]:
+        """Return the print of each entry; *context* is what else decides how it is read."""
+        context += "".join(_SAID_OF_ALL.findall(self.head))
+        start = blake2b(context.encode("utf-8", "surrogatepass"), digest_size=8)
+        found = []
+        for entry in self.entries:
+            mine = start.copy()
+            mine.update(entry.encode("utf-8", "surrogatepass"))
+            found.append(mine.digest())
+        return found
+
+    def without(self, known: Container[bytes], prints: Sequence[bytes]) -> Cut:
+        """Return the same document without its *known* entries, given the *prints* of all."""
+        pairs = zip(self.entries, prints, strict=True)
+        return Cut(self.head, [entry for entry, print_ in pairs if print_ not in known], self.tail)
+
+    def __str__(self) -> str:
+        """Return the document."""
+        return "".join((self.head, *self.entries, self.tail))
+
+
+def cut(text: str) -> Cut | None:
+    """Return the document *text* cut up, None where it is not plain where its entries are.
+
+    What is cut is one well-formed element each if the document is well-formed and has as many
+    entries: an end tag in a comment or a CDATA section would be one too many.
+    """
+    name = "item" if "</item>" in text else "entry"
+    *parts, tail = text.split(f"</{name}>")
+    if not parts:
+        return None
+    first = _START.search(parts[0])
+    if first is None:
+        return None
+    head, parts[0] = parts[0][: first.start()], parts[0][first.start() :]
+    if any(head.count(opened) != head.count(closed) for opened, closed in _UNREAD):
+        return None
+    entries = [f"{part.lstrip()}</{name}>" for part in parts]
+    return Cut(head, entries, tail) if all(map(_START.match, entries)) else None
 
 
 def _record(print_: bytes, entry: Entry) -> tuple[bytes, bytes, bytes, int]:

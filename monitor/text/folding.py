@@ -72,6 +72,9 @@ _GOES_ON: Final = re.compile(
     r"[a-z,;:)，、；：）]"
 )  # so begins a line that belongs to the one above
 _OPEN: Final = (",", "(", "，", "、", "（")  # so ends one that goes on below
+# Looking for what may go on, or be left out, is far quicker than asking at each break and blank.
+_MAY_GO_ON: Final = re.compile(rf"\n(?:(?<=[\s{''.join(_OPEN)}]\n)|\s*+{_GOES_ON.pattern})")
+_LOOSE_BREAK: Final = re.compile(r"\n(?:(?<=[ \n]\n)|[ \n])")
 _PINYIN: Final = (
     r"[a-zɑɡ]{0,4}[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹḿü][a-zɑɡ]{0,3}|me|men|le|zhe|zi|de|ne|ma"
 )
@@ -108,7 +111,7 @@ def fold(text: str) -> Folded:
     A line break stays one unless the line plainly goes on in the next; any other run of blanks
     becomes one space, or none beside Han characters and behind a currency sign.
     """
-    if "\n" in text:
+    if _MAY_GO_ON.search(text):
         text = _BREAK.sub(_one_line, text)
     folded = text.translate(_TABLE)
     return _fold_unevenly(text, folded) if _UNEVEN in folded else _leave_out(folded, None, None)
@@ -137,9 +140,12 @@ def _fold_unevenly(text: str, folded: str) -> Folded:
 
 
 def _leave_out(text: str, starts: tuple[int, ...] | None, ends: tuple[int, ...] | None) -> Folded:
-    if " " not in text and "\n" not in text and "(" not in text:
+    if text.isascii():
+        pattern, plain = _LEFT_OUT_OF_ASCII, "$ " not in text and "  " not in text
+    else:
+        pattern, plain = _LEFT_OUT, " " not in text and "(" not in text
+    if plain and not _LOOSE_BREAK.search(text):
         return Folded(text, starts, ends)
-    pattern = _LEFT_OUT_OF_ASCII if text.isascii() else _LEFT_OUT
     kept: list[str] = []
     cuts: list[int] = []
     gone: list[int] = []

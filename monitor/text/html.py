@@ -19,6 +19,11 @@ _TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})|<[!?/]")
 _PLAIN_TAG: Final = re.compile(
     r"</?[A-Za-z][^<>\"'!?]*(?:\"[^\"<>]*\"[^<>\"']*|'[^'<>]*'[^<>\"']*)*>"
 )
+# The same, for nearly all texts have no other: what it splits are words and names, by turns.
+_PLAIN_TAGS: Final = re.compile(
+    r"<(/?[A-Za-z][A-Za-z0-9:-]{0,30})(?:[^A-Za-z0-9:<>\"'!?-][^<>\"'!?]*(?:\"[^\"<>]*\"[^<>\"']*"
+    r"|'[^'<>]*'[^<>\"']*)*)?>"
+)
 _QUOTE_OR_END: Final = re.compile(r"[\"'>]")
 _LONG_REFERENCE: Final = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9A-Fa-f]{7,});?")
 
@@ -32,6 +37,12 @@ _BLOCKS: Final = frozenset(
     )
 )
 _CELLS: Final = frozenset({"td", "th", "img", "input", "button"})
+_STANDS_FOR: Final = {
+    f"{slash}{name}": blank
+    for names, blank in ((_CELLS, " "), (_BLOCKS, "\n"))
+    for name in names
+    for slash in ("", "/")
+}
 _HIDDEN: Final = frozenset({"script", "style", "template", "iframe", "noembed", "svg", "math"})
 _HIDDEN_END: Final = {name: re.compile(f"</{name}(?![a-z0-9])", re.IGNORECASE) for name in _HIDDEN}
 
@@ -59,6 +70,16 @@ def one_line(text: str) -> str:
 
 
 def _words(html: str) -> list[str]:
+    parts = _PLAIN_TAGS.split(html)
+    names = [name.lower() for name in parts[1::2]]
+    if len(names) != html.count("<") or not _HIDDEN.isdisjoint(names):
+        return _scanned(html)
+    parts[::2] = map(_in_line, parts[::2])
+    parts[1::2] = [_STANDS_FOR.get(name, "") for name in names]
+    return parts
+
+
+def _scanned(html: str) -> list[str]:
     scan = _Scan(html)
     kept: list[str] = []
     at = 0
@@ -78,10 +99,7 @@ def _in_line(source: str) -> str:
 
 
 def _stands_for(tag: re.Match[str]) -> str:
-    name = (tag[1] or "").lower()
-    if name in _BLOCKS:
-        return "\n"
-    return " " if name in _CELLS else ""
+    return _STANDS_FOR.get((tag[1] or "").lower(), "")
 
 
 class _Scan:
@@ -135,8 +153,11 @@ def _decode(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    lines = _made_safe(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join(tidied for line in lines if (tidied := " ".join(line.split())))
+    text = _made_safe(text).replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    if "  " in text or (not text.isascii() and _OTHER_BLANK.search(text)):
+        return "\n".join(tidied for line in lines if (tidied := " ".join(line.split())))
+    return "\n".join(tidied for line in lines if (tidied := line.strip(" ")))
 
 
 def _unsafe() -> dict[int, str | None]:
@@ -151,6 +172,7 @@ def _unsafe() -> dict[int, str | None]:
 
 
 _UNSAFE: Final = _unsafe()
+_OTHER_BLANK: Final = re.compile(r"[^\S \n]")
 # Nearly no text holds any, and looking is several times faster than translating.
 _ANY_UNSAFE: Final = re.compile("[" + "".join(f"\\U{code:08x}" for code in _UNSAFE) + "]")
 

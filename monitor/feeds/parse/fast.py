@@ -27,7 +27,7 @@ from monitor.feeds.parse.elements import (
     PASSED_OVER,
     PREFIXES,
 )
-from monitor.feeds.prints import mark
+from monitor.feeds.prints import cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,18 +59,30 @@ _TYPES: Final = {"text": "text/plain", "plain": "text/plain", "text/plain": "tex
 def read(text: str, known: Mapping[bytes, int] = NONE_KNOWN) -> _Raw:
     """Return the feed in *text*, a decoded document, as `feedparser.parse` would.
 
-    Entries whose print is *known* are left out. "prints" has the prints of all entries, in order.
-    Raises Unsure, with the reason, where that is not certain.
+    Entries whose print is *known* are left out. "prints" has the prints of all entries, in order,
+    where it is plain what they are of. Raises Unsure, with the reason, where anything else is not
+    certain.
     """
     if "<!DOCTYPE" in text or "xml:base" in text:
         raise Unsure("a document type or a base address")
+    reader = _Reader(text)
+    whole = cut(text)
+    if whole is None:
+        return reader.feed(_parse(text))
+    prints = whole.prints(f"{reader.has_base}")
+    part = whole.without(known, prints) if known else whole
+    raw = reader.feed(_parse(str(part) if known else text))
+    return raw | {"prints": prints} if len(raw["entries"]) == len(part.entries) else raw
+
+
+def _parse(text: str) -> Element:
     parser = ET.XMLParser(encoding="utf-8")  # noqa: S314 - no document type, no entities
     try:
         parser.feed(text.encode())
-        root = parser.close()
+        root: Element = parser.close()
     except (ET.ParseError, UnicodeEncodeError) as error:
         raise Unsure("not well-formed") from error
-    return _Reader(text).feed(root, known)
+    return root
 
 
 class _Reader:
@@ -78,13 +90,13 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._has_base = "base" in text  # looked for once: a feed may have thousands of ids
+        self.has_base = "base" in text  # looked for once: a feed may have thousands of ids
         self._names: dict[str, str] = {}
         self._atom = False
         self._language: str | None = None
 
-    def feed(self, root: Element, known: Mapping[bytes, int]) -> _Raw:
-        """Return the whole feed, but for the entries that are known."""
+    def feed(self, root: Element) -> _Raw:
+        """Return the feed in *root*, which has all of the text's entries or some."""
         name = self._name(root.tag)
         self._atom = name == "feed"
         given = [root.attrib[key] for key in _LANGUAGES if key in root.attrib]
@@ -106,18 +118,11 @@ class _Reader:
             entries = self._rdf(root, feed)
         else:
             raise Unsure(f'the root is "{name[:40]}"')
-        context = f"{self._atom} {self._has_base} {self._language}"
-        prints = [mark(entry, context) for entry in entries]
         return {
             "bozo": False,
             "version": "atom" if self._atom else "rss",
             "feed": feed,
-            "entries": [
-                self._entry(entry)
-                for entry, print_ in zip(entries, prints, strict=True)
-                if print_ not in known
-            ],
-            "prints": prints,
+            "entries": [self._entry(entry) for entry in entries],
         }
 
     def _name(self, tag: str) -> str:
@@ -243,7 +248,7 @@ class _Reader:
             raise Unsure("two ids")
         value = self._value(element)
         is_link = element.get("isPermaLink", "true") == "true"
-        if is_link and not _SCHEME.match(value) and (self._has_base or "/" in value):
+        if is_link and not _SCHEME.match(value) and (self.has_base or "/" in value):
             raise Unsure("an id that is a relative address")
         raw["id"] = value
         if is_link and "link" not in raw:
