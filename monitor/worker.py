@@ -22,6 +22,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
 from monitor.pipeline.group import group_new
+from monitor.pipeline.index import fill_beside
 from monitor.pipeline.prune import prune
 from monitor.pipeline.rematch import match_unmatched
 from monitor.store import feeds, workers
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
+INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 LAST_S = 8.5  # after a stop, when something still holds us up: a database another process locked
@@ -127,13 +129,14 @@ def _leave() -> None:
 
 
 def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(5)}, timezone="UTC")
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(6)}, timezone="UTC")
     jobs: dict[str, tuple[Callable[[], None], int]] = {
         "poll": (lambda: _poll(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
         "deliver": (lambda: _deliver(app, stop), TICK_S),
         "beat": (lambda: _beat(app), BEAT_S),
         "prune": (lambda: _prune(app, stop), PRUNE_S),
+        "index": (lambda: _index(app, stop), INDEX_S),
     }
     for step, (work, seconds) in jobs.items():
         scheduler.add_job(
@@ -186,6 +189,11 @@ def _deliver(app: App, stop: threading.Event) -> None:
 def _prune(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
         prune(app.sessions, now=app.clock.now())
+
+
+def _index(app: App, stop: threading.Event) -> None:
+    if not stop.is_set():
+        fill_beside(app.sessions, stop)
 
 
 def _match_unmatched(app: App, stop: threading.Event) -> None:

@@ -1,6 +1,7 @@
 """Stored articles for tests of what is done with them later: rules, and feeds matched by them."""
 
 from datetime import UTC, datetime
+from functools import cache
 
 from sqlalchemy import select, text
 
@@ -10,6 +11,8 @@ from monitor.detect.lexicon import make_lexicon
 from monitor.identity import identity
 from monitor.model import Entry, Feed
 from monitor.store import articles, feeds, lexicons
+from monitor.store.engine import open_engine
+from monitor.store.migrate import upgrade
 from monitor.store.schema import Base, FeedRow
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -60,6 +63,23 @@ def put(sessions, titles=TITLES, *, lexicon=OLD, now=NOW, feed="a", company=None
             now=now,
         )
         return articles.store(session, batch)
+
+
+@cache
+def _template():
+    engine = open_engine("sqlite://")
+    upgrade(engine)
+    return engine
+
+
+def in_memory(engine=None):
+    """Return an engine on an empty SQLite database in memory: migrated once, then copied."""
+    engine = engine or open_engine("sqlite://")
+    with _template().connect() as made, engine.connect() as new:
+        made.connection.driver_connection.commit()
+        new.connection.driver_connection.commit()
+        made.connection.driver_connection.backup(new.connection.driver_connection)
+    return engine
 
 
 def contents(engine):

@@ -11,12 +11,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
+from stored import in_memory
 
 from monitor.identity import clean_url, identity
 from monitor.model import Entry, Evidence, Feed, Match, Role
 from monitor.store import articles, feeds
-from monitor.store.engine import make_sessions, open_engine
-from monitor.store.schema import ArticleRow, Base, HitRow, RevisionRow, SightingRow
+from monitor.store.engine import make_sessions
+from monitor.store.schema import ArticleRow, HitRow, RevisionRow, SightingRow
 
 CASES = yaml.safe_load(
     Path(__file__).with_name("data").joinpath("identity.yaml").read_text("utf-8")
@@ -180,8 +181,7 @@ ENTRIES = st.lists(
 @given(st.lists(ENTRIES, max_size=4))
 def test_every_title_is_kept(polls):
     """Whatever feeds do with guids and links, every title they showed is in the store."""
-    engine = open_engine("sqlite://")
-    Base.metadata.create_all(engine)
+    engine = in_memory()
     sessions = make_sessions(engine)
     [feed] = claim(sessions, "a")
     for poll in polls:

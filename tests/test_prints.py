@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, delete, select, update
 from sqlalchemy.pool import StaticPool
-from stored import OLD
+from stored import OLD, in_memory
 
 from monitor.feeds import prints
 from monitor.feeds.manners import Pace
@@ -16,7 +16,7 @@ from monitor.identity import identity
 from monitor.model import Answer, Entry, Feed
 from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
-from monitor.store import feeds
+from monitor.store import feeds, index
 from monitor.store.engine import make_sessions
 from monitor.store.schema import Base, FeedRow
 
@@ -129,8 +129,7 @@ class Service:
     """A service in memory, on one feed."""
 
     def __init__(self, *, uses_prints):
-        self.engine = create_engine("sqlite://", poolclass=StaticPool)
-        Base.metadata.create_all(self.engine)
+        self.engine = in_memory(create_engine("sqlite://", poolclass=StaticPool))
         self.sessions = make_sessions(self.engine)
         self.clock, self.web, self.reader = Clock(), Web(), Reader(uses_prints=uses_prints)
         self.step = PollStep(
@@ -147,6 +146,7 @@ class Service:
 
     def play(self, editions):
         with self.sessions.begin() as session:
+            index.empty(session)
             for table in reversed(Base.metadata.sorted_tables):
                 session.execute(delete(table))
         with self.sessions.begin() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,9 @@ SILENCE = timedelta(minutes=1)  # a running service beats every ten seconds
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its actions."""
-    command = declare(commands, "db", "upgrade, check, back up, restore or prune the database")
+    command = declare(
+        commands, "db", "upgrade, check, back up, restore, prune or index the database"
+    )
     actions = command.add_subparsers(metavar="ACTION", required=True)
 
     def action(name: str, purpose: str, work: Callable[[App, argparse.Namespace], int]) -> None:
@@ -32,12 +35,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             made.add_argument(
                 "--replace", action="store_true", help="even if the database holds something"
             )
+        if name == "index":
+            made.add_argument("--anew", action="store_true", help="empty the search index first")
 
     action("upgrade", "bring the database to the schema of this version", _upgrade)
     action("check", "say whether the database is there, and whether it is whole", _check)
     action("backup", "copy the whole database into a new file, while it is in use", _backup)
     action("restore", "put a backup in the place of what the database holds", _restore)
     action("prune", "delete near-misses that are older than 30 days", _prune)
+    action("index", "put into the search index what is missing there", _index)
 
 
 def _with_database(args: argparse.Namespace, work: Callable[[App, argparse.Namespace], int]) -> int:
@@ -120,4 +126,26 @@ def _prune(app: App, _args: argparse.Namespace) -> int:
 
     deleted = prune(app.sessions, now=app.clock.now())
     print(f"{_shown(app)}: {deleted} old near-misses deleted")
+    return 0
+
+
+def _index(app: App, args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitor.pipeline.index import fill
+    from monitor.store import index
+
+    with app.sessions.begin() as session:
+        if args.anew:
+            index.empty(session)
+        missing = index.missing(session)
+    total = 0
+    console = Console(file=sys.stderr)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("indexing", total=missing)
+        for done in fill(app.sessions):
+            progress.advance(task, done)
+            total += done
+    print(f"{_shown(app)}: {total} articles put into the search index")
     return 0

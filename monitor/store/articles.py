@@ -17,9 +17,11 @@ from monitor.detect.changes import changes
 from monitor.errors import StoreError
 from monitor.identity import article_key, clean_url, generic_links, identify
 from monitor.store import hits, known, near_misses
+from monitor.store import index as search_index
 from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
 from monitor.store.upsert import inserting
+from monitor.text import CUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -175,6 +177,9 @@ class _New:
             for key, number in ids.items():
                 work, index = self._firsts[key]
                 work.fresh[index] = number, 1
+            here = [row for row in rows if row["id"] in landed]
+            texts = [(row["id"], row["title"], row["summary"]) for row in here]
+            search_index.add(self._session, texts)
             ids |= _stored_meanwhile(self._session, self._rows.keys() - ids.keys())
             for work in self._works:
                 work.placed |= {index: ids[key] for index, key in work.keys.items()}
@@ -231,6 +236,7 @@ def _article(batch: Batch, index: int, key: str) -> dict[str, Any]:
         "first_seen": batch.now,
         "revision": 1,
         "matched_with": None if batch.matches(index) is None else batch.lexicon,
+        "indexed": CUT,
     }
 
 
@@ -243,6 +249,8 @@ def _revise(
         if verdict.article is not None:
             chosen.setdefault(verdict.article.id, index)
     revised = {}
+    was: list[search_index.Texts] = []  # what the search index holds, and what it shall
+    now: list[search_index.Texts] = []
     for article_id, index in sorted(chosen.items()):  # in one order: no deadlock with another
         if not verdicts[index].revised:
             continue
@@ -252,10 +260,16 @@ def _revise(
         if (old.title, old.summary) != (entry.title, entry.summary):
             past = {"article_id": old.id, "number": old.revision, "replaced_at": batch.now}
             session.add(RevisionRow(**past, title=old.title, summary=old.summary))
+            if old.indexed:
+                was.append((old.id, old.title, old.summary))
+            now.append((old.id, entry.title, entry.summary))
+            old.indexed = CUT
             old.title, old.summary, old.revision = entry.title, entry.summary, old.revision + 1
             old.matched_with = None if batch.matches(index) is None else batch.lexicon
         revised[index] = (old.id, old.revision)
     session.flush()
+    search_index.drop(session, was)
+    search_index.add(session, now)
     return revised
 
 

@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0008"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0009"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -42,6 +42,7 @@ NAMING = {  # so that a migration can name what it alters, on both databases
 
 UNGROUPED = text("story_id IS NULL")
 UNMATCHED = text("matched_with IS NULL")
+UNINDEXED = text("indexed IS NULL OR indexed = 0")
 NO_PARTS = text("'[]'")
 ZERO = text("0")
 
@@ -137,11 +138,15 @@ class PollRow(Base):
 
 
 class ArticleRow(Base):
-    """One published piece, in its present revision. `matched_with` is null if detection failed."""
+    """One published piece, in its present revision. `matched_with` is null if detection failed.
+
+    `indexed` tells whether its words are in the search index: see `monitor.store.index`.
+    """
 
     __tablename__ = "articles"
     __table_args__ = (
         Index("ix_articles_unmatched", "id", sqlite_where=UNMATCHED, postgresql_where=UNMATCHED),
+        Index("ix_articles_unindexed", "id", sqlite_where=UNINDEXED, postgresql_where=UNINDEXED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -157,6 +162,7 @@ class ArticleRow(Base):
     first_seen: Mapped[datetime] = mapped_column(index=True)
     revision: Mapped[int] = mapped_column(default=1)
     matched_with: Mapped[str | None]
+    indexed: Mapped[int | None]
 
 
 class RevisionRow(Base):

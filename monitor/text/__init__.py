@@ -1,16 +1,22 @@
 """Text: HTML to plain text, and folding with a map back to the original.
 
-* `html` makes text fit to store and show, `folding` fit to compare, `words` cuts it up.
+* `html` makes text fit to store and show, `folding` fit to compare, `words` cuts it up, `index`
+  for a search index.
 * Every function takes time linear in its input, and none raises, whatever the input.
 """
 
 from monitor.text.folding import Folded, fold
 from monitor.text.html import looks_like_html, one_line, to_text
+from monitor.text.index import CUT, LONGEST, distinct_words, index_words
 from monitor.text.words import is_letter, language_of, words
 
 __all__ = [
+    "CUT",
+    "LONGEST",
     "Folded",
+    "distinct_words",
     "fold",
+    "index_words",
     "is_letter",
     "language_of",
     "looks_like_html",

@@ -21,8 +21,8 @@ def is_letter(char: str) -> bool:
     return char.isalnum() and (char < "\u1100" or "\u1e00" <= char < "\u2000")
 
 
-_SOLID: Final = rf"{HAN}\uac00-\ud7af"
-_WORD: Final = re.compile(rf"[{_SOLID}]+|[^\W_{_SOLID}]+")
+SOLID: Final = rf"{HAN}\uac00-\ud7af"  # what is cut into pairs: Hangul, too, joins its particles
+_WORD: Final = re.compile(rf"[{SOLID}]+|[^\W_{SOLID}]+")
 
 
 def words(folded: str) -> list[str]:

@@ -1,0 +1,118 @@
+"""The search index: which articles have which words, kept in step with their texts.
+
+* It holds the words of each article's present text, without places: it narrows a search down, and
+  `monitor.query` decides on the text. So it may name an article too many, never leave one out.
+* SQLite keeps it in an FTS5 table without contents, a fifth of the size of one with places;
+  PostgreSQL in a `tsvector` with a GIN index. Both are called `article_words`.
+* `articles.indexed` says by which rules an article's words were cut. Null means that they are not
+  in the index yet, `UNFIT` that they never can be: such articles are looked through one by one.
+* Filling it later, after an upgrade, goes page by page and is taken up where it ended.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select, text, update
+
+from monitor.store.schema import ArticleRow
+from monitor.text import CUT, distinct_words, index_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+UNFIT: Final = 0
+_LONG: Final = 500_000  # bytes of different words; PostgreSQL takes a million in one tsvector
+
+_ADD_FTS5: Final = text("INSERT INTO article_words (rowid, words) VALUES (:article, :words)")
+_DROP_FTS5: Final = text(
+    "INSERT INTO article_words (article_words, rowid, words) VALUES ('delete', :article, :words)"
+)
+_ADD_TSVECTOR: Final = text(
+    "INSERT INTO article_words (article_id, words)"
+    " VALUES (:article, array_to_tsvector(CAST(:words AS text[])))"
+    " ON CONFLICT (article_id) DO UPDATE SET words = excluded.words"
+)
+_DROP_TSVECTOR: Final = text("DELETE FROM article_words WHERE article_id = :article")
+
+Texts = tuple[int, str, str]  # an article's id, title and summary
+
+
+def add(session: Session, articles: Sequence[Texts]) -> None:
+    """Put *articles*, which are stored and not in the index, into it. The caller commits.
+
+    The caller has set their `indexed` to `CUT`; those that do not fit are marked here.
+    """
+    rows: list[dict[str, Any]] = [
+        {"article": article, "words": index_words(title, summary)}
+        for article, title, summary in articles
+    ]
+    if session.get_bind().dialect.name != "postgresql":
+        if rows:
+            session.connection().execute(_ADD_FTS5, rows)
+        return
+    unfit = []
+    for row in rows:
+        row["words"] = distinct_words(row["words"])
+        if sum(map(len, row["words"])) > _LONG // 4 and _bytes(row["words"]) > _LONG:
+            unfit.append(row["article"])
+    fit = [row for row in rows if row["article"] not in unfit]
+    if fit:
+        session.connection().execute(_ADD_TSVECTOR, fit)
+    if unfit:
+        marked = update(ArticleRow).where(ArticleRow.id.in_(unfit))
+        session.execute(marked.values(indexed=UNFIT))
+
+
+def _bytes(words: Sequence[str]) -> int:
+    return sum(len(word.encode()) for word in words)
+
+
+def drop(session: Session, articles: Sequence[Texts]) -> None:
+    """Take *articles*, with the texts they had in the index, out of it. The caller commits.
+
+    An FTS5 table without contents cannot look them up: hand over just what was added.
+    """
+    if not articles:
+        return
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_DROP_TSVECTOR, [{"article": it[0]} for it in articles])
+        return
+    rows = [{"article": it[0], "words": index_words(*it[1:])} for it in articles]
+    session.connection().execute(_DROP_FTS5, rows)
+
+
+def missing(session: Session) -> int:
+    """Return how many articles are not in the index yet."""
+    return session.scalar(select(func.count()).where(ArticleRow.indexed.is_(None))) or 0
+
+
+def fill(session: Session, *, limit: int) -> int:
+    """Put up to *limit* articles that are missing into the index; return how many. Commit after.
+
+    On PostgreSQL several may fill at once: each takes articles that no other holds.
+    """
+    page = (
+        select(ArticleRow.id, ArticleRow.title, ArticleRow.summary)
+        .where(ArticleRow.indexed.is_(None))
+        .order_by(ArticleRow.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found: list[Texts] = [(row.id, row.title, row.summary) for row in session.execute(page)]
+    if found:
+        taken = update(ArticleRow).where(ArticleRow.id.in_([article for article, *_ in found]))
+        session.execute(taken.values(indexed=CUT))
+        add(session, found)
+    return len(found)
+
+
+def empty(session: Session) -> None:
+    """Take everything out of the index, to be filled anew. The caller commits."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("DELETE FROM article_words"))
+    else:
+        session.execute(text("INSERT INTO article_words (article_words) VALUES ('delete-all')"))
+    session.execute(update(ArticleRow).values(indexed=None))
