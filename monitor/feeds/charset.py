@@ -42,8 +42,9 @@ _NOT_XML: Final = dict.fromkeys(
 )
 # Searching is several times faster than translating, and nearly nothing is ever found.
 _ANY_NOT_XML: Final = re.compile("[" + "".join(f"\\U{code:08x}" for code in _NOT_XML) + "]")
-_REFERENCES: Final = re.compile(r"(?:&#(?:[0-9]{1,10}|[xX][0-9A-Fa-f]{1,8});?)+")
-_REFERENCE: Final = re.compile(r"&#(?:[xX]([0-9A-Fa-f]+)|([0-9]+))")
+_REFERENCES: Final = re.compile(r"(?:&#(?:[0-9]+|[xX][0-9A-Fa-f]+);?)+")
+_REFERENCE: Final = re.compile(r"&#(?:[xX]0*([0-9A-Fa-f]+)|0*([0-9]+))")
+_MOST_DIGITS: Final = 7  # of a reference to a character; feed readers choke on more
 _SAMPLE: Final = 2000  # characters are enough to tell languages apart
 _PLAUSIBLE: Final = 0.5  # share of common characters from which on a declared charset is believed
 _CERTAIN: Final = 0.9  # share from which on a guess is taken before others are tried
@@ -72,13 +73,19 @@ def _allowed(run: re.Match[str]) -> str:
 
     Two that stand for the halves of one character, as UTF-16 has them, become that character.
     """
-    found = _REFERENCE.findall(run[0])
-    codes = [int(hexadecimal, 16) if hexadecimal else int(number) for hexadecimal, number in found]
-    if _NOT_XML.keys().isdisjoint(codes):
+    codes = [_code(*found) for found in _REFERENCE.findall(run[0])]
+    if _NOT_XML.keys().isdisjoint(codes) and max(codes) <= sys.maxunicode:
         return run[0]
     units = "".join(chr(code) for code in codes if code <= sys.maxunicode)
     whole = units.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
     return "".join(f"&#{ord(char)};" for char in whole.translate(_NOT_XML))
+
+
+def _code(hexadecimal: str, number: str) -> int:
+    """Return the number of a character as a reference gives it; any that is none if it is long."""
+    if len(hexadecimal or number) > _MOST_DIGITS:
+        return sys.maxunicode + 1
+    return int(hexadecimal, 16) if hexadecimal else int(number)
 
 
 def _read(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:

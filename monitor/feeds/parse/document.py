@@ -17,15 +17,12 @@ import calendar
 import re
 from datetime import UTC, datetime, timedelta
 from html import escape
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urljoin
 
-import feedparser
-
 from monitor.errors import ParseError
 from monitor.feeds.charset import decode
-from monitor.feeds.parse import fast, jsonfeed, sitemap
+from monitor.feeds.parse import fast, jsonfeed, reference, sitemap
 from monitor.feeds.parse.entries import (
     believable,
     make_entry,
@@ -121,7 +118,7 @@ def _read_feed(
         if fast_path:
             found, handed_over = _fast_or_feedparser(text, before.places())
         else:
-            found = _feedparser(text)
+            found = reference.read(text)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - feedparser fails on odd input in many ways
@@ -182,19 +179,7 @@ def _fast_or_feedparser(text: str, known: dict[bytes, int]) -> tuple[_Raw, str |
     try:
         return fast.read(text, known), None
     except fast.Unsure as reason:
-        return _feedparser(text), one_line(str(reason))
-
-
-def _feedparser(text: str) -> _Raw:
-    # Bytes in a stream: a string might be taken for a file name or an address. Without an
-    # address of the document, ids stay as they are written.
-    found: _Raw = feedparser.parse(
-        BytesIO(text.encode("utf-8")),
-        response_headers={"content-type": "application/xml; charset=utf-8"},
-        sanitize_html=False,  # we turn all HTML into text ourselves
-        resolve_relative_uris=False,
-    )
-    return found
+        return reference.read(text), one_line(str(reason))
 
 
 def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
@@ -206,7 +191,7 @@ def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
     whole: _Raw = {"bozo": False, "entries": [], "feed": {}, "version": ""}
     for number, (start, end) in enumerate(places, 1):
         try:
-            one = _feedparser(head + text[start:end] + tail)
+            one = reference.read(head + text[start:end] + tail)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - this is the bad one; the others go on
