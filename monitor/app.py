@@ -10,10 +10,12 @@ import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Self
 
 from monitor import config as configuration
 from monitor import logs
+from monitor.errors import ConfigError, Mistake
 from monitor.resources import version
 from monitor.store import digests, feeds, lexicons, migrate, workers
 from monitor.store.engine import Sessions, make_sessions, open_engine, usable
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from monitor.feeds.parse.children import BoundedParser
     from monitor.model import Subscription
     from monitor.pipeline.compose import ComposeStep
+    from monitor.pipeline.full_text import FullTextStep
     from monitor.pipeline.poll import PollStep
     from monitor.pipeline.rematch import RematchStep
     from monitor.ports import Clock
@@ -139,7 +142,7 @@ class App:
 
     def build(self) -> None:
         """Build all parts of the line: what cannot be built stops the start, not a tick."""
-        _ = self.poll_step.detector.built, self.compose_step, self.mailer
+        _ = self.poll_step.detector.built, self.compose_step, self.mailer, self.full_text_step
 
     def take_over(self) -> int:
         """Give back what a process that died on this machine had claimed; return how much."""
@@ -185,15 +188,15 @@ class App:
     @cached_property
     def parser(self) -> BoundedParser:
         """The parser, in child processes that can be killed."""
+        return self._closing.enter_context(self._build_parser(self.config.polling.workers))
+
+    def _build_parser(self, workers: int) -> BoundedParser:
         from monitor.feeds.parse.children import BoundedParser
 
-        polling = self.config.polling
-        return self._closing.enter_context(
-            BoundedParser(
-                workers=polling.workers,
-                timeout=polling.parse_timeout,
-                memory_bytes=PARSER_MEMORY_BYTES,
-            )
+        return BoundedParser(
+            workers=workers,
+            timeout=self.config.polling.parse_timeout,
+            memory_bytes=PARSER_MEMORY_BYTES,
         )
 
     @cached_property
@@ -252,6 +255,32 @@ class App:
             per_host=polling.per_host,
         )
 
+    @cached_property
+    def full_text_step(self) -> FullTextStep | None:
+        """The step that reads the pages of articles; None if no feed asks for that."""
+        asking = next((feed for feed in self.config.model_feeds() if feed.full_text), None)
+        if asking is None:
+            return None
+        # Only looked for: it is imported in the child that needs it.
+        if any(find_spec(name) is None for name in ("trafilatura", "lxml_html_clean")):
+            needs = "needs trafilatura: pip install 'regulatory-monitor[fulltext]'"
+            raise ConfigError(Mistake("", f"feeds, {asking.key}: full_text", needs))
+        from monitor.pipeline.full_text import AT_ONCE, FullTextStep
+
+        polling = self.config.polling
+        self.page_fetcher = self.build_fetcher(AT_ONCE)
+        self.page_parser = self._closing.enter_context(self._build_parser(1))
+        return FullTextStep(
+            sessions=self.sessions,
+            clock=self.clock,
+            fetcher=self.page_fetcher,
+            parser=self.page_parser,
+            lexicon=self.lexicon.fingerprint,
+            detector=self.poll_step.detector,
+            lease=polling.timeout + (AT_ONCE + 1) * polling.parse_timeout + timedelta(minutes=1),
+            worker=self.worker,
+        )
+
     def rematch_step(self, *, news_since: datetime, jobs: int = 1) -> RematchStep:
         """Return the step that applies the rules to stored articles."""
         from monitor.pipeline.rematch import RematchStep
@@ -285,7 +314,7 @@ class App:
 
     def cut_polling(self) -> None:
         """End the fetching and reading that is under way; what is unfinished comes due again."""
-        for part in ("fetcher", "parser"):
+        for part in ("fetcher", "parser", "page_fetcher", "page_parser"):
             if part in self.__dict__:
                 getattr(self, part).close()
 

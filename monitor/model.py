@@ -65,6 +65,7 @@ class WebPage(StrEnum):
     """What a web page is read for that lists no articles."""
 
     SITE = "site"  # for the feeds it names
+    ARTICLE = "article"  # for its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Feed:
     company: str | None = None
     enabled: bool = True
     page: Page | None = None
+    full_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ class FeedToPoll:
     *address* is what is asked: *url*, or *moved_to* once a permanent redirect has held for long.
     *host* is what few feeds at once may be asked of, None where any number may. *haste* counts
     how often its interval was halved after gaps. *prints* and *shown* are of the entries it showed
-    last, in order: what tells whether one is the same, and its article.
+    last, in order: what tells whether one is the same, and its article. With *full_text* the pages
+    of its articles are read too.
     """
 
     id: int
@@ -141,6 +144,7 @@ class FeedToPoll:
     page: Page | WebPage | None = None
     prints: bytes = b""
     shown: tuple[int, ...] = ()
+    full_text: bool = False
 
     @classmethod
     def once(
@@ -227,6 +231,38 @@ class Document:
     handed_over: str | None = field(default=None, compare=False)  # how, not what, was read
     prints: bytes = field(default=b"", compare=False)
     shown: tuple[int | None, ...] | None = None
+
+
+# --- full texts --------------------------------------------------------------------------------
+
+
+class FullTextStatus(StrEnum):
+    """Where the reading of an article's page stands; the rules are in `monitor.feeds.fulltext`."""
+
+    WAITING = "waiting"
+    STORED = "stored"  # the article has the text of its page
+    NOTHING = "nothing"  # the page has no more than the feed gave
+    GIVEN_UP = "given_up"  # it could not be read, and is not tried again
+
+
+@dataclass(frozen=True, slots=True)
+class PageToRead:
+    """A claimed page; *attempt* is the fence against a worker whose lease ran out.
+
+    *title* and *lead* are the article's text as the feed gave it, its *revision*. *bound* is the
+    company it is about, whatever it says.
+    """
+
+    id: int
+    attempt: int
+    article: int
+    revision: int
+    feed: str
+    url: str
+    title: str
+    lead: str
+    bound: str | None
+    published_at: datetime | None
 
 
 # --- detection ---------------------------------------------------------------------------------

@@ -129,9 +129,10 @@ def _leave() -> None:
 
 
 def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(6)}, timezone="UTC")
+    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(8)}, timezone="UTC")
     jobs: dict[str, tuple[Callable[[], None], int]] = {
         "poll": (lambda: _poll(app, stop), TICK_S),
+        "full_text": (lambda: _read_pages(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
         "deliver": (lambda: _deliver(app, stop), TICK_S),
         "beat": (lambda: _beat(app), BEAT_S),
@@ -173,6 +174,12 @@ def _poll(app: App, stop: threading.Event) -> None:
         due = feeds.any_due(session, now=app.clock.now())
     if due and not stop.is_set():
         app.poll_step.poll_due(stop)
+
+
+def _read_pages(app: App, stop: threading.Event) -> None:
+    step = app.full_text_step
+    if step is not None and not stop.is_set() and step.any_due():
+        step.read_due(stop)
 
 
 def _compose(app: App, stop: threading.Event) -> None:

@@ -311,3 +311,15 @@ def test_ids_made_from_addresses_are_short_and_differ():
     assert feed_id("https://www.Example.com/feed/") == "example-com-feed"
     assert len(feed_id(long)) <= 67
     assert feed_id(long) != feed_id(long + "b")
+
+
+def test_full_texts_need_terms(tmp_path):
+    """Pages are read only where the settings say what allows it; the mistake has its line."""
+    path = tmp_path / "config.yaml"
+    path.write_text("feeds:\n  - url: https://a.example/\n    full_text: true\n", "utf-8")
+    with pytest.raises(ConfigError) as failed:
+        load(path, {})
+    [mistake] = failed.value.mistakes
+    assert str(mistake).startswith(f"{path}:2: feeds[0]: has `full_text` without `terms`")
+    path.write_text(path.read_text("utf-8") + "    terms: open licence\n", "utf-8")
+    assert [feed.full_text for feed in load(path, {}).model_feeds()] == [True]

@@ -340,11 +340,13 @@ def test_the_glossary_knows_the_vocabulary():
         "ScorePart",
         "Step",
         "StoryEdit",
+        "FullTextStatus",
         "WebPage",
     }
     moments = {
         "FeedToPoll",
         "HitToGroup",
+        "PageToRead",
         "OpenStory",
         "ReportedHit",
         "DeliveryToMake",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SHOWN = (
     *("feed_id", "state", "last_ok_at", "newest_article_at", "articles", "hits", "gaps"),
-    *("moved_to", "state_reason"),
+    *("pages_given_up", "moved_to", "state_reason"),
 )
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from monitor.app import App
 
 
+WAIT_S = 0.5  # before pages are looked for again, while their hosts are given a pause
+
+
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     purpose = "poll the feeds that are due, once"
@@ -36,6 +39,7 @@ def _poll(args: argparse.Namespace) -> int:
         app.prepare()
         _make_due(app, args)
         totals = app.poll_step.poll_due(keys=args.feed, due_by=app.clock.now())
+        totals.hits += _read_pages(app)
         group_new(app.sessions)
     report = {**asdict(totals), "seconds": round(time.monotonic() - began, 3)}
     if args.json:
@@ -47,6 +51,18 @@ def _poll(args: argparse.Namespace) -> int:
             "{hits} hits; {seconds:.1f} s".format(**report)
         )
     return 1 if totals.failed else 0
+
+
+def _read_pages(app: App) -> int:
+    """Read the pages that are due, for feeds that ask for it, with pauses; return the new hits."""
+    step = app.full_text_step
+    hits = 0
+    while step is not None and step.any_due():
+        came = step.read_due()
+        hits += came.hits
+        if not came.pages:
+            time.sleep(WAIT_S)
+    return hits
 
 
 def _make_due(app: App, args: argparse.Namespace) -> None:

@@ -68,6 +68,14 @@ class FeedSettings(Settings):
     """Whether it is polled."""
     page: PageSettings | None = None
     """How to read it, if it is a web page."""
+    full_text: bool = False
+    """Whether the pages of its articles are read too: only where `terms` say that it is allowed."""
+
+    @model_validator(mode="after")
+    def _may_read_pages(self) -> Self:
+        if self.full_text and not self.terms:
+            raise ValueError("has `full_text` without `terms`: say there what allows it")
+        return self
 
     def to_model(self) -> model.Feed:
         """Return the feed under its id, which is also its name unless it has one."""
@@ -82,6 +90,7 @@ class FeedSettings(Settings):
             company=self.company,
             enabled=self.enabled,
             page=self.page.to_model() if self.page else None,
+            full_text=self.full_text,
         )
 
 

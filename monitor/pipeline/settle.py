@@ -23,7 +23,7 @@ from monitor.identity import identify, identity
 from monitor.model import PollOutcome
 from monitor.pipeline import record
 from monitor.pipeline.matches import LateDetector, Matches
-from monitor.store import articles, feeds, known, ledger
+from monitor.store import articles, feeds, full_texts, known, ledger
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -184,6 +184,9 @@ class Settler:
         with self.sessions.begin() as session:
             stored_new = articles.store_all(session, [it.batch for it in read], ahead)
             all_stored = [it.with_known(new) for it, new in zip(read, stored_new, strict=True)]
+            for it, new in zip(read, stored_new, strict=True):
+                if it.feed.full_text:
+                    full_texts.want(session, it.feed.id, new.changed, now=it.now)
             shown = ledger.shown(session, [it.feed for it in read])
             for it, stored in zip(read, all_stored, strict=True):
                 seen = _compare(session, it, stored, shown[it.feed.id])

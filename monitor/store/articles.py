@@ -44,6 +44,7 @@ class Stored:
     """What became of a poll's entries; *new* + *known* + *revised* is all of them.
 
     *articles* are the ids of the articles they stand for, one for each entry, in their order.
+    *changed* are those that are new or revised.
     """
 
     new: int
@@ -52,6 +53,7 @@ class Stored:
     hits: int
     unmatched: int  # stored, but detection failed
     articles: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class _Work:
             hits=self.hits,
             unmatched=sum(found is None for found in matched),
             articles=tuple(self.placed[index] for index in sorted(self.placed)),
+            changed=tuple(article for article, _ in {**self.fresh, **self.revised}.values()),
         )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from monitor.model import Feed
 
-CONFIGURED = ("url", "name", "language", "company", "enabled")
+CONFIGURED = ("url", "name", "language", "company", "enabled", "full_text")
 LOOKED_AT = 8  # due feeds looked at for each that is claimed, where hosts are asked in turn
 
 
@@ -205,6 +205,7 @@ _CLAIMED = (
     FeedRow.moved_since,
     FeedRow.page,
     FeedRow.prints,
+    FeedRow.full_text,
     case((FeedRow.prints.is_not(None), FeedRow.articles)).label("shown"),
 )
 
@@ -233,6 +234,7 @@ def _to_poll(row: Row[Any]) -> FeedToPoll:
         page=None if row.page is None else Page(**row.page),
         prints=row.prints or b"",
         shown=tuple(row.shown or ()),
+        full_text=row.full_text,
     )
 
 

@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0009"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0010"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -105,6 +105,7 @@ class FeedRow(Base):
     news_at: Mapped[datetime | None]
     rhythm: Mapped[dict[str, Any] | None]
     wishes: Mapped[dict[str, Any] | None]
+    full_text: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class PollRow(Base):
@@ -177,6 +178,27 @@ class RevisionRow(Base):
     title: Mapped[str]
     summary: Mapped[str]
     replaced_at: Mapped[datetime]
+
+
+class FullTextRow(Base):
+    """The reading of an article's page, for a feed that says so.
+
+    `due_at` is null when nothing more is to be done; `asked_at` is when the page was last asked
+    for, so that a host is given pauses.
+    """
+
+    __tablename__ = "full_texts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    article_id: Mapped[int] = mapped_column(ForeignKey("articles.id"), unique=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"), index=True)
+    host: Mapped[str]
+    status: Mapped[str]
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    claimed_by: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0, server_default=ZERO)
+    asked_at: Mapped[datetime | None] = mapped_column(index=True)
+    error: Mapped[str | None]
 
 
 class SightingRow(Base):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select, update
 
-from monitor.store.schema import DeliveryRow, FeedRow, WorkerRow
+from monitor.store.schema import DeliveryRow, FeedRow, FullTextRow, WorkerRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+
+CLAIMED = (FeedRow, DeliveryRow, FullTextRow)
 
 
 def started(session: Session, name: str, *, now: datetime) -> None:
@@ -68,7 +71,7 @@ def take_over(session: Session, host: str, *, alive: Callable[[int], bool], now:
     """
     names = {
         name
-        for table in (FeedRow, DeliveryRow)
+        for table in CLAIMED
         for name in session.scalars(select(table.claimed_by).distinct())
         if name is not None
     }
@@ -82,7 +85,7 @@ def take_over(session: Session, host: str, *, alive: Callable[[int], bool], now:
             .values(due_at=now, claimed_by=None)
             .returning(table.id)
         ).all()
-        for table in (FeedRow, DeliveryRow)
+        for table in CLAIMED
     ]
     return sum(map(len, freed))
 

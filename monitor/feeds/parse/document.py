@@ -66,7 +66,7 @@ def parse(
     """Return the feed in *body*, which came from *url* under the header *content_type*.
 
     With *page* it is a web page, read as that says: the entries of a site are the feeds it leads
-    to. *before* are the prints of what the feed showed before:
+    to, that of an article is its text. *before* are the prints of what the feed showed before:
     entries that are still the same are not read again.
     Without *fast_path* feedparser reads it, whatever it is: the result is the same, later.
     Raises ParseError with a one-line reason if there is no feed in it.
@@ -97,6 +97,10 @@ def _read_page(
         from monitor.feeds.parse import site
 
         return site.read(text, url, charset, flaws)
+    if page is WebPage.ARTICLE:
+        from monitor.feeds.parse import article
+
+        return article.read(text, url, charset, flaws)
     from monitor.feeds.parse import page as listing
 
     return listing.read(text, url, page, charset, flaws)
