@@ -141,7 +141,8 @@ def test_dropped_articles_are_gone(sessions, feed):
     )
     with sessions.begin() as session:
         rows = session.execute(select(ArticleRow.id, ArticleRow.title, ArticleRow.summary)).all()
-        index.drop(session, [tuple(row) for row in rows if row.title.startswith("Acme")])
+        acme = [row for row in rows if row.title.startswith("Acme")]
+        index.drop(session, [(row.id, index_words(row.title, row.summary)) for row in acme])
 
     assert having(sessions, "罚款") == ["Brook 罚款"]
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.text import index_words
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,20 +34,29 @@ class LateDetector:
 
 
 class Matches:
-    """The matches of a document's entries, each found once, when first asked for.
+    """The matches of a document's entries, and their words for the search index.
 
-    None stands for an entry on which detection failed.
+    Each is found once, when first asked for; both at a time, since both fold the same texts. None
+    stands for the matches of an entry on which detection failed.
     """
 
     def __init__(self, detector: LateDetector, feed: FeedToPoll, entries: Sequence[Entry]) -> None:
         self._detector, self._feed, self._entries = detector, feed, entries
         self._found: dict[int, Sequence[Match] | None] = {}
+        self._words: dict[int, str] = {}
 
     def __call__(self, index: int) -> Sequence[Match] | None:
         """Return the matches of the entry with that index."""
         if index not in self._found:
-            self._found[index] = self._find(self._entries[index])
+            entry = self._entries[index]
+            self._found[index] = self._find(entry)
+            self._words[index] = index_words(entry.title, entry.summary)
         return self._found[index]
+
+    def words(self, index: int) -> str:
+        """Return the words of the entry with that index."""
+        self(index)
+        return self._words[index]
 
     def _find(self, entry: Entry) -> Sequence[Match] | None:
         try:

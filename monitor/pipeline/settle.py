@@ -59,13 +59,15 @@ class Read:
         self.feed, self.answer, self.document = feed, answer, found
         self.now = settler.clock.now()
         self.entries = [_dated(entry, self.now) for entry in found.entries]
+        matches = Matches(settler.detector, feed, self.entries)
         self.batch = articles.Batch(
             feed=feed,
             entries=self.entries,
             identities=[identity(entry) for entry in self.entries],
-            matches=Matches(settler.detector, feed, self.entries),
+            matches=matches,
             lexicon=settler.lexicon.fingerprint,
             now=self.now,
+            words=matches.words,
         )
 
     @property

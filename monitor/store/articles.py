@@ -21,7 +21,7 @@ from monitor.store import index as search_index
 from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
 from monitor.store.upsert import inserting
-from monitor.text import CUT
+from monitor.text import CUT, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -61,7 +61,7 @@ class Batch:
     """One document's entries on their way into the store.
 
     *matches* gives the matches of the entry with that index, None if detection failed on it; it
-    is asked only for entries that are new or revised.
+    is asked only for entries that are new or revised. *words* gives what `index_words` does.
     """
 
     feed: FeedToPoll
@@ -70,6 +70,12 @@ class Batch:
     matches: Callable[[int], Sequence[Match] | None]
     lexicon: str
     now: datetime
+    words: Callable[[int], str] | None = None
+
+    def words_of(self, index: int) -> str:
+        """Return the words of the entry with that index, for the search index."""
+        entry = self.entries[index]
+        return self.words(index) if self.words else index_words(entry.title, entry.summary)
 
 
 @dataclass(slots=True)
@@ -177,12 +183,12 @@ class _New:
             span = {"first": min(numbers), "last": max(numbers)}
             landed = {row[0] for row in connection.execute(_BETWEEN, span)}
             ids = {row["key"]: row["id"] for row in rows if row["id"] in landed}
+            words: list[search_index.Words] = []
             for key, number in ids.items():
                 work, index = self._firsts[key]
                 work.fresh[index] = number, 1
-            here = [row for row in rows if row["id"] in landed]
-            texts = [(row["id"], row["title"], row["summary"]) for row in here]
-            search_index.add(self._session, texts)
+                words.append((number, work.batch.words_of(index)))
+            search_index.add(self._session, words)
             ids |= _stored_meanwhile(self._session, self._rows.keys() - ids.keys())
             for work in self._works:
                 work.placed |= {index: ids[key] for index, key in work.keys.items()}
@@ -252,8 +258,8 @@ def _revise(
         if verdict.article is not None:
             chosen.setdefault(verdict.article.id, index)
     revised = {}
-    was: list[search_index.Texts] = []  # what the search index holds, and what it shall
-    now: list[search_index.Texts] = []
+    was: list[search_index.Words] = []  # what the search index holds, and what it shall
+    now: list[search_index.Words] = []
     for article_id, index in sorted(chosen.items()):  # in one order: no deadlock with another
         if not verdicts[index].revised:
             continue
@@ -264,8 +270,8 @@ def _revise(
             past = {"article_id": old.id, "number": old.revision, "replaced_at": batch.now}
             session.add(RevisionRow(**past, title=old.title, summary=old.summary))
             if old.indexed:
-                was.append((old.id, old.title, old.summary))
-            now.append((old.id, entry.title, entry.summary))
+                was.append((old.id, index_words(old.title, old.summary)))
+            now.append((old.id, batch.words_of(index)))
             old.indexed = CUT
             old.title, old.summary, old.revision = entry.title, entry.summary, old.revision + 1
             old.matched_with = None if batch.matches(index) is None else batch.lexicon

@@ -37,18 +37,15 @@ _ADD_TSVECTOR: Final = text(
 )
 _DROP_TSVECTOR: Final = text("DELETE FROM article_words WHERE article_id = :article")
 
-Texts = tuple[int, str, str]  # an article's id, title and summary
+Words = tuple[int, str]  # an article's id, and what `index_words` gives of its title and summary
 
 
-def add(session: Session, articles: Sequence[Texts]) -> None:
+def add(session: Session, articles: Sequence[Words]) -> None:
     """Put *articles*, which are stored and not in the index, into it. The caller commits.
 
     The caller has set their `indexed` to `CUT`; those that do not fit are marked here.
     """
-    rows: list[dict[str, Any]] = [
-        {"article": article, "words": index_words(title, summary)}
-        for article, title, summary in articles
-    ]
+    rows: list[dict[str, Any]] = [{"article": it, "words": words} for it, words in articles]
     if session.get_bind().dialect.name != "postgresql":
         if rows:
             session.connection().execute(_ADD_FTS5, rows)
@@ -70,8 +67,8 @@ def _bytes(words: Sequence[str]) -> int:
     return sum(len(word.encode()) for word in words)
 
 
-def drop(session: Session, articles: Sequence[Texts]) -> None:
-    """Take *articles*, with the texts they had in the index, out of it. The caller commits.
+def drop(session: Session, articles: Sequence[Words]) -> None:
+    """Take *articles*, with the words they have in the index, out of it. The caller commits.
 
     An FTS5 table without contents cannot look them up: hand over just what was added.
     """
@@ -80,7 +77,7 @@ def drop(session: Session, articles: Sequence[Texts]) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(_DROP_TSVECTOR, [{"article": it[0]} for it in articles])
         return
-    rows = [{"article": it[0], "words": index_words(*it[1:])} for it in articles]
+    rows = [{"article": it, "words": words} for it, words in articles]
     session.connection().execute(_DROP_FTS5, rows)
 
 
@@ -101,7 +98,7 @@ def fill(session: Session, *, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    found: list[Texts] = [(row.id, row.title, row.summary) for row in session.execute(page)]
+    found = [(row.id, index_words(row.title, row.summary)) for row in session.execute(page)]
     if found:
         taken = update(ArticleRow).where(ArticleRow.id.in_([article for article, *_ in found]))
         session.execute(taken.values(indexed=CUT))

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from monitor.text.simplified import simplified
@@ -103,8 +104,10 @@ class _FoldTable(dict[int, int | str]):
 
 _REMEMBERED: Final = 0x20000  # the rest is rare, and a hostile text shall not fill the memory
 _TABLE: Final = _FoldTable()
+_AGAIN: Final = 4  # texts: detection and the search index fold the same ones, one after the other
 
 
+@lru_cache(maxsize=_AGAIN)
 def fold(text: str) -> Folded:
     """Return *text* folded for comparing: NFKC, lower case, simplified, plain quotes and blanks.
 
