@@ -19,7 +19,7 @@ from monitor.store import texts
 from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, FeedRow, FullTextRow, RevisionRow
 from monitor.store.upsert import inserting
-from monitor.text import CUT
+from monitor.text import CUT, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,14 +173,15 @@ def replace_text(
     if article.revision != page.revision:
         settle(session, page, FullTextStatus.WAITING, due_at=now, error=None)
         return None
-    was = [(article.id, article.title, article.summary)] if article.indexed else []
+    words = index_words(article.title, article.summary)
+    was = [(article.id, words)] if article.indexed else []
     past = {"article_id": article.id, "number": article.revision, "replaced_at": now}
     session.add(RevisionRow(**past, title=article.title, summary=article.summary))
     article.summary, article.revision = text, article.revision + 1
     article.matched_with, article.indexed = lexicon, CUT
     session.flush()
     search_index.drop(session, was)
-    search_index.add(session, [(article.id, article.title, text)])
+    search_index.add(session, [(article.id, index_words(article.title, text))])
     settle(session, page, FullTextStatus.STORED, due_at=None, error=None)
     return article.revision
 
