@@ -37,9 +37,19 @@ OLD = rules()
 NEW = rules(["Acme", "Bluebird"], antitrust="antitrust", rain="probe")
 
 
-def put(sessions, titles=TITLES, *, lexicon=OLD, now=NOW, feed="a", company=None, fails=()):
+def put(
+    sessions,
+    titles=TITLES,
+    *,
+    lexicon=OLD,
+    now=NOW,
+    feed="a",
+    company=None,
+    fails=(),
+    detector=None,
+):
     """Store articles of these titles as a poll at *now* would; detection fails on those named."""
-    detector = Detector(lexicon)
+    detector = detector or Detector(lexicon)
     entries = [Entry(title, f"https://{feed}.example/{title}", title, "", now) for title in titles]
     with sessions.begin() as session:
         feeds.sync(session, [Feed(feed, "https://a.example/", "A", company=company)], now=now)
