@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from monitor import config as configuration
 from monitor import logs
 from monitor.errors import ConfigError, Mistake
+from monitor.model import Way
 from monitor.resources import version
 from monitor.store import digests, feeds, lexicons, migrate, workers
 from monitor.store.engine import Sessions, make_sessions, open_engine, usable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.deliver.folder import FolderMailer
     from monitor.deliver.smtp import SmtpMailer
+    from monitor.deliver.ways import Ways
     from monitor.detect.lexicon import Lexicon
     from monitor.feeds.fetch import HttpFetcher
     from monitor.feeds.guard import Guard
@@ -142,7 +144,7 @@ class App:
 
     def build(self) -> None:
         """Build all parts of the line: what cannot be built stops the start, not a tick."""
-        _ = self.poll_step.detector.built, self.compose_step, self.mailer, self.full_text_step
+        _ = self.poll_step.detector.built, self.compose_step, self.ways, self.full_text_step
 
     def take_over(self) -> int:
         """Give back what a process that died on this machine had claimed; return how much."""
@@ -206,26 +208,38 @@ class App:
 
         return build_mailer(self.config.delivery, lambda _list, _recipient: None)
 
+    @cached_property
+    def ways(self) -> Ways:
+        """The mailer and the channels."""
+        from monitor.mailing import build_ways
+
+        agent = self.config.polling.user_agent(version())
+        return build_ways(self.mailer, self.config.channels, self.guard.check_address, agent)
+
     @property
     def delivery_lease(self) -> timedelta:
         """How long a claimed delivery is this process's own: longer than any hand-over."""
         smtp = self.config.delivery.smtp
-        return (smtp.timeout if smtp else timedelta(minutes=1)) + timedelta(minutes=2)
+        channels = (channel.timeout for channel in self.config.channels.values())
+        longest = max((smtp.timeout if smtp else timedelta(minutes=1)), *channels, timedelta())
+        return longest + timedelta(minutes=2)
 
-    def deliver_due(self, stop: Event | None = None) -> int:
-        """Hand over every delivery that is due; return how many were taken."""
+    def deliver_due(self, stop: Event | None = None, to: Way = Way.ANY) -> int:
+        """Hand over every delivery that is due by way of *to*; return how many were taken."""
         from monitor.pipeline.deliver import deliver_due
 
         delivery = self.config.delivery
+        of_channels = max(1, len(self.config.channels))  # each gets one at a time
         return deliver_due(
             self.sessions,
-            self.mailer,
+            self.ways,
             self.clock,
             stop,
             worker=self.worker,
             lease=self.delivery_lease,
             patience=delivery.give_up_after,
-            at_once=delivery.at_once,
+            at_once=of_channels if to is Way.CHANNEL else delivery.at_once,
+            to=to,
         )
 
     @cached_property
@@ -320,6 +334,5 @@ class App:
 
     def cut_delivery(self) -> None:
         """End a hand-over that is under way; whatever its state is, it is recorded as that."""
-        close = getattr(self.__dict__.get("mailer"), "close", None)
-        if close is not None:  # a folder has no dialogue to cut
-            close()
+        if "ways" in self.__dict__:
+            self.ways.close()

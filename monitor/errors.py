@@ -120,8 +120,22 @@ class MailRefused(MailError):
 
 
 class MailDeferred(MailError):
-    """The server said not now (4xx), or could not be reached: nothing was handed over."""
+    """The server said not now (4xx), or could not be reached: nothing was handed over.
+
+    *retry_after* is how long it asks to be left alone, if it does.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class MailUnsure(MailError):
-    """The line broke after the last byte: taken or not, nobody can know (RFC 1047)."""
+    """The line broke after the last byte: taken or not, nobody can know (RFC 1047).
+
+    With *repeatable* whoever may have taken it knows a repetition, and it does no harm.
+    """
+
+    def __init__(self, message: str = "", *, repeatable: bool = False) -> None:
+        super().__init__(message)
+        self.repeatable = repeatable

@@ -12,11 +12,14 @@ from urllib.parse import quote
 from monitor.deliver.message import Letterhead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from monitor.config.channels import ChannelSettings
     from monitor.config.delivery import DeliverySettings
     from monitor.deliver.folder import FolderMailer
     from monitor.deliver.smtp import SmtpMailer
+    from monitor.deliver.ways import Channel, Ways
+    from monitor.ports import Mailer
 
     Link = Callable[[str, str], str | None]
 
@@ -45,6 +48,38 @@ def build_mailer(settings: DeliverySettings, link: Link) -> SmtpMailer | FolderM
         timeout=smtp.timeout,
     )
     return SmtpMailer(server, letterhead)
+
+
+def build_ways(
+    mailer: Mailer,
+    settings: Mapping[str, ChannelSettings],
+    judge: Callable[[str], None],
+    agent: str,
+) -> Ways:
+    """Return *mailer* with the channels of *settings*; raise ConfigError if one cannot be used.
+
+    *judge* raises AddressRefused for a literal address that webhooks may not reach; *agent* is
+    what their receivers are told who sends.
+    """
+    from monitor.deliver.ways import Ways
+
+    return Ways(mailer, {name: _channel(name, settings[name], judge, agent) for name in settings})
+
+
+def _channel(
+    name: str, channel: ChannelSettings, judge: Callable[[str], None], agent: str
+) -> Channel:
+    if channel.webhook is not None:
+        from monitor.config.channels import read_secret
+        from monitor.deliver.webhook import Webhook, WebhookSettings
+
+        keys = tuple(read_secret(secret.get_secret_value()) for secret in channel.secret)
+        url = channel.webhook.get_secret_value()
+        return Webhook(WebhookSettings(url, keys, channel.timeout, agent), judge)
+    from monitor.deliver.channels import AppriseChannel
+
+    address = channel.apprise.get_secret_value() if channel.apprise else ""
+    return AppriseChannel(name, address, channel.timeout)
 
 
 def build_letterhead(settings: DeliverySettings, link: Link) -> Letterhead:

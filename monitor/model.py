@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import date, datetime, time, timedelta
     from decimal import Decimal
     from zoneinfo import ZoneInfo
@@ -566,6 +566,13 @@ class Rendered:
     attachments: tuple[Attachment, ...] = ()
 
 
+class DigestKind(StrEnum):
+    """What a row of digests is."""
+
+    DIGEST = "digest"  # an edition for a slot
+    ALERT = "alert"  # sent at once, for one story or several
+
+
 class DeliveryStatus(StrEnum):
     """Where one digest to one recipient stands."""
 
@@ -575,6 +582,14 @@ class DeliveryStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"  # given up, after having been put off for days
     UNSURE = "unsure"
+
+
+class Way(StrEnum):
+    """By what recipients are reached."""
+
+    ANY = "any"
+    MAIL = "mail"
+    CHANNEL = "channel"
 
 
 def is_address(recipient: str) -> bool:
@@ -604,6 +619,7 @@ class DeliveryToMake:
     head: bytes | None = None
     body: bytes | None = None
     give_up_at: datetime | None = None
+    brief: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -612,7 +628,7 @@ class Mail:
 
     *head* and *body*, if given, are its bytes as an earlier attempt sent them, and are what is sent
     again, whatever the settings have become: *head* is this recipient's own, *body* the same for
-    all recipients of the digest.
+    all recipients of the digest. *brief* is what channels make theirs from (`digest/brief.py`).
     """
 
     message_id: str
@@ -625,6 +641,7 @@ class Mail:
     attachments: tuple[Attachment, ...] = ()
     head: bytes | None = None
     body: bytes | None = None
+    brief: Mapping[str, Any] | None = None
 
 
 # --- companies, topics and the lexicon ---------------------------------------------------------

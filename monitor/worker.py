@@ -21,6 +21,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
+from monitor.model import Way
 from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
 from monitor.pipeline.prune import prune
@@ -37,6 +38,7 @@ TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
 INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
+THREADS = 10  # one for each step, so that none waits for another
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 LAST_S = 8.5  # after a stop, when something still holds us up: a database another process locked
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
@@ -129,12 +131,15 @@ def _leave() -> None:
 
 
 def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
-    scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(8)}, timezone="UTC")
+    scheduler = BackgroundScheduler(
+        executors={"default": ThreadPoolExecutor(THREADS)}, timezone="UTC"
+    )
     jobs: dict[str, tuple[Callable[[], None], int]] = {
         "poll": (lambda: _poll(app, stop), TICK_S),
         "full_text": (lambda: _read_pages(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
-        "deliver": (lambda: _deliver(app, stop), TICK_S),
+        "deliver": (lambda: _deliver(app, stop, Way.MAIL), TICK_S),
+        "channels": (lambda: _deliver(app, stop, Way.CHANNEL), TICK_S),
         "beat": (lambda: _beat(app), BEAT_S),
         "prune": (lambda: _prune(app, stop), PRUNE_S),
         "index": (lambda: _index(app, stop), INDEX_S),
@@ -188,9 +193,9 @@ def _compose(app: App, stop: threading.Event) -> None:
         app.compose_step.compose_due()
 
 
-def _deliver(app: App, stop: threading.Event) -> None:
+def _deliver(app: App, stop: threading.Event, to: Way) -> None:
     if not stop.is_set():
-        app.deliver_due(stop)
+        app.deliver_due(stop, to)
 
 
 def _prune(app: App, stop: threading.Event) -> None:

@@ -421,6 +421,21 @@ def test_a_quiet_month(sessions, clock, compose):
     assert (count(sessions, DigestRow), count(sessions, DeliveryRow)) == (28, 4)
 
 
+def test_what_a_channel_gets_is_frozen(sessions, clock, compose, put_hit):
+    """With a channel among the recipients a digest holds what that gets; else nothing more."""
+    step = compose(subscription("mail"), subscription("chat", recipients=("a@x.example", "ops")))
+    put_hit(stage="fine")
+    clock.at += timedelta(days=1)
+    step.compose_due()
+
+    with sessions.begin() as session:
+        briefs = dict(session.execute(select(DigestRow.subscription, DigestRow.brief)).all())
+    assert briefs["mail"] is None
+    assert briefs["chat"]["type"] == "digest.composed"
+    assert briefs["chat"]["data"]["stories"][0]["title"] == "Alibaba fined 1"
+    assert briefs["chat"]["data"]["subject"].startswith("[Monitor]")
+
+
 def test_only_the_wanted_stages(sessions, clock, compose, put_hit):
     """A subscription with a minimum stage is told of stories at that stage or a graver one."""
     step = compose(subscription(stages=("fine", "blocked")))

@@ -16,7 +16,13 @@ from monitor.errors import ConfigError
 from monitor.model import CatchUp, EmptyDay, Feed, Page, Schedule, Subscription
 
 DATA = Path(__file__).with_name("data") / "config"
-PASSWORDS = {"MAIL_PASSWORD": "open sesame", "DATABASE_PASSWORD": "p@ss"}
+PASSWORDS = {
+    "MAIL_PASSWORD": "open sesame",
+    "DATABASE_PASSWORD": "p@ss",
+    "CHAT_URL": "json://chat",
+    "HOOK_PATH": "T0KEN",
+    "HOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+}
 
 
 @pytest.fixture
@@ -81,6 +87,11 @@ def test_every_setting_arrives():
     days = [date(2026, 12, day) for day in (21, 22, 24, 25, 28)]
     assert [desk.schedule.open_on(day) for day in days] == [True, False, True, False, True]
     assert quick.schedule == Schedule(ZoneInfo("UTC"), every=timedelta(minutes=15))
+    assert quick.recipients == ("first@example.com", "second@example.com", "ops", "desk-system")
+    ops, hook = config.channels["ops"], config.channels["desk-system"]
+    assert (ops.apprise.get_secret_value(), ops.timeout) == ("json://chat", timedelta(seconds=20))
+    assert hook.webhook.get_secret_value() == "https://desk.example.com/hooks/T0KEN"
+    assert [key.get_secret_value() for key in hook.secret] == [PASSWORDS["HOOK_SECRET"]]
     smtp = config.delivery.smtp
     assert (smtp.host, smtp.port, smtp.security) == ("smtp.example.com", 4650, "tls")
     assert smtp.password.get_secret_value() == "open sesame"

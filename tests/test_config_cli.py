@@ -15,7 +15,13 @@ from monitor.config.marks import read
 from monitor.errors import ConfigError
 
 DATA = Path(__file__).with_name("data") / "config"
-SECRETS = {"MAIL_PASSWORD": "open sesame", "DATABASE_PASSWORD": "hunter2"}
+SECRETS = {
+    "MAIL_PASSWORD": "open sesame",
+    "DATABASE_PASSWORD": "hunter2",
+    "CHAT_URL": "json://chat",
+    "HOOK_PATH": "T0KEN",
+    "HOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",
+}
 
 
 def run(*arguments):
@@ -80,7 +86,11 @@ def test_show_is_a_file_without_its_secrets(in_full_environment, tmp_path):
     assert settings["database"] == "postgresql+psycopg://monitor:***@db.example.com/monitor"
     assert settings["polling"]["interval"] == "1h"
     again = tmp_path / "again.yaml"
-    again.write_text(shown, "utf-8")
+    # A placeholder for a key would sign, and nobody would believe it.
+    assert settings["channels"]["desk-system"]["webhook"] == "https://desk.example.com/***"
+    written = shown.replace(f"'{'*' * 10}'", SECRETS["HOOK_SECRET"])
+    assert written != shown
+    again.write_text(written, "utf-8")
     first, second = load(DATA / "full.yaml", SECRETS), load(again, {})
     assert second.model_feeds() == first.model_feeds()
     assert second.model_subscriptions() == first.model_subscriptions()
@@ -94,7 +104,7 @@ def test_the_summary_of_a_full_file_has_no_secrets(in_full_environment):
 
     assert not any(secret in said for secret in SECRETS.values())
     assert "by SMTP to smtp.example.com:4650, tls, as desk" in said
-    assert "quick: every 15m, to first@example.com, second@example.com" in said
+    assert "quick: every 15m, to first@example.com, second@example.com, ops, desk-system" in said
     assert "2, 1 of them switched off" in said
 
 

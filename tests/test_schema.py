@@ -31,7 +31,7 @@ VIEWS = {
     "v_polls": "poll_id feed at outcome status took_ms bytes entries new known revised rejected "
     "overlap gap newest_at handed_over error notes",
     "v_deliveries": "digest_id subscription slot recipient status attempts message_id sent_at "
-    "last_error delivery_id next_attempt_at",
+    "last_error delivery_id next_attempt_at kind",
 }
 
 

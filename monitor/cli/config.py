@@ -85,6 +85,8 @@ def _summary(config: Config) -> Iterator[tuple[str, str]]:
         yield "subscription", _subscription(subscription)
     if not config.subscriptions:
         yield "subscriptions", "none: no digest will be sent"
+    for name, channel in config.channels.items():
+        yield "channel", f"{name}: " + ("a chat by Apprise" if channel.apprise else "a webhook")
     yield "delivery", _delivery(config)
     yield "database", without_password(config.database_url)
     every, timeout = write_duration(polling.interval), write_duration(polling.timeout)

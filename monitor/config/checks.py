@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.config.settings import feed_id
 from monitor.config.values import did_you_mean, same_address
+from monitor.model import is_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,6 +41,23 @@ def check_names(data: dict[str, Any], watched: dict[str, list[str]], places: Pla
         for kind, keys in watched.items():
             for index, item in enumerate(_items(entry, kind)):
                 _known(((*path, kind, index), item), keys, places)
+
+
+def check_channels(data: dict[str, Any], places: Places) -> None:
+    """Report each recipient that is neither a mail address nor the name of a channel."""
+    channels = data.get("channels")
+    names = [name for name in channels or () if isinstance(channels, dict)]
+    for path, entry in _entries(data, "subscriptions"):
+        to = entry.get("to")
+        for index, name in enumerate([to] if isinstance(to, str) else _items(entry, "to")):
+            if isinstance(name, str) and name and not is_address(name) and name not in names:
+                at = (*path, "to") if isinstance(to, str) else (*path, "to", index)
+                known = did_you_mean(name, names) or _or_none(names)
+                places.report(at, f'"{name[:60]}" is no mail address and no channel{known}')
+
+
+def _or_none(names: list[str]) -> str:
+    return f"; there are: {', '.join(names)}" if names else "; no `channels` are set up"
 
 
 def check_stages(data: dict[str, Any], stages: list[str], places: Places) -> None:

@@ -18,7 +18,7 @@ from monitor.config.marks import leaves, read, walk_to
 from monitor.config.places import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from monitor.config.marks import KeyPath
     from monitor.config.places import Places
@@ -30,6 +30,9 @@ SECRETS: tuple[KeyPath, ...] = (
     ("database",),
     ("delivery", "smtp", "password"),
     ("delivery", "dkim", "key"),
+    ("channels", "*", "apprise"),
+    ("channels", "*", "webhook"),
+    ("channels", "*", "secret"),
 )
 FILES: tuple[KeyPath, ...] = (("delivery", "smtp", "ca_file"),)
 
@@ -67,7 +70,7 @@ def expand(data: dict[str, Any], environ: Mapping[str, str], places: Places) -> 
 
 def read_files(data: dict[str, Any], places: Places) -> None:
     """Put what the `..._file` keys name into the keys they stand for; try the other files."""
-    for path in SECRETS:
+    for path in _found(SECRETS, data):
         key = f"{path[-1]}_file"
         parent = walk_to(data, path[:-1])
         if parent[0] != path[:-1] or not isinstance(parent[1], dict) or key not in parent[1]:
@@ -84,11 +87,27 @@ def read_files(data: dict[str, Any], places: Places) -> None:
                 places.report(path, "names a file without a PEM certificate")
 
 
+def _found(paths: Iterable[KeyPath], data: dict[str, Any]) -> Iterator[KeyPath]:
+    """Yield *paths*, those with a `*` once for each name that stands there in *data*."""
+    for path in paths:
+        before, star, after = path[:1], path[1:2] == ("*",), path[2:]
+        named = walk_to(data, before)[1] if star else None
+        if star and isinstance(named, dict):
+            yield from ((*before, name, *after) for name in named)
+        elif not star:
+            yield path
+
+
+def _is_secret(path: KeyPath) -> bool:
+    wild = (*path[:1], "*", *path[2:])
+    return path in SECRETS or wild in SECRETS
+
+
 def _clear_the_way(data: dict[str, Any], path: KeyPath, given: Mapping[KeyPath, str]) -> None:
     # A variable for a secret replaces the secret's file, and the other way round.
     last = str(path[-1])
     twin = (*path[:-1], last.removesuffix("_file") if last.endswith("_file") else f"{last}_file")
-    is_secret = path in SECRETS or twin in SECRETS
+    is_secret = _is_secret(path) or _is_secret(twin)
     parent = walk_to(data, path[:-1])
     if is_secret and twin not in given and parent[0] == path[:-1] and isinstance(parent[1], dict):
         parent[1].pop(twin[-1], None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -65,14 +65,20 @@ def explain(error: ErrorDetails) -> str:
 def keys_at(path: KeyPath) -> list[str]:
     """Return the keys a mapping at *path* may have; none if no mapping stands there."""
     found: Any = Config
+    named = False  # whether the next step is a name of the operator's own
     for step in path:
-        if isinstance(step, str):
+        if named:
+            named = False
+        elif isinstance(step, str):
             fields = {field.alias or name: field for name, field in found.model_fields.items()}
             if step not in fields:
                 return []
+            named = get_origin(fields[step].annotation) is dict
             found = _model_in(fields[step].annotation)
         if found is None:
             return []
+    if named:
+        return []
     return [field.alias or name for name, field in found.model_fields.items()]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from monitor.config.checks import check_names, check_repeats, check_stages
+from monitor.config.checks import check_channels, check_names, check_repeats, check_stages
 from monitor.config.environment import expand, override, read_files
 from monitor.config.explain import explain, keys_at
 from monitor.config.marks import leaves, read
@@ -48,6 +48,7 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Config:
     entries = read_entries(data, places)
     lexicon = read_watchlist(entries, places)
     check_repeats(data, places)
+    check_channels(data, places)
     check_names(data, {kind: [it.key for it in entries[kind]] for kind in entries}, places)
     if lexicon is not None:
         check_stages(data, [stage.key for stage in lexicon.stages], places)

@@ -36,6 +36,8 @@ def _keys(schema: dict[str, Any], models: dict[str, Any], prefix: str) -> Iterat
         inner = next((key for key in models if f"'#/$defs/{key}'" in text), None)
         if inner and "properties" in models[inner]:
             mark = "[]." if part.get("type") == "array" else "."
+            if part.get("type") == "object":  # under names of the operator's own
+                mark = ".*."
             yield from _keys(models[inner], models, f"{prefix}{name}{mark}")
 
 

@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_valid
 
 from monitor import model
 from monitor.config import types, values
+from monitor.config.channels import ChannelSettings
 from monitor.config.delivery import DeliverySettings
 from monitor.config.frozen import Settings, default_duration
 from monitor.config.subscriptions import SubscriptionSettings
@@ -173,6 +174,8 @@ class Config(Settings):
     """Which feeds are polled: addresses, or mappings."""
     subscriptions: tuple[SubscriptionSettings, ...] = ()
     """Who gets what, when."""
+    channels: dict[types.Key, ChannelSettings] = Field(default_factory=dict)
+    """Chats and webhooks, by the names that subscriptions call them."""
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     """How digests leave."""
     database: types.Database = Field(

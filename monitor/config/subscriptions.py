@@ -19,7 +19,7 @@ class SubscriptionSettings(Settings):
     name: types.Name
     """What commands, mails and tables call it."""
     to: types.Recipients
-    """Mail addresses; each gets a mail of its own."""
+    """Mail addresses, each of which gets a mail of its own, and names of channels."""
     at: types.TimesOfDay = ()
     """Times of day, in `timezone`. Either this or `every`."""
     days: tuple[types.Day, ...] = ()

@@ -75,10 +75,15 @@ MailAddress = Annotated[
     WithJsonSchema({"type": "string", "format": "idn-email"}),
 ]
 Domain = Annotated[str, BeforeValidator(values.read_domain), WithJsonSchema({"type": "string"})]
+Recipient = Annotated[
+    str,
+    BeforeValidator(values.read_recipient),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "idn-email"}, {"type": "string"}]}),
+]
 Recipients = Annotated[
-    tuple[MailAddress, ...],
+    tuple[Recipient, ...],
     Field(min_length=1),
-    BeforeValidator(values.one_or_many, json_schema_input_type=MailAddress | list[MailAddress]),
+    BeforeValidator(values.one_or_many, json_schema_input_type=Recipient | list[Recipient]),
 ]
 Sender = Annotated[str, BeforeValidator(values.read_sender)]
 Networks = Annotated[

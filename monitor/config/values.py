@@ -165,6 +165,13 @@ def read_mail_address(value: object) -> str:
     return value
 
 
+def read_recipient(value: object) -> str:
+    """Return *value* if it is a mail address, or may be the name of a channel."""
+    if isinstance(value, str) and re.fullmatch(KEY, value):
+        return value
+    return read_mail_address(value)
+
+
 def read_domain(value: object) -> str:
     """Return the ASCII form of *value* if it is a domain (RFC 1035; RFC 5891 beyond ASCII)."""
     wanted = f"must be a domain such as example.com{_instead_of(value)}"

@@ -18,6 +18,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
 AFTER_S: Final = 5.0  # by which a read may outlast its fuse, which is to end it and say why
@@ -76,14 +77,19 @@ class Fuse:
             self._handle = None
 
 
-def connect(host: str, port: int, fuse: Fuse) -> socket.socket:
+def connect(
+    host: str, port: int, fuse: Fuse, judge: Callable[[str], None] | None = None
+) -> socket.socket:
     """Return a connection to *host*, trying its addresses in order; raise OSError if none works.
 
-    The connection is held by *fuse*, and what time is left is shared among the addresses.
+    The connection is held by *fuse*, and what time is left is shared among the addresses. *judge*
+    is asked of each literal address before it is connected to, and raises if it must not be.
     """
     answers = _look_up(host, port, fuse)
     failed: OSError = OSError(f"{host} has no address")
     for tried, (family, kind, protocol, _, address) in enumerate(answers):
+        if judge is not None:
+            judge(str(address[0]))
         connection = socket.socket(family, kind, protocol)
         try:
             fuse.hold(connection)

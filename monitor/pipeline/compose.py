@@ -12,14 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 
+from monitor.digest.brief import DIGEST, brief, stories_of
 from monitor.digest.compose import as_json, compose
 from monitor.digest.slots import is_silent, latest_slot, missed_slots
-from monitor.model import CatchUp
+from monitor.model import CatchUp, is_address
 from monitor.store import digests
 from monitor.store.engine import reading
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from monitor.digest.compose import Names
     from monitor.digest.render import Renderer
-    from monitor.model import Rendered, Subscription
+    from monitor.model import Rendered, ReportedHit, Subscription
     from monitor.ports import Clock
     from monitor.store.engine import Sessions
 
@@ -119,6 +120,7 @@ class ComposeStep:
             subscription, slot, hits, coverage, names=self.names, fingerprint=self.fingerprint
         )
         rendered: Rendered = self.renderer.render(edition)
+        to_channels = not all(map(is_address, subscription.recipients))
         silent = not hits and is_silent(subscription.empty, subscription.schedule, slot, last_sent)
         return digests.FrozenDigest(
             subscription=subscription.name,
@@ -128,12 +130,43 @@ class ComposeStep:
             content=as_json(edition),
             rendered=rendered,
             hits=[hit.id for hit in hits],
+            brief=self._brief(subscription, slot, now, hits, edition.troubles, rendered.subject)
+            if to_channels
+            else None,
             message_ids={}
             if silent
             else {
                 recipient: message_id(subscription.name, slot, recipient, self.domain)
                 for recipient in subscription.recipients
             },
+        )
+
+    def _brief(
+        self,
+        subscription: Subscription,
+        slot: datetime,
+        now: datetime,
+        hits: Sequence[ReportedHit],
+        troubles: Sequence[str],
+        subject: str,
+    ) -> dict[str, Any]:
+        names = self.names
+        stories = stories_of(
+            hits,
+            companies=names.companies,
+            topics=names.topics,
+            stages=names.stages,
+            regulators=names.regulators,
+            ranks=names.ranks,
+        )
+        return brief(
+            DIGEST,
+            subscription.name,
+            slot,
+            now,
+            stories=stories,
+            subject=subject,
+            warnings=troubles,
         )
 
 

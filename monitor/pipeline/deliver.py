@@ -8,6 +8,8 @@
   nothing, and the delivery is simply made again. No transaction is open across a dialogue.
 * Several are handed over at once, each in a thread, and each is claimed when its turn comes: a
   slow one holds up nobody, and no lease runs out in a queue.
+* A channel gets one at a time: nobody can tell whether it bears more, and what is stuck in one then
+  takes no more than one thread.
 * What is put off for days is given up, visibly. It comes back when its recipient takes another
   mail, or when an operator says so.
 """
@@ -22,11 +24,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from monitor.errors import LeaseLost, MailDeferred, MailRefused, MailUnsure
-from monitor.model import DeliveryStatus, Mail
+from monitor.model import DeliveryStatus, Mail, Way, is_address
 from monitor.store import deliveries
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from threading import Event
 
@@ -39,6 +42,7 @@ PATIENCE = timedelta(days=5)  # RFC 5321, 4.5.4.1: "generally needs to be at lea
 AT_ONCE = 4
 FIRST_RETRY = timedelta(minutes=1)
 LAST_RETRY = timedelta(hours=1)  # and every hour from then on, until patience ends
+LONGEST_WISH = timedelta(days=1)  # of a server that wants to be left alone
 RESENDS = 1  # of a mail that was handed over whole and never answered
 LOOK_S = 1.0  # how often it is looked for new deliveries while others are handed over
 
@@ -47,7 +51,7 @@ _OPEN = frozenset({DeliveryStatus.WAITING, DeliveryStatus.UNSURE})
 log = structlog.get_logger()
 
 
-def deliver_due(
+def deliver_due(  # noqa: PLR0913 - three parts and how to use them, each with a default
     sessions: Sessions,
     mailer: Mailer,
     clock: Clock,
@@ -57,25 +61,30 @@ def deliver_due(
     lease: timedelta = LEASE,
     patience: timedelta = PATIENCE,
     at_once: int = AT_ONCE,
+    to: Way = Way.ANY,
 ) -> int:
     """Hand over every delivery that is due, *at_once* at a time; return how many were taken.
 
-    *lease* must outlast the longest hand-over of *mailer*; *patience* is how long a delivery is
-    put off. Returns when none is due and none under way.
+    *to* is what recipients must be: a round for channels waits for no mail. *lease* must outlast
+    the longest hand-over of *mailer*; *patience* is how long a delivery is put off. Returns when
+    none is due and none under way.
     """
-    step = _Step(sessions, mailer, clock, worker, lease, patience)
+    step = _Step(sessions, mailer, clock, worker, lease, patience, to)
     taken = 0
-    running: set[Future[bool]] = set()
+    running: dict[Future[bool], str] = {}
     with ThreadPoolExecutor(at_once, thread_name_prefix="deliver") as pool:
         while True:
             while len(running) < at_once and not (stop and stop.is_set()):
-                delivery = step.claim()
+                busy = {recipient for recipient in running.values() if not is_address(recipient)}
+                delivery = step.claim(busy)
                 if delivery is None:
                     break
-                running.add(pool.submit(step.make, delivery))
+                running[pool.submit(step.make, delivery)] = delivery.recipient
             if not running:
                 break
-            done, running = wait(running, LOOK_S, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, LOOK_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                del running[future]
             taken += sum(future.result() for future in done)
     mailer.rest()
     return taken
@@ -89,11 +98,15 @@ def retry_after(attempt: int) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; *unanswered* if it was handed over whole and no answer came."""
+    """How an attempt ended; *unanswered* if it was handed over whole and no answer came.
+
+    *retry_after* is how long whoever was asked wants to be left alone.
+    """
 
     status: DeliveryStatus
     error: str | None = None
     unanswered: bool = False
+    retry_after: timedelta | None = None
 
 
 def what_next(
@@ -104,7 +117,8 @@ def what_next(
     if status not in _OPEN or doubts > RESENDS:
         return status, None
     if delivery.give_up_at is None or now < delivery.give_up_at:
-        return status, now + retry_after(delivery.attempt)
+        wish = min(outcome.retry_after or timedelta(), LONGEST_WISH)
+        return status, now + max(retry_after(delivery.attempt), wish)
     return DeliveryStatus.FAILED if status is DeliveryStatus.WAITING else status, None
 
 
@@ -116,16 +130,23 @@ class _Step:
     worker: str
     lease: timedelta
     patience: timedelta
+    to: Way
 
-    def claim(self) -> DeliveryToMake | None:
-        """Take the next delivery that is due; costs no write transaction if none is."""
+    def claim(self, busy: Collection[str]) -> DeliveryToMake | None:
+        """Take the next delivery that is due, to none of *busy*; if none is, nothing is written."""
         now = self.clock.now()
         with reading(self.sessions) as session:
-            if not deliveries.any_due(session, now=now):
+            if not deliveries.any_due(session, now=now, to=self.to, but=busy):
                 return None
         with self.sessions.begin() as session:
             return deliveries.claim_due(
-                session, now=now, lease=self.lease, patience=self.patience, worker=self.worker
+                session,
+                now=now,
+                lease=self.lease,
+                patience=self.patience,
+                worker=self.worker,
+                to=self.to,
+                but=busy,
             )
 
     def make(self, delivery: DeliveryToMake) -> bool:
@@ -177,10 +198,10 @@ class _HandOver:
             return Outcome(DeliveryStatus.REFUSED, str(error))
         except (MailDeferred, LeaseLost) as error:
             bound.warning("delivery deferred", error=str(error), attempt=delivery.attempt)
-            return self._put_off(str(error))
+            return self._put_off(str(error), getattr(error, "retry_after", None))
         except MailUnsure as error:
             bound.warning("delivery unsure", error=str(error), attempt=delivery.attempt)
-            return Outcome(DeliveryStatus.UNSURE, str(error), unanswered=True)
+            return Outcome(DeliveryStatus.UNSURE, str(error), unanswered=not error.repeatable)
         except Exception as error:  # noqa: BLE001 - the one broad catch of this step
             # Not foreseen; the others are not to wait for it.
             bound.exception("delivery failed")
@@ -191,10 +212,10 @@ class _HandOver:
         bound.info("delivery sent", attempt=delivery.attempt)
         return Outcome(DeliveryStatus.SENT)
 
-    def _put_off(self, said: str) -> Outcome:
+    def _put_off(self, said: str, wait: timedelta | None = None) -> Outcome:
         # That nothing was handed over now does not tell what became of an earlier attempt.
-        resumed = self.delivery.resumed
-        return Outcome(DeliveryStatus.UNSURE if resumed else DeliveryStatus.WAITING, said)
+        status = DeliveryStatus.UNSURE if self.delivery.resumed else DeliveryStatus.WAITING
+        return Outcome(status, said, retry_after=wait)
 
     def _before_last(self, head: bytes, body: bytes | None) -> None:
         with self.sessions.begin() as session:
@@ -216,4 +237,5 @@ def mail(delivery: DeliveryToMake) -> Mail:
         attachments=delivery.rendered.attachments,
         head=delivery.head,
         body=delivery.body,
+        brief=delivery.brief,
     )

@@ -19,16 +19,19 @@ from sqlalchemy import case, func, select, update
 from monitor.model import (
     DeliveryStatus,
     DeliveryToMake,
+    DigestKind,
     Rendered,
     Undelivered,
+    Way,
     is_address,
 )
 from monitor.store.schema import DeliveryRow, DigestRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime, timedelta
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 REVIVALS = 2  # how often one that ended badly comes back because its recipient took another
@@ -37,20 +40,34 @@ ENDED_BADLY = (DeliveryStatus.REFUSED, DeliveryStatus.FAILED)
 
 
 def claim_due(
-    session: Session, *, now: datetime, lease: timedelta, patience: timedelta, worker: str
+    session: Session,
+    *,
+    now: datetime,
+    lease: timedelta,
+    patience: timedelta,
+    worker: str,
+    to: Way = Way.ANY,
+    but: Collection[str] = (),
 ) -> DeliveryToMake | None:
     """Take a delivery that is due for *worker*, if any. The lease: `feeds.claim_due`.
 
-    Those never tried come first, so that what is put off again and again delays nobody; then the
-    longest overdue. *patience* is how long after its first attempt one is put off. The caller
+    Those never tried come first, so that what is put off again and again delays nobody; of those
+    alerts, since digests can wait; then the longest overdue. *patience* is how long after its first
+    attempt one is put off. *to* is what recipients must be, *but* those to leave out. The caller
     commits.
     """
     due = (
         select(DeliveryRow.id)
-        .where(DeliveryRow.due_at <= now)
-        .order_by(DeliveryRow.attempts > 0, DeliveryRow.due_at, DeliveryRow.id)
+        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
+        .where(DeliveryRow.due_at <= now, *_by(to), DeliveryRow.recipient.not_in(but))
+        .order_by(
+            DeliveryRow.attempts > 0,
+            DigestRow.kind != DigestKind.ALERT,
+            DeliveryRow.due_at,
+            DeliveryRow.id,
+        )
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=DeliveryRow)
     )
     delivery_id = session.scalar(due)
     if delivery_id is None:
@@ -77,7 +94,13 @@ def _to_make(row: DeliveryRow, digest: DigestRow) -> DeliveryToMake:
         head=row.head,
         body=None if digest.body is None else zlib.decompress(digest.body),
         give_up_at=row.give_up_at,
+        brief=digest.brief,
     )
+
+
+def _by(way: Way) -> list[ColumnElement[bool]]:
+    is_mail = DeliveryRow.recipient.contains("@")
+    return {Way.ANY: [], Way.MAIL: [is_mail], Way.CHANNEL: [~is_mail]}[way]
 
 
 def near_end(session: Session, delivery: DeliveryToMake, head: bytes, body: bytes | None) -> bool:
@@ -163,10 +186,14 @@ def _revive(session: Session, recipient: str, now: datetime) -> None:
     )
 
 
-def any_due(session: Session, *, now: datetime) -> bool:
-    """Return whether any delivery is due; costs no write transaction."""
-    due = select(DeliveryRow.id).where(DeliveryRow.due_at <= now).limit(1)
-    return session.scalar(due) is not None
+def any_due(
+    session: Session, *, now: datetime, to: Way = Way.ANY, but: Collection[str] = ()
+) -> bool:
+    """Return whether any delivery is due, as in `claim_due`; costs no write transaction."""
+    due = select(DeliveryRow.id).where(
+        DeliveryRow.due_at <= now, *_by(to), DeliveryRow.recipient.not_in(but)
+    )
+    return session.scalar(due.limit(1)) is not None
 
 
 def retry(session: Session, ids: Iterable[int], *, now: datetime) -> dict[int, str | None]:

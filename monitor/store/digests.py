@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.sql.functions import coalesce
 
-from monitor.model import Coverage, FeedState, FeedTrouble, ReportedHit
+from monitor.model import Coverage, DigestKind, FeedState, FeedTrouble, ReportedHit
 from monitor.store import audit, deliveries
 from monitor.store.queries import hits_with_articles, reported_hit
 from monitor.store.schema import (
@@ -39,12 +39,16 @@ if TYPE_CHECKING:
 
 ANSWERING = (FeedState.OK, FeedState.STALE)
 RECENT = timedelta(days=7)  # how long a digest that did not arrive is told of
+_CHUNK = 500  # numbers in one IN
 LOOKBACK = timedelta(days=1)  # what a new subscription's first digest reaches back to
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenDigest:
-    """A composed digest, ready to be frozen. *message_ids* maps recipient to Message-ID."""
+    """A composed digest, ready to be frozen. *message_ids* maps recipient to Message-ID.
+
+    *brief* is what channels get: needed if one of the recipients is a channel.
+    """
 
     subscription: str
     slot: datetime
@@ -54,6 +58,8 @@ class FrozenDigest:
     rendered: Rendered
     hits: Sequence[int]
     message_ids: dict[str, str]
+    kind: DigestKind = DigestKind.DIGEST
+    brief: dict[str, Any] | None = None
 
 
 def sync_subscriptions(session: Session, names: Iterable[str], *, now: datetime) -> None:
@@ -62,10 +68,15 @@ def sync_subscriptions(session: Session, names: Iterable[str], *, now: datetime)
     insert_new(session, SubscriptionRow, rows)
 
 
+def _of(subscription: str) -> ColumnElement[bool]:
+    """Return what is true of the digests of *subscription*, alerts left out."""
+    return (DigestRow.subscription == subscription) & (DigestRow.kind == DigestKind.DIGEST)
+
+
 def is_open(session: Session, subscription: str, slot: datetime) -> bool:
     """Return whether *slot* is later than the subscription's start and has no digest yet."""
     started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
-    made = exists().where(DigestRow.subscription == subscription, DigestRow.slot == slot)
+    made = exists().where(_of(subscription), DigestRow.slot == slot)
     started_at = session.scalar(started)
     return started_at is not None and slot > started_at and not session.scalar(select(made))
 
@@ -74,7 +85,7 @@ def last_sent(session: Session, subscription: str, *, before: datetime) -> datet
     """Return the last slot before *before* whose digest went to anybody, else the start."""
     sent = exists().where(DeliveryRow.digest_id == DigestRow.id)
     last = func.max(DigestRow.slot, type_=DigestRow.slot.type)
-    made = DigestRow.subscription == subscription, DigestRow.slot < before
+    made = _of(subscription), DigestRow.slot < before
     started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
     return session.scalar(select(last).where(*made, sent)) or session.scalar(started)
 
@@ -86,7 +97,7 @@ def last_made(session: Session, subscription: str, *, now: datetime) -> datetime
     ahead, and hide none.
     """
     last = func.max(DigestRow.slot, type_=DigestRow.slot.type)
-    made = DigestRow.subscription == subscription, DigestRow.slot <= now
+    made = _of(subscription), DigestRow.slot <= now
     started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
     return session.scalar(select(last).where(*made)) or session.scalar(started)
 
@@ -116,6 +127,16 @@ def unreported(
     return [reported_hit(row) for row in session.execute(query)]
 
 
+def told(session: Session, hit_ids: Sequence[int]) -> list[ReportedHit]:
+    """Return hits with their articles, for what is told of them in short."""
+    found: list[ReportedHit] = []
+    for start in range(0, len(hit_ids), _CHUNK):
+        some = HitRow.id.in_(hit_ids[start : start + _CHUNK])
+        query = hits_with_articles().where(some).order_by(HitRow.id)
+        found += [reported_hit(row) for row in session.execute(query)]
+    return found
+
+
 def _wanted(subscription: Subscription) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = [HitRow.score >= subscription.min_score]
     if subscription.companies:
@@ -135,7 +156,7 @@ def _wanted(subscription: Subscription) -> list[ColumnElement[bool]]:
 def coverage(session: Session, subscription: str, *, now: datetime) -> Coverage:
     """Return what was polled since the subscription's previous digest (since its start)."""
     last = func.max(DigestRow.composed_at, type_=DigestRow.composed_at.type)
-    since = session.scalar(select(last).where(DigestRow.subscription == subscription))
+    since = session.scalar(select(last).where(_of(subscription)))
     polls = select(
         func.count(PollRow.id),
         coalesce(func.sum(PollRow.entries), 0),
@@ -183,6 +204,8 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         "subject": edition.rendered.subject,
         "text": edition.rendered.text,
         "html": edition.rendered.html,
+        "kind": edition.kind,
+        "brief": edition.brief,
     }
     digest_id = session.execute(insert, [row]).scalar_one_or_none()
     if digest_id is None:
@@ -220,5 +243,5 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
 
 def made_since(session: Session, subscription: str, slot: datetime) -> bool:
     """Return whether the subscription has a digest for a slot later than *slot*."""
-    made = exists().where(DigestRow.subscription == subscription, DigestRow.slot > slot)
+    made = exists().where(_of(subscription), DigestRow.slot > slot)
     return bool(session.scalar(select(made)))

@@ -239,6 +239,7 @@ DELIVERIES = Listing(
         "last_error": Text(),
         "delivery_id": Integer(),
         "next_attempt_at": Instant(),
+        "kind": Text(),
     },
     instant="slot",
     searched=("recipient", "last_error"),

@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from monitor.store.types import Instant
 
-SCHEMA = "0010"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0011"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -45,6 +45,7 @@ UNMATCHED = text("matched_with IS NULL")
 UNINDEXED = text("indexed IS NULL OR indexed = 0")
 NO_PARTS = text("'[]'")
 ZERO = text("0")
+DIGEST = text("'digest'")
 
 
 class Base(DeclarativeBase):
@@ -338,6 +339,7 @@ class DigestRow(Base):
     """One edition for one subscription and slot, frozen: every attempt sends these words.
 
     `body` is what they became in the mails, packed (zlib), once one was about to be handed over.
+    `brief` is what channels get, where one is a recipient; an alert's slot is when it was made.
     """
 
     __tablename__ = "digests"
@@ -353,6 +355,22 @@ class DigestRow(Base):
     text: Mapped[str]
     html: Mapped[str]
     body: Mapped[bytes | None]
+    kind: Mapped[str] = mapped_column(default="digest", server_default=DIGEST)
+    brief: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class AlertRow(Base):
+    """A story told at once at a stage. The constraint is the promise: one alert, and no more."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (UniqueConstraint("subscription", "story_id", "stage"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest_id: Mapped[int] = mapped_column(ForeignKey("digests.id"), index=True)
+    subscription: Mapped[str]
+    story_id: Mapped[int] = mapped_column(ForeignKey("stories.id"))
+    stage: Mapped[str]
+    at: Mapped[datetime]
 
 
 class DigestItemRow(Base):

@@ -1,0 +1,199 @@
+"""Channels on the whole step of delivery: one at a time, told truly, and in nobody's way."""
+
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+from briefs import briefed, hit
+from receiver import Receiver, Reply
+from sqlalchemy import insert, select
+
+from monitor.deliver.channels import AppriseChannel
+from monitor.deliver.ways import Ways
+from monitor.deliver.webhook import Webhook, WebhookSettings
+from monitor.feeds.guard import Guard
+from monitor.model import Way
+from monitor.pipeline.deliver import deliver_due, retry_after
+from monitor.store import deliveries
+from monitor.store.schema import DeliveryRow, DigestRow
+
+KEYS = (b"a secret of at least 24 octets, as is said",)
+SHORT = timedelta(milliseconds=300)
+
+
+class Mailbox:
+    def __init__(self):
+        self.mails = []
+
+    def send(self, mail, before_last):
+        before_last(b"head", b"body")
+        self.mails.append(mail.recipient)
+
+    def rest(self):
+        pass
+
+
+@pytest.fixture
+def put(sessions, clock):
+    """Return a function that stores a digest, or an alert, for some recipients."""
+    numbers = iter(range(1, 100))
+
+    def store(*recipients, kind="digest"):
+        number = next(numbers)
+        with sessions.begin() as session:
+            row = {
+                "id": number,
+                "subscription": "desk",
+                "slot": clock.now() + timedelta(microseconds=number),
+                "composed_at": clock.now(),
+                "lexicon": "x",
+                "content": {},
+                "subject": "News",
+                "text": "text",
+                "html": "<p>html</p>",
+                "kind": kind,
+                "brief": briefed(hit(number)),
+            }
+            session.execute(insert(DigestRow), [row])
+            common = {"digest_id": number, "due_at": clock.now()}
+            rows = [
+                {"recipient": name, "message_id": f"<{number}-{name}@x>", **common}
+                for name in recipients
+            ]
+            session.execute(insert(DeliveryRow), rows)
+
+    return store
+
+
+def hook(receiver, timeout=timedelta(seconds=20)):
+    settings = WebhookSettings(f"http://127.0.0.1:{receiver.port}/", KEYS, timeout)
+    return Webhook(settings, Guard(["127.0.0.0/8"]).check_address)
+
+
+def row_of(sessions, recipient="hook"):
+    with sessions.begin() as session:
+        query = select(DeliveryRow).where(DeliveryRow.recipient == recipient)
+        return session.scalars(query.order_by(DeliveryRow.id)).first()
+
+
+def test_mails_and_channels_go_their_own_ways(sessions, clock, put):
+    """One digest reaches an address, a chat and a webhook; each is a delivery of its own."""
+    put("a@x.example", "chat", "hook")
+    mailbox = Mailbox()
+    with Receiver() as chat, Receiver() as receiver:
+        ops = AppriseChannel("chat", f"json://127.0.0.1:{chat.port}/x", timedelta(seconds=20))
+        ways = Ways(mailbox, {"chat": ops, "hook": hook(receiver)})
+        taken = deliver_due(sessions, ways, clock)
+
+    assert taken == 3
+    assert mailbox.mails == ["a@x.example"]
+    assert (len(chat.taken), len(receiver.taken)) == (1, 1)
+    with sessions.begin() as session:
+        kept = [deliveries.message(session, number) for number in (1, 2, 3)]
+    assert kept[0] == b"headbody"
+    assert kept[1].startswith("［Monitor］".encode())
+    assert kept[2] == receiver.taken[0].body
+
+
+def test_a_hanging_channel_holds_up_no_mail(sessions, clock, put):
+    """Mails leave in their own round while a channel hangs; the channel gets one at a time."""
+    for _ in range(5):
+        put("a@x.example", "hook")
+    mailbox = Mailbox()
+    with Receiver(Reply(hold=True), Reply()) as receiver:
+        ways = Ways(mailbox, {"hook": hook(receiver)})
+        stuck = Thread(target=deliver_due, args=(sessions, ways, clock), kwargs={"to": Way.CHANNEL})
+        stuck.start()
+        while not receiver.taken:
+            pass
+        mails = deliver_due(sessions, ways, clock, to=Way.MAIL)
+        during = len(receiver.taken)
+        receiver.release.set()
+        stuck.join()
+
+    assert (mails, during) == (5, 1)
+    assert len(receiver.taken) == 5
+
+
+def test_an_unanswered_webhook_is_sent_until_it_is_answered(sessions, clock, put):
+    """Timeouts lose nothing and double nothing: one id, the same bytes, as often as it takes."""
+    put("hook")
+    with Receiver(*[Reply(drop=True)] * 5, Reply(204, body=b"")) as receiver:
+        ways = Ways(Mailbox(), {"hook": hook(receiver)})
+        for attempt in range(1, 8):
+            deliver_due(sessions, ways, clock)
+            if attempt < 6:
+                assert row_of(sessions).status == "unsure"
+            clock.at += retry_after(attempt)
+
+    assert row_of(sessions).status == "sent"
+    assert len(receiver.taken) == 6
+    assert len({taken.headers["webhook-id"] for taken in receiver.taken}) == 1
+    assert len({taken.body for taken in receiver.taken}) == 1
+
+
+def test_a_receiver_is_left_alone_as_it_wishes(sessions, clock, put):
+    """Retry-After is kept, if it is longer than our own wait; at most a day."""
+    put("hook")
+    wishes = [{"Retry-After": "7200"}, {"Retry-After": "1"}, {"Retry-After": "9999999"}]
+    with Receiver(*[Reply(503, wish) for wish in wishes]) as receiver:
+        ways = Ways(Mailbox(), {"hook": hook(receiver)})
+        waits = []
+        for _ in wishes:
+            deliver_due(sessions, ways, clock)
+            waits.append(row_of(sessions).due_at - clock.now())
+            clock.at = row_of(sessions).due_at
+
+    assert waits == [timedelta(hours=2), retry_after(2), timedelta(days=1)]
+
+
+def test_what_a_receiver_refused_comes_back_with_the_next(sessions, clock, put):
+    """410 ends a delivery, visibly; it comes back by itself when the receiver takes another."""
+    put("hook")
+    with Receiver(Reply(410), Reply(200), Reply(200)) as receiver:
+        ways = Ways(Mailbox(), {"hook": hook(receiver)})
+        deliver_due(sessions, ways, clock)
+        refused = row_of(sessions)
+        with sessions.begin() as session:
+            told = deliveries.troubled(session, since=clock.now() - timedelta(days=1))
+        put("hook")
+        deliver_due(sessions, ways, clock)
+
+    assert (refused.status, refused.due_at) == ("refused", None)
+    assert told[0][:3] == ("hook", "refused", 1)
+    assert row_of(sessions).status == "sent"
+    assert len(receiver.taken) == 3
+
+
+def test_dying_while_a_webhook_is_under_way(sessions, clock, put):
+    """A process that dies after the body left leaves it due, with the bytes that were sent."""
+    put("hook")
+
+    class Dies(Webhook):
+        def send(self, mail, before_last):
+            super().send(mail, before_last)
+            raise SystemExit
+
+    with Receiver() as receiver:
+        dies = Dies(hook(receiver)._settings, Guard(["127.0.0.0/8"]).check_address)
+        with pytest.raises(SystemExit):
+            deliver_due(sessions, Ways(Mailbox(), {"hook": dies}), clock)
+        clock.at += timedelta(hours=1)
+        deliver_due(sessions, Ways(Mailbox(), {"hook": hook(receiver)}), clock)
+
+    first, second = receiver.taken
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert row_of(sessions).status == "sent"
+
+
+def test_alerts_go_before_digests(sessions, clock, put):
+    """However many digests wait, an alert is the next to leave."""
+    for _ in range(5):
+        put("a@x.example")
+    put("b@x.example", kind="alert")
+    mailbox = Mailbox()
+
+    deliver_due(sessions, mailbox, clock, at_once=1)
+
+    assert mailbox.mails[0] == "b@x.example"
