@@ -57,6 +57,7 @@ class Cluster:
             "synchronous_commit": "off",
             "full_page_writes": "off",
             "shared_buffers": "32MB",
+            "autovacuum": "off",
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "-l", self.folder / "log", "-o", options, "-w", "start")
@@ -67,12 +68,13 @@ class Cluster:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def database(self):
-        """Give the address of a fresh database, dropped afterwards."""
+    def database(self, template=None):
+        """Give the address of a fresh database, a copy of *template* if named; drop it after."""
         name = f"t{next(self.numbers)}"
         where = f"host={self.folder} user=test dbname=postgres"
         with psycopg.connect(where, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            copied = f" TEMPLATE {template}" if template else ""
+            connection.execute(f"CREATE DATABASE {name}{copied}")
         yield f"postgresql+psycopg://test@/{name}?host={self.folder}"
         with psycopg.connect(where, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
