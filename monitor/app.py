@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from monitor.deliver.smtp import SmtpMailer
     from monitor.deliver.ways import Ways
     from monitor.detect.lexicon import Lexicon
+    from monitor.digest.render import Renderer
     from monitor.feeds.fetch import HttpFetcher
     from monitor.feeds.guard import Guard
     from monitor.feeds.parse.children import BoundedParser
@@ -302,28 +303,37 @@ class App:
         return RematchStep(self.sessions, self.clock, self.lexicon, news_since, jobs)
 
     @cached_property
+    def renderers(self) -> Mapping[str | None, Renderer]:
+        """A renderer for each folder of templates in use, and one with the shipped ones alone."""
+        from monitor.digest.render import Renderer
+
+        return {
+            folder: Renderer(folder)
+            for folder in (None, *(subscription.templates for subscription in self.subscriptions))
+        }
+
+    @cached_property
     def compose_step(self) -> ComposeStep:
         """The step that makes digests."""
-        from monitor.deliver.message import address_of
-        from monitor.digest.compose import Names
-        from monitor.digest.render import Renderer
+        from monitor.deliver.message import address_of, body_octets
+        from monitor.digest.names import names_of
         from monitor.pipeline.compose import ComposeStep
+        from monitor.pipeline.edition import Editor
 
-        lexicon = self.lexicon
+        delivery = self.config.delivery
         return ComposeStep(
             sessions=self.sessions,
             clock=self.clock,
             subscriptions=self.subscriptions,
-            renderer=Renderer(),
-            names=Names(
-                companies={item.key: item.name for item in lexicon.companies},
-                topics={item.key: item.name for item in lexicon.topics},
-                stages={item.key: item.name for item in lexicon.stages},
-                regulators={item.key: item.name for item in lexicon.regulators},
-                ranks={item.key: item.rank for item in lexicon.stages},
+            editor=Editor(
+                names=names_of(self.lexicon),
+                fingerprint=self.lexicon.fingerprint,
+                measure=body_octets,
+                permalink=lambda _subscription, _slot: None,
+                contact=delivery.contact,
             ),
-            fingerprint=lexicon.fingerprint,
-            domain=address_of(self.config.delivery.sender).rpartition("@")[2],
+            renderer=lambda subscription: self.renderers[subscription.templates],
+            domain=address_of(delivery.sender).rpartition("@")[2],
         )
 
     def cut_polling(self) -> None:

@@ -474,7 +474,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Who gets what, when. *companies*, *topics*, *languages*, *stages*: all of them if empty."""
+    """Who gets what, when. *companies*, *topics*, *languages*, *stages*: all of them if empty.
+
+    *templates* is a folder of its own templates.
+    """
 
     name: str
     recipients: tuple[str, ...]
@@ -486,6 +489,88 @@ class Subscription:
     empty: EmptyDay = EmptyDay.SEND
     stages: tuple[str, ...] = ()
     catch_up: CatchUp = CatchUp.ONE
+    templates: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What decides whether a subscription wants a hit, or a near-miss.
+
+    *stage* is the story's, since not every article of a fine says that it is one.
+    """
+
+    company: str
+    topic: str
+    stage: str | None
+    language: str | None
+    score: float
+
+
+def wants(subscription: Subscription, kind: Kind) -> bool:
+    """Return whether *subscription* is to be told of hits of that kind.
+
+    "zh" wants "zh-Hans" too; an article that does not say its language is not left out.
+    """
+    language = kind.language
+    return (
+        kind.score >= subscription.min_score
+        and (not subscription.companies or kind.company in subscription.companies)
+        and (not subscription.topics or kind.topic in subscription.topics)
+        and (not subscription.stages or kind.stage in subscription.stages)
+        and (
+            not subscription.languages
+            or language is None
+            or any(language.startswith(code) for code in subscription.languages)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHit:
+    """A stored hit that may be due: what decides in which order it is told.
+
+    *searched* says that its feed is a search engine's; *story_stage* is its story's stage.
+    """
+
+    id: int
+    story_id: int
+    article_id: int
+    company: str
+    topic: str
+    found_at: datetime
+    url: str | None
+    feed: str
+    searched: bool
+    story_stage: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NearMissToTell:
+    """A near-miss that a reader should be offered."""
+
+    kind: Kind
+    found_at: datetime
+    title: str
+    url: str | None
+    publisher: str
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """What became of an article after it was reported, by a hit in it.
+
+    *before* is its former title where it has another now; None says that the hit was withdrawn.
+    """
+
+    hit_id: int
+    company: str
+    topic: str
+    at: datetime
+    title: str
+    before: str | None
+    url: str | None
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,12 +600,33 @@ class ReportedHit:
 
 @dataclass(frozen=True, slots=True)
 class FeedTrouble:
-    """A feed that is not well, for the coverage line."""
+    """A feed that is not well, for the coverage line; *tries* are the failures since it was."""
 
     name: str
     state: FeedState
     last_ok_at: datetime | None
     error: str | None
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFigures:
+    """What one feed did in the time a digest stands for."""
+
+    key: str
+    name: str
+    state: FeedState
+    polls: int
+    entries: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """Something that happened to a feed, and when."""
+
+    name: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -534,7 +640,11 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What was polled in the time a digest stands for; *since* is None for a first digest."""
+    """What was polled in the time a digest stands for; *since* is None for a first digest.
+
+    *gaps* are polls after which entries may be missing, *removed* feeds that are no longer polled.
+    *lexicon* is the fingerprint of the rules of the digest before, if there was one.
+    """
 
     since: datetime | None
     until: datetime
@@ -545,6 +655,10 @@ class Coverage:
     new_articles: int
     troubled: tuple[FeedTrouble, ...]
     undelivered: tuple[Undelivered, ...] = ()
+    figures: tuple[FeedFigures, ...] = ()
+    gaps: tuple[FeedEvent, ...] = ()
+    removed: tuple[FeedEvent, ...] = ()
+    lexicon: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,35 @@
 """Hits, coverage and editions for tests of the digest; every value can be said otherwise."""
 
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.digest.compose import Names, compose
+from monitor.digest.compose import compose
+from monitor.digest.dates import ReaderCalendar
+from monitor.digest.entries import entry_of, head_of
+from monitor.digest.material import Material
+from monitor.digest.names import Names
+from monitor.digest.news import arrange
 from monitor.model import (
     Coverage,
     Evidence,
+    FeedFigures,
     FeedState,
     FeedTrouble,
+    Kind,
+    NearMissToTell,
+    OpenHit,
     ReportedHit,
     Role,
     Schedule,
+    Source,
+    Step,
+    Story,
     Subscription,
 )
+from monitor.stories.head import Account, is_official, stage_of
+from monitor.stories.head import head_of as head_account
+from monitor.stories.kinds import is_comment
 
 SLOT = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # Tuesday 24 November, 07:30 in Hong Kong
 
@@ -89,7 +105,7 @@ def hit(number=1, *words, **changes):
         "feed": "example-wire",
     } | changes
     evidence = tuple(
-        quote
+        replace(quote, role=Role.COMPANY, term="company.en.name") if word == words[0] else quote
         for field in ("title", "summary")
         for word in words
         if word in values[field]
@@ -99,10 +115,88 @@ def hit(number=1, *words, **changes):
     return ReportedHit(**defaults | values)
 
 
-def edition(*hits, covered=None, names=NAMES, **changes):
-    return compose(
-        subscription(**changes), SLOT, hits, covered or coverage(), names, "1f3a5b7c9d0e2f4a6b8c"
+def open_hit(hit, stage=None):
+    """Return what decides on the place of *hit*, whose story is at *stage*."""
+    return OpenHit(
+        id=hit.id,
+        story_id=hit.story_id,
+        article_id=hit.id,
+        company=hit.company,
+        topic=hit.topic,
+        found_at=hit.found_at,
+        url=hit.url,
+        feed=hit.feed,
+        searched=False,
+        story_stage=stage,
     )
+
+
+def story_of(hits, **changes):
+    """Return the story that *hits* are."""
+    hits = sorted(hits, key=lambda it: (it.published_at or it.found_at, it.id))
+    accounts = [
+        Account(it.id, it.title, it.url, it.stage, it.published_at or it.found_at) for it in hits
+    ]
+    head = head_account(accounts).hit_id
+    sources = {}
+    for it in sorted(hits, key=lambda it: it.id != head):
+        at = it.published_at or it.found_at
+        source = Source(it.id, it.publisher or it.feed, it.title, it.url, it.language, at)
+        source = replace(source, official=is_official(it.url), comment=is_comment(it.title))
+        sources.setdefault(source.publisher, source)
+    first = hits[0]
+    values = {
+        "id": first.story_id,
+        "company": first.company,
+        "topic": first.topic,
+        "stage": stage_of(accounts),
+        "regulator": next((it.regulator for it in hits if it.regulator), None),
+        "amount_text": next((it.amount_text for it in hits if it.amount_text), None),
+        "headline": next(it.title for it in hits if it.id == head),
+        "first_at": accounts[0].at,
+        "last_at": accounts[-1].at,
+        "hits": len(hits),
+        "sources": tuple(sources.values()),
+        "comment": all(is_comment(it.title) for it in hits),
+    }
+    return Story(**values | changes)
+
+
+def edition(*hits, covered=None, names=NAMES, told=None, steps=None, shown=None, **changes):
+    """Return the edition of *hits*.
+
+    *told* gives the stages of stories told before, *steps* earlier steps by story, *shown* how
+    many entries there are room for; of *changes* those that `Material` has go there.
+    """
+    other = {key: changes.pop(key) for key in list(changes) if key in Material.__slots__}
+    wanted = subscription(**changes)
+    when = ReaderCalendar(wanted.schedule.zone, SLOT)
+    groups = {}
+    for one in sorted(hits, key=lambda it: it.id):
+        groups.setdefault(one.story_id, []).append(one)
+    stories = {
+        number: story_of(members, earlier=tuple((steps or {}).get(number, ())))
+        for number, members in groups.items()
+    }
+    due = [open_hit(one, stories[one.story_id].stage) for one in hits]
+    news, follows = arrange(wanted, due, told or {}, names)
+    by_id = {one.id: one for one in hits}
+    entries = [
+        entry_of(it, stories[it.story_id], by_id[head_of(it, stories[it.story_id])], names, when)
+        for it in news[:shown]
+    ]
+    material = {
+        "subscription": wanted,
+        "slot": SLOT,
+        "names": names,
+        "fingerprint": "1f3a5b7c9d0e2f4a6b8c",
+        "coverage": covered or coverage(),
+        "news": news,
+        "entries": entries,
+        "follows": follows,
+        "stories": stories,
+    }
+    return compose(Material(**material | other))
 
 
 def busy_edition():
@@ -157,7 +251,6 @@ def busy_edition():
         language="zh-Hans",
         publisher="示例财经",
         published_at=SLOT - timedelta(days=3, hours=4),
-        headline="Ant Group's dual IPO is put on hold",
     )
     tencent = hit(
         5,
@@ -170,4 +263,113 @@ def busy_edition():
         url=None,
         published_at=None,
     )
-    return edition(fine, same_fine, again, ant, tencent, covered=coverage(TROUBLED))
+    cainiao = hit(
+        6,
+        "Cainiao",
+        "listing",
+        company="alibaba",
+        topic="listing",
+        stage="filing",
+        regulator="hkex",
+        title="Cainiao files again for a listing in Hong Kong",
+        url="https://www.hkexnews.hk/app/2026/111.pdf",
+        publisher="HKEXnews",
+    )
+    steps = {
+        1: [
+            Step(901, "probe", datetime(2025, 12, 24, 1, 0, tzinfo=UTC), "Inquiry opened"),
+            Step(902, "probe", datetime(2026, 3, 2, 1, 0, tzinfo=UTC), "Inquiry goes on"),
+        ]
+    }
+    more = [
+        hit(
+            7,
+            story_id=70,
+            title="Baidu chip unit said to plan IPO",
+            company="baidu",
+            topic="ipo",
+            stage="filing",
+            publisher="Harbour Business Post",
+        ),
+        hit(
+            8,
+            story_id=70,
+            title="百度昆仑芯拟赴港上市",
+            company="baidu",
+            topic="ipo",
+            stage="filing",
+            publisher="示例财经",
+            language="zh-Hans",
+        ),
+    ]
+    near = [
+        NearMissToTell(
+            Kind("huawei", "ipo", None, "en", 0.4),
+            SLOT,
+            title,
+            f"https://news.example/n{n}",
+            "Example Wire",
+            "en",
+        )
+        for n, title in enumerate(
+            ("Huawei supplier weighs a listing in Shenzhen", "华为概念股再度走强,三家公司拟上市")
+        )
+    ]
+    day = date(2026, 11, 24)
+    counts = [
+        0,
+        1,
+        0,
+        2,
+        3,
+        1,
+        0,
+        0,
+        4,
+        2,
+        1,
+        0,
+        2,
+        5,
+        8,
+        3,
+        1,
+        0,
+        0,
+        2,
+        1,
+        0,
+        3,
+        6,
+        2,
+        1,
+        0,
+        4,
+        2,
+        6,
+    ]
+    counted = {day - timedelta(days=29 - n): (count, count // 3) for n, count in enumerate(counts)}
+    figures = [
+        FeedFigures("harbour", "Harbour Business Post", FeedState.FAILING, 61, 0, 0),
+        FeedFigures("example-wire", "Example Wire", FeedState.OK, 96, 1920, 31),
+        FeedFigures("cj", "示例财经", FeedState.OK, 96, 960, 22),
+        *(FeedFigures(f"f{n}", f"Feed {n}", FeedState.OK, 24, 24, 0) for n in range(43)),
+    ]
+    covered = coverage(
+        replace(TROUBLED, tries=61), figures=tuple(figures), lexicon="1f3a5b7c9d0e2f4a6b8c"
+    )
+    return edition(
+        fine,
+        same_fine,
+        again,
+        ant,
+        tencent,
+        cainiao,
+        *more,
+        covered=covered,
+        steps=steps,
+        told={70: {"filing"}},
+        near_misses=near,
+        counted=counted,
+        contact="desk@example.com",
+    )

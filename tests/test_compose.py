@@ -6,17 +6,31 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from editions import SLOT, TROUBLED, busy_edition, coverage, edition, hit, quotes
+from editions import (
+    NAMES,
+    SLOT,
+    TROUBLED,
+    busy_edition,
+    coverage,
+    edition,
+    hit,
+    open_hit,
+    quotes,
+    subscription,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.digest.compose import Names, as_json
+from monitor.digest.edition import as_json
+from monitor.digest.entries import SOURCES
 from monitor.digest.excerpt import EXCERPT_CHARS
+from monitor.digest.names import Names
+from monitor.digest.news import arrange
 from monitor.model import Evidence, FeedState, FeedTrouble, Role, Schedule, Undelivered
 
 
 def entries(made):
-    return [entry for section in made.sections for entry in section.entries]
+    return [*made.high, *(entry for section in made.sections for entry in section.entries)]
 
 
 def entry(*hits, **changes):
@@ -44,9 +58,36 @@ def test_one_entry_per_story():
 
     one = entry(late, early, middle)
 
-    assert plain(one.headline) == early.title
+    assert (plain(one.headline), one.hit) == (early.title, 2)
     assert [source.publisher for source in one.others] == ["P3", "P1"]
-    assert one.hits == (1, 2, 3)
+    assert (one.hits, one.sources) == ((1, 2, 3), 3)
+
+
+def test_a_wire_story_in_many_feeds():
+    """A story that 30 publishers carry is one entry of 30 sources; those not listed are counted."""
+    one = entry(*(hit(n, story_id=7, publisher=f"P{n:02}") for n in range(30)))
+
+    assert one.sources == 30
+    assert (len(one.others), one.unlisted) == (SOURCES, 29 - SOURCES)
+
+
+def test_opinion_heads_no_story():
+    """A round-up or an opinion heads an entry only where there is nothing else, and is marked."""
+    opinion = hit(1, story_id=7, title="Opinion: what the Alibaba fine means", publisher="A")
+    report = hit(2, story_id=7, publisher="B", published_at=SLOT - timedelta(hours=1))
+
+    assert entry(opinion, report).publisher == "B"
+    assert entry(opinion).badges == ("opinion",)
+
+
+def test_the_authority_heads_the_story():
+    """An authority's own page heads the entry, however late it comes, and is marked."""
+    one = entry(
+        hit(1, story_id=7, publisher="Wire", published_at=SLOT - timedelta(hours=9)),
+        hit(2, story_id=7, publisher="SAMR", url="https://www.samr.gov.cn/1.html"),
+    )
+
+    assert (one.publisher, one.badges) == ("SAMR", ("official",))
 
 
 def test_facts_of_any_article_of_the_story():
@@ -60,23 +101,41 @@ def test_facts_of_any_article_of_the_story():
 
 
 def test_order():
-    """Companies as on the watch-list, then topics, then the newest first; unknown ones last."""
+    """What is of a high stage stands first, then companies as on the watch-list and topics."""
     made = edition(
-        hit(1, company="zeta"),
-        hit(2, company="tencent"),
-        hit(3, company="alibaba", topic="listing"),
-        hit(4, company="alibaba", published_at=SLOT - timedelta(hours=5)),
-        hit(5, company="alibaba", published_at=SLOT - timedelta(hours=2)),
+        hit(1, company="zeta", stage="probe"),
+        hit(2, company="tencent", stage="probe"),
+        hit(3, company="alibaba", topic="listing", stage="filing"),
+        hit(4, company="alibaba", stage="probe", found_at=SLOT - timedelta(hours=5)),
+        hit(5, company="alibaba", stage="probe", found_at=SLOT - timedelta(hours=2)),
+        hit(6, company="baidu", stage="suspension"),
+        hit(7, company="tencent", stage="fine"),
+        hit(8, company="tencent", stage=None),
     )
 
+    assert [one.story for one in made.high] == [7, 6]
     assert [section.company for section in made.sections] == ["Alibaba", "Tencent", "zeta"]
-    assert [one.story for one in entries(made)] == [5, 4, 3, 2, 1]
+    assert [one.story for one in entries(made)] == [7, 6, 5, 4, 3, 2, 8, 1]
+
+
+def test_authorities_before_press_before_search():
+    """Of two stories at one stage, that of an authority stands before that of a search engine."""
+    stories = [hit(n, stage="probe") for n in (1, 2, 3)]
+    due = [open_hit(it, "probe") for it in stories]
+    due[0] = replace(due[0], searched=True)
+    due[2] = replace(due[2], url="https://www.samr.gov.cn/1.html")
+
+    news, _ = arrange(subscription(), due, {}, NAMES)
+
+    assert [it.story_id for it in news] == [3, 2, 1]
 
 
 def test_order_of_the_subscription():
     """A subscription that lists its companies reads them in its own order."""
     made = edition(
-        hit(1, company="alibaba"), hit(2, company="baidu"), companies=("baidu", "alibaba")
+        hit(1, company="alibaba", stage=None),
+        hit(2, company="baidu", stage=None),
+        companies=("baidu", "alibaba"),
     )
 
     assert [section.company for section in made.sections] == ["Baidu", "Alibaba"]
@@ -161,7 +220,7 @@ def test_impossible_dates(year):
 )
 def test_only_web_links(url):
     """A link is http or https with a host and no odd characters, or there is no link."""
-    one = entry(hit(1, story_id=7, url=url), hit(2, story_id=7, url=url))
+    one = entry(hit(1, story_id=7, url=url), hit(2, story_id=7, url=url, publisher="B"))
 
     assert one.url is None
     assert one.others[0].url is None
@@ -181,14 +240,8 @@ def test_names_fall_back_to_keys():
     made = edition(hit(company="zeta", topic="merger", stage="phase2", regulator="cma"))
 
     [one] = entries(made)
-    assert made.sections[0].company == "zeta"
+    assert made.sections[0].company == one.company == "zeta"
     assert (one.topic, one.stage, one.regulator) == ("merger", "phase2", "cma")
-
-
-def test_an_older_story_says_what_it_is_about():
-    """Where a story goes on with other words, its own headline stands beside them."""
-    assert entry(hit(headline="The first report")).earlier == "The first report"
-    assert entry(hit(title="Same  words", headline="same words")).earlier is None
 
 
 def test_publisher_falls_back_to_the_feed():
@@ -379,12 +432,7 @@ def test_leads_name_the_gravest_story():
         hit(3, stage=None),
     )
 
-    assert made.leads == (
-        "Ant Group IPO: Suspension (SAMR)",
-        "Ant Group IPO: Suspension",
-        "Ant Group IPO",
-        "Ant Group",
-    )
+    assert made.leads == ("Ant Group suspension (SAMR)", "Ant Group suspension", "Ant Group")
 
 
 def test_empty_edition():
@@ -409,10 +457,8 @@ def test_json():
     stored = json.loads(json.dumps(as_json(busy_edition())))
 
     assert stored == json.loads(json.dumps(as_json(busy_edition())))
-    assert stored["sections"][1]["entries"][0]["headline"][0] == {
-        "text": "蚂蚁集团IPO",
-        "marked": True,
-    }
+    assert stored["high"][1]["headline"][0] == {"text": "蚂蚁集团IPO", "marked": True}
+    assert stored["changed"][0]["what"] == "Probe 2 Mar → Fine"
     assert stored["slot"] == "2026-11-23T23:30+00:00"
 
 
@@ -420,7 +466,7 @@ def test_without_names():
     """An edition needs no names at all."""
     made = edition(hit(), names=Names())
 
-    assert made.leads[0] == "alibaba antitrust: fine (samr)"
+    assert made.leads[0] == "alibaba fine (samr)"
 
 
 def test_hits_are_not_changed_by_their_order():

@@ -6,10 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event, func, insert, select
 
-from monitor.digest.compose import Names
+from monitor.deliver.message import body_octets
+from monitor.digest.names import Names
 from monitor.digest.render import Renderer
 from monitor.model import CatchUp, EmptyDay, Schedule, Subscription
 from monitor.pipeline.compose import ComposeStep, message_id
+from monitor.pipeline.edition import Editor
 from monitor.pipeline.health import check
 from monitor.store import digests, workers
 from monitor.store.schema import (
@@ -44,7 +46,8 @@ def compose(sessions, clock, renderer):
         with sessions.begin() as session:
             names = [item.name for item in subscriptions]
             digests.sync_subscriptions(session, names, now=clock.now())
-        return ComposeStep(sessions, clock, subscriptions, renderer, Names(), "f" * 64, "x.example")
+        editor = Editor(Names(), "f" * 64, body_octets, lambda _name, _slot: None)
+        return ComposeStep(sessions, clock, subscriptions, editor, lambda _: renderer, "x.example")
 
     return start
 
@@ -262,19 +265,18 @@ def test_two_processes_make_one_digest(sessions, clock, compose, put_hit):
 def test_a_bad_subscription_stops_no_other(sessions, clock, compose, put_hit, renderer):
     """What goes wrong for one subscription is logged, and the others get theirs."""
 
-    class Breaks:
-        def render(self, edition):
-            if edition.subscription == "bad":
-                raise RuntimeError("no template for this")
-            return renderer.render(edition)
+    def breaks(wanted):
+        if wanted.name == "bad":
+            raise RuntimeError("no template for this")
+        return renderer
 
     step = compose(subscription("bad"), subscription("good"))
-    step.renderer = Breaks()
+    step.renderer = breaks
     put_hit()
     clock.at += timedelta(days=1)
     assert step.compose_due() == 1
     assert reported(sessions, "good") == [1]
-    step.renderer = renderer
+    step.renderer = lambda _: renderer
     assert step.compose_due() == 0, "not at every tick"
     clock.at += timedelta(minutes=1)
     assert step.compose_due() == 1
@@ -386,11 +388,11 @@ def test_dying_while_catching_up(sessions, clock, compose, put_hit):
     clock.at += timedelta(days=3)
     freeze, calls = step.compose_now, []
 
-    def dies(*args):
+    def dies(*args, **options):
         calls.append(args)
         if len(calls) == 3:
             raise SystemExit
-        return freeze(*args)
+        return freeze(*args, **options)
 
     step.compose_now = dies
     with pytest.raises(SystemExit):

@@ -355,6 +355,12 @@ def test_the_glossary_knows_the_vocabulary():
         "ReportedHit",
         "DeliveryToMake",
         "FeedTrouble",
+        "FeedEvent",
+        "FeedFigures",
+        "Kind",
+        "OpenHit",
+        "NearMissToTell",
+        "Alteration",
         "Undelivered",
     }
     mails = {"Mail", "Rendered", "Attachment"}

@@ -109,13 +109,15 @@ def test_outline(show):
 
     outline = page.locator("h1, h2, h3").all_inner_texts()
 
-    assert outline[:4] == [
+    assert outline[:5] == [
         "Tuesday 24 November 2026",
         "Coverage is not complete",
-        "Alibaba",
+        "What changed",
+        "High",
         "Alibaba must pay record antitrust fine, China's market regulator decides",
     ]
-    assert outline[4:6] == ["Ant Group", "蚂蚁集团IPO被暂缓,监管部门约谈其实际控制人"]
+    assert outline[5:7] == ["蚂蚁集团IPO被暂缓,监管部门约谈其实际控制人", "Alibaba"]
+    assert outline[-2:] == ["Possible matches", "Coverage"]
 
 
 def test_it_asks_for_nothing(show):

@@ -10,10 +10,12 @@ from sqlalchemy import select, text, update
 from stored import NEW, NOW, OLD, put, rules
 from test_poll import Dies
 
+from monitor.digest.names import Names
 from monitor.pipeline import match
 from monitor.pipeline.group import group_new
 from monitor.pipeline.match import match_all, pages
 from monitor.pipeline.rematch import RematchStep, RematchTotals, match_unmatched
+from monitor.pipeline.round import Round
 from monitor.store import digests, texts
 from monitor.store.schema import ArticleRow, HitRow, LexiconRow, NearMissRow
 
@@ -50,7 +52,8 @@ def shown(sessions):
 def unreported(sessions):
     with sessions.begin() as session:
         digests.sync_subscriptions(session, ["desk"], now=NOW - 400 * DAY)
-        found = digests.unreported(session, subscription(name="desk"), now=NOW)
+    shared, desk = Round(sessions, NOW, Names()), subscription(name="desk")
+    found = shared.due(desk, shared.standing(desk, NOW))
     return sorted(f"{it.company}/{it.topic}" for it in found)
 
 

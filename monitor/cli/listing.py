@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import InputError
-from monitor.text import one_line
+from monitor.text import one_line, safe_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "ndjson", "csv")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 NARROW = 18  # columns of a table but the last, which takes the rest; more ends in an ellipsis
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def format_option(command: argparse.ArgumentParser, *, inherited: bool = False) -> None:
@@ -102,7 +101,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return safe_cell(value)
     return "" if value is None else str(_plain(value))
 
 

@@ -44,6 +44,8 @@ class SubscriptionSettings(Settings):
     """Whether a mail goes out when there is nothing new: send, skip, or one a week."""
     catch_up: model.CatchUp = model.CatchUp.ONE
     """What slots give that passed while nothing ran: one digest, or one each."""
+    templates: types.Line | None = None
+    """A folder with templates of its own."""
 
     @model_validator(mode="after")
     def _has_one_schedule(self) -> Self:
@@ -73,6 +75,7 @@ class SubscriptionSettings(Settings):
             languages=self.languages,
             min_score=self.min_score,
             empty=self.empty,
+            templates=self.templates,
         )
 
 

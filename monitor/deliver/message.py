@@ -29,7 +29,7 @@ from monitor.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from monitor.model import Attachment, Mail
+    from monitor.model import Attachment, Mail, Rendered
 
 _LINE = 76  # octets of a line with encoded words in it (RFC 2047, 2)
 _WORD_OCTETS = 39  # of text in one encoded word: with "Subject: " before it, still a whole line
@@ -76,6 +76,14 @@ def parts(mail: Mail, letterhead: Letterhead) -> tuple[bytes, bytes]:
     if letterhead.sign is not None:
         head = letterhead.sign(head + body) + head
     return head, body
+
+
+def body_octets(rendered: Rendered) -> int:
+    """Return how many octets the body of *rendered* takes, attachments included."""
+    alternatives = [_text("plain", rendered.text), _text("html", rendered.html)]
+    files = [_file(it) for it in rendered.attachments]
+    edges = 300 * (1 + len(files))  # boundaries and the headers of the parts
+    return sum(map(len, alternatives)) + sum(map(len, files)) + edges
 
 
 def address_of(mailbox: str) -> str:

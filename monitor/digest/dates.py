@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import date as Date  # noqa: N812 - `date` is a method here
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
@@ -50,6 +51,20 @@ class ReaderCalendar:
         local = self._local(at)
         year = "" if local.year == self._local(self.slot).year else f" {local.year}"
         return f"{local.day} {_MONTHS[local.month - 1][:3]}{year} {_clock(local)}"
+
+    def date_of(self, at: datetime) -> str:
+        """Return the day of *at*: "22 Nov", with the year if it is another."""
+        local = self._local(at)
+        year = "" if local.year == self._local(self.slot).year else f" {local.year}"
+        return f"{self.short(local.date())}{year}"
+
+    def today(self) -> Date:
+        """Return the slot's local date."""
+        return self._local(self.slot).date()
+
+    def short(self, day: Date) -> str:
+        """Return a date without its year: "22 Nov"."""
+        return f"{day.day} {_MONTHS[day.month - 1][:3]}"
 
     def zone_name(self) -> str:
         """Return what to call the zone: "Hong Kong time", or its IANA key if that has no city."""

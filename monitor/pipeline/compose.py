@@ -18,19 +18,20 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from monitor.digest.brief import DIGEST, brief, stories_of
-from monitor.digest.compose import as_json, compose
+from monitor.digest.edition import as_json
 from monitor.digest.slots import is_silent, latest_slot, missed_slots
 from monitor.model import CatchUp, is_address
+from monitor.pipeline.round import Round
 from monitor.store import digests
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from monitor.digest.compose import Names
     from monitor.digest.render import Renderer
-    from monitor.model import Rendered, ReportedHit, Subscription
+    from monitor.model import Subscription
+    from monitor.pipeline.edition import Editor, Made
     from monitor.ports import Clock
     from monitor.store.engine import Sessions
 
@@ -41,57 +42,90 @@ log = structlog.get_logger()
 
 @dataclass
 class ComposeStep:
-    """The step, with the real parts it works with. *domain* stands in each Message-ID."""
+    """The step, with the real parts it works with. *domain* stands in each Message-ID.
+
+    *renderer* gives the renderer with a subscription's templates.
+    """
 
     sessions: Sessions
     clock: Clock
     subscriptions: Sequence[Subscription]
-    renderer: Renderer
-    names: Names
-    fingerprint: str
+    editor: Editor
+    renderer: Callable[[Subscription], Renderer]
     domain: str
     _failed_at: dict[str, datetime] = field(default_factory=dict)
+    _settled: dict[str, datetime] = field(default_factory=dict)
 
     def compose_due(self) -> int:
         """Compose the digest of every open slot; return how many were made."""
-        return sum(self._compose_if_due(subscription) for subscription in self.subscriptions)
-
-    def _compose_if_due(self, subscription: Subscription) -> int:
         now = self.clock.now()
+        shared: Round | None = None
+        made = 0
+        for subscription in self.subscriptions:
+            slots = self._try_slots(subscription, now)
+            if slots:
+                shared = shared or self.round()
+                made += self._try(subscription, slots, shared)
+        return made
+
+    def round(self) -> Round:
+        """Return a round as of now, for one or more digests."""
+        return Round(self.sessions, self.clock.now(), self.editor.names)
+
+    def _try_slots(self, subscription: Subscription, now: datetime) -> list[datetime]:
         failed_at = self._failed_at.get(subscription.name)
         if failed_at is not None and failed_at <= now < failed_at + RETRY:
-            return 0
+            return []
         try:
-            slots = self._open_slots(subscription, now)
-            return sum(self.compose_now(subscription, slot, slots[-1]) for slot in slots)
+            return self._open_slots(subscription, now)
+        except Exception:
+            self._failed_at[subscription.name] = now
+            log.exception("digest failed", subscription=subscription.name)
+            return []
+
+    def _open_slots(self, subscription: Subscription, now: datetime) -> list[datetime]:
+        """Return the slots to make digests for, oldest first: the latest if it has none yet."""
+        name = subscription.name
+        latest = latest_slot(subscription.schedule, now)
+        if self._settled.get(name) == latest:  # a slot that has its digest keeps it
+            return []
+        with reading(self.sessions) as session:
+            if not digests.is_open(session, name, latest):
+                self._settled[name] = latest
+                return []
+            if subscription.catch_up is CatchUp.ONE:
+                return [latest]
+            since = digests.last_made(session, name, now=now)
+        return missed_slots(subscription.schedule, since or now, now)
+
+    def _try(self, subscription: Subscription, slots: Sequence[datetime], shared: Round) -> int:
+        try:
+            return sum(
+                self.compose_now(subscription, slot, slots[-1], shared=shared) for slot in slots
+            )
         except IntegrityError:
             # Another process reported one of these hits a moment ago; the next tick tries again.
             log.info("digest postponed", subscription=subscription.name)
         except Exception:
-            self._failed_at[subscription.name] = now
+            self._failed_at[subscription.name] = shared.now
             log.exception("digest failed", subscription=subscription.name)
         return 0
 
-    def _open_slots(self, subscription: Subscription, now: datetime) -> list[datetime]:
-        """Return the slots to make digests for, oldest first: the latest if it has none yet."""
-        latest = latest_slot(subscription.schedule, now)
-        with reading(self.sessions) as session:
-            if not digests.is_open(session, subscription.name, latest):
-                return []
-            if subscription.catch_up is CatchUp.ONE:
-                return [latest]
-            since = digests.last_made(session, subscription.name, now=now)
-        return missed_slots(subscription.schedule, since or now, now)
-
     def compose_now(
-        self, subscription: Subscription, slot: datetime, latest: datetime | None = None
+        self,
+        subscription: Subscription,
+        slot: datetime,
+        latest: datetime | None = None,
+        *,
+        shared: Round | None = None,
     ) -> bool:
         """Compose and freeze the digest of *slot*; False if it has one already.
 
         If *latest* is a later slot, to be made next, the digest holds what was found up to *slot*.
         Raises IntegrityError if another process reports one of its hits at the same moment.
         """
-        frozen = self.make(subscription, slot, late=latest is not None and latest != slot)
+        late = latest is not None and latest != slot
+        frozen = self.make(subscription, slot, late=late, shared=shared)
         with self.sessions.begin() as session:
             made = digests.freeze(session, frozen)
         if made:
@@ -105,34 +139,36 @@ class ComposeStep:
         return made
 
     def make(
-        self, subscription: Subscription, slot: datetime, *, late: bool = False
+        self,
+        subscription: Subscription,
+        slot: datetime,
+        *,
+        late: bool = False,
+        shared: Round | None = None,
     ) -> digests.FrozenDigest:
         """Return the digest that *subscription* would get for *slot* now; store nothing.
 
         A *late* one, which others follow at once, holds what was found up to its slot.
         """
-        now = self.clock.now()
+        shared = shared or self.round()
+        renderer = self.renderer(subscription)
+        made = self.editor.make(subscription, slot, shared, renderer, until=slot if late else None)
         with reading(self.sessions) as session:
-            hits = digests.unreported(session, subscription, now=now, until=slot if late else None)
             last_sent = digests.last_sent(session, subscription.name, before=slot)
-            coverage = digests.coverage(session, subscription.name, now=now)
-        edition = compose(
-            subscription, slot, hits, coverage, names=self.names, fingerprint=self.fingerprint
+        silent = made.empty and is_silent(
+            subscription.empty, subscription.schedule, slot, last_sent
         )
-        rendered: Rendered = self.renderer.render(edition)
-        to_channels = not all(map(is_address, subscription.recipients))
-        silent = not hits and is_silent(subscription.empty, subscription.schedule, slot, last_sent)
         return digests.FrozenDigest(
             subscription=subscription.name,
             slot=slot,
-            composed_at=now,
-            lexicon=self.fingerprint,
-            content=as_json(edition),
-            rendered=rendered,
-            hits=[hit.id for hit in hits],
-            brief=self._brief(subscription, slot, now, hits, edition.troubles, rendered.subject)
-            if to_channels
-            else None,
+            composed_at=shared.now,
+            lexicon=self.editor.fingerprint,
+            content=as_json(made.edition),
+            rendered=made.rendered,
+            hits=made.hits,
+            brief=None
+            if all(map(is_address, subscription.recipients))
+            else self._brief(subscription, slot, made, shared),
             message_ids={}
             if silent
             else {
@@ -142,17 +178,11 @@ class ComposeStep:
         )
 
     def _brief(
-        self,
-        subscription: Subscription,
-        slot: datetime,
-        now: datetime,
-        hits: Sequence[ReportedHit],
-        troubles: Sequence[str],
-        subject: str,
+        self, subscription: Subscription, slot: datetime, made: Made, shared: Round
     ) -> dict[str, Any]:
-        names = self.names
+        names = self.editor.names
         stories = stories_of(
-            hits,
+            shared.hits(made.hits).values(),
             companies=names.companies,
             topics=names.topics,
             stages=names.stages,
@@ -163,10 +193,10 @@ class ComposeStep:
             DIGEST,
             subscription.name,
             slot,
-            now,
+            shared.now,
             stories=stories,
-            subject=subject,
-            warnings=troubles,
+            subject=made.rendered.subject,
+            warnings=made.edition.troubles,
         )
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, select
 
+from monitor.model import Attachment
 from monitor.store.engine import lock
 from monitor.store.schema import AuditRow, DigestRow, LexiconRow, ReviewRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -73,10 +74,13 @@ def _hash(*, previous: str, at: datetime, who: str, kind: str, subject: str, con
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def of_digest(subject: str, text: str, html: str) -> dict[str, str]:
-    """Return what the chain keeps of a digest's words."""
+def of_digest(
+    subject: str, text: str, html: str, attachments: Sequence[Attachment] = ()
+) -> dict[str, str]:
+    """Return what the chain keeps of a digest: its words, and each file that goes with them."""
     whole = json.dumps([subject, text, html], ensure_ascii=False, separators=(",", ":"))
-    return {"sha256": hashlib.sha256(whole.encode()).hexdigest()}
+    files = {it.name: hashlib.sha256(it.content).hexdigest() for it in attachments}
+    return {"sha256": hashlib.sha256(whole.encode()).hexdigest(), **files}
 
 
 def of_lexicon(content: str) -> dict[str, str]:
@@ -139,7 +143,8 @@ def _review(row: ReviewRow) -> tuple[str, dict[str, str | int | None]]:
 
 
 def _digest(row: DigestRow) -> tuple[str, dict[str, str]]:
-    return str(row.id), of_digest(row.subject, row.text, row.html)
+    files = [Attachment(it.name, it.kind, it.content) for it in row.attachments]
+    return str(row.id), of_digest(row.subject, row.text, row.html, files)
 
 
 def _lexicon(row: LexiconRow) -> tuple[str, dict[str, str]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import case, func, select, update
 
 from monitor.model import (
+    Attachment,
     DeliveryStatus,
     DeliveryToMake,
     DigestKind,
@@ -81,6 +82,7 @@ def claim_due(
 
 
 def _to_make(row: DeliveryRow, digest: DigestRow) -> DeliveryToMake:
+    files = tuple(Attachment(it.name, it.kind, it.content) for it in digest.attachments)
     return DeliveryToMake(
         id=row.id,
         attempt=row.attempts,
@@ -88,7 +90,7 @@ def _to_make(row: DeliveryRow, digest: DigestRow) -> DeliveryToMake:
         message_id=row.message_id,
         subscription=digest.subscription,
         composed_at=digest.composed_at,
-        rendered=Rendered(digest.subject, digest.text, digest.html),
+        rendered=Rendered(digest.subject, digest.text, digest.html, files),
         resumed=row.status in {DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE},
         doubts=row.doubts,
         head=row.head,

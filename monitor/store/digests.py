@@ -10,21 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
-from sqlalchemy.sql.functions import coalesce
+from sqlalchemy import ColumnElement, exists, func, select
 
-from monitor.model import Coverage, DigestKind, FeedState, FeedTrouble, ReportedHit
-from monitor.store import audit, deliveries
-from monitor.store.queries import hits_with_articles, reported_hit
+from monitor.model import DigestKind
+from monitor.store import audit
 from monitor.store.schema import (
-    ArticleRow,
+    AttachmentRow,
     DeliveryRow,
     DigestItemRow,
     DigestRow,
-    FeedRow,
-    HitRow,
-    PollRow,
-    StoryRow,
     SubscriptionRow,
 )
 from monitor.store.upsert import insert_new, inserting
@@ -35,12 +29,22 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from monitor.model import Rendered, Subscription
+    from monitor.model import Rendered
 
-ANSWERING = (FeedState.OK, FeedState.STALE)
-RECENT = timedelta(days=7)  # how long a digest that did not arrive is told of
-_CHUNK = 500  # numbers in one IN
+REACH = timedelta(days=7)  # how far before the last digest a hit may have been found to be due yet
 LOOKBACK = timedelta(days=1)  # what a new subscription's first digest reaches back to
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a subscription stands: when its last digest was made, and by which lexicon.
+
+    Hits found before *reaches* are not due any more.
+    """
+
+    since: datetime | None
+    lexicon: str | None
+    reaches: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,90 +106,19 @@ def last_made(session: Session, subscription: str, *, now: datetime) -> datetime
     return session.scalar(select(last).where(*made)) or session.scalar(started)
 
 
-def unreported(
-    session: Session, subscription: Subscription, *, now: datetime, until: datetime | None = None
-) -> list[ReportedHit]:
-    """Return the grouped hits that *subscription* wants and was not told of, oldest first.
+def standing(session: Session, subscription: str, slot: datetime, *, now: datetime) -> Standing:
+    """Return where *subscription* stands before its digest of *slot*.
 
-    Those found up to *until* only, if it is given. A subscription that was never seen before starts
-    now. Quiet and withdrawn hits are left out.
+    A subscription that was never seen before starts now.
     """
-    reported = exists().where(
-        DigestItemRow.subscription == subscription.name, DigestItemRow.hit_id == HitRow.id
+    last = select(DigestRow.composed_at, DigestRow.slot, DigestRow.lexicon).where(
+        _of(subscription), DigestRow.slot < slot
     )
-    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription.name)
-    started_at = session.scalar(started) or now
-    query = (
-        hits_with_articles()
-        .where(HitRow.found_at >= started_at - LOOKBACK, HitRow.story_id.is_not(None), ~reported)
-        .where(HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
-        .where(*_wanted(subscription))
-        .order_by(HitRow.id)
-    )
-    if until is not None:
-        query = query.where(HitRow.found_at <= until)
-    return [reported_hit(row) for row in session.execute(query)]
-
-
-def told(session: Session, hit_ids: Sequence[int]) -> list[ReportedHit]:
-    """Return hits with their articles, for what is told of them in short."""
-    found: list[ReportedHit] = []
-    for start in range(0, len(hit_ids), _CHUNK):
-        some = HitRow.id.in_(hit_ids[start : start + _CHUNK])
-        query = hits_with_articles().where(some).order_by(HitRow.id)
-        found += [reported_hit(row) for row in session.execute(query)]
-    return found
-
-
-def _wanted(subscription: Subscription) -> list[ColumnElement[bool]]:
-    wanted: list[ColumnElement[bool]] = [HitRow.score >= subscription.min_score]
-    if subscription.companies:
-        wanted.append(HitRow.company.in_(subscription.companies))
-    if subscription.topics:
-        wanted.append(HitRow.topic.in_(subscription.topics))
-    if subscription.stages:
-        # That of the story, since not every article of a fine says that it is one.
-        wanted.append(func.coalesce(StoryRow.stage, HitRow.stage).in_(subscription.stages))
-    if subscription.languages:
-        # "zh" wants "zh-Hans" too; an article that does not say its language is not left out.
-        like = [ArticleRow.language.startswith(code) for code in subscription.languages]
-        wanted.append(or_(ArticleRow.language.is_(None), *like))
-    return wanted
-
-
-def coverage(session: Session, subscription: str, *, now: datetime) -> Coverage:
-    """Return what was polled since the subscription's previous digest (since its start)."""
-    last = func.max(DigestRow.composed_at, type_=DigestRow.composed_at.type)
-    since = session.scalar(select(last).where(_of(subscription)))
-    polls = select(
-        func.count(PollRow.id),
-        coalesce(func.sum(PollRow.entries), 0),
-        coalesce(func.sum(PollRow.new), 0),
-    ).where(PollRow.at <= now)
-    if since is not None:
-        polls = polls.where(PollRow.at > since)
-    count, entries, new = session.execute(polls).one()
-    feeds = session.scalars(select(FeedRow).where(FeedRow.enabled).order_by(FeedRow.name)).all()
-    troubled = [feed for feed in feeds if feed.state != FeedState.OK]
-    return Coverage(
-        since=since,
-        until=now,
-        feeds=len(feeds),
-        feeds_ok=sum(feed.state in ANSWERING for feed in feeds),
-        polls=count,
-        entries=entries,
-        new_articles=new,
-        troubled=tuple(
-            FeedTrouble(
-                feed.name,
-                FeedState(feed.state),
-                feed.last_ok_at,
-                feed.last_error or feed.state_reason,
-            )
-            for feed in troubled
-        ),
-        undelivered=tuple(deliveries.undelivered(session, subscription, since=now - RECENT)),
-    )
+    row = session.execute(last.order_by(DigestRow.slot.desc()).limit(1)).one_or_none()
+    if row is not None:
+        return Standing(row.composed_at, row.lexicon, min(row.composed_at, row.slot, now) - REACH)
+    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
+    return Standing(None, None, (session.scalar(started) or now) - LOOKBACK)
 
 
 def freeze(session: Session, edition: FrozenDigest) -> bool:
@@ -214,7 +147,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         session,
         audit.DIGEST,
         str(digest_id),
-        audit.of_digest(row["subject"], row["text"], row["html"]),
+        audit.of_digest(row["subject"], row["text"], row["html"], edition.rendered.attachments),
         who=audit.SERVICE,
         now=edition.composed_at,
     )
@@ -224,6 +157,18 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
     ]
     if items:
         session.execute(inserting(session, DigestItemRow), items)
+    files = [
+        {
+            "digest_id": digest_id,
+            "number": number,
+            "name": file.name,
+            "kind": file.kind,
+            "content": file.content,
+        }
+        for number, file in enumerate(edition.rendered.attachments)
+    ]
+    if files:
+        session.execute(inserting(session, AttachmentRow), files)
     rows = [
         {
             "digest_id": digest_id,

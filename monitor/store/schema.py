@@ -25,11 +25,11 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from monitor.store.types import Instant
 
-SCHEMA = "0011"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0012"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -43,6 +43,7 @@ NAMING = {  # so that a migration can name what it alters, on both databases
 UNGROUPED = text("story_id IS NULL")
 UNMATCHED = text("matched_with IS NULL")
 UNINDEXED = text("indexed IS NULL OR indexed = 0")
+WITHDRAWN = text("withdrawn_at IS NOT NULL")
 NO_PARTS = text("'[]'")
 ZERO = text("0")
 DIGEST = text("'digest'")
@@ -178,7 +179,7 @@ class RevisionRow(Base):
     number: Mapped[int]
     title: Mapped[str]
     summary: Mapped[str]
-    replaced_at: Mapped[datetime]
+    replaced_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class FullTextRow(Base):
@@ -228,6 +229,12 @@ class HitRow(Base):
         UniqueConstraint("article_id", "company", "topic", "revision"),
         Index(None, "company", "topic", "found_at"),
         Index("ix_hits_ungrouped", "id", sqlite_where=UNGROUPED, postgresql_where=UNGROUPED),
+        Index(
+            "ix_hits_withdrawn_at",
+            "withdrawn_at",
+            sqlite_where=WITHDRAWN,
+            postgresql_where=WITHDRAWN,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -357,6 +364,23 @@ class DigestRow(Base):
     body: Mapped[bytes | None]
     kind: Mapped[str] = mapped_column(default="digest", server_default=DIGEST)
     brief: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    attachments: Mapped[list[AttachmentRow]] = relationship(
+        order_by="AttachmentRow.number", viewonly=True
+    )
+
+
+class AttachmentRow(Base):
+    """A file that goes with a digest's mails, frozen with it."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (UniqueConstraint("digest_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest_id: Mapped[int] = mapped_column(ForeignKey("digests.id"))
+    number: Mapped[int]
+    name: Mapped[str]
+    kind: Mapped[str]
+    content: Mapped[bytes]
 
 
 class AlertRow(Base):

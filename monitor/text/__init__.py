@@ -5,6 +5,7 @@
 * Every function takes time linear in its input, and none raises, whatever the input.
 """
 
+from monitor.text.cells import safe_cell
 from monitor.text.folding import Folded, fold
 from monitor.text.html import looks_like_html, one_line, to_text
 from monitor.text.index import CUT, LONGEST, distinct_words, index_words
@@ -21,6 +22,7 @@ __all__ = [
     "language_of",
     "looks_like_html",
     "one_line",
+    "safe_cell",
     "to_text",
     "words",
 ]

@@ -1,0 +1,41 @@
+"""Material: what one edition is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from monitor.digest.edition import Entry
+    from monitor.digest.names import Names
+    from monitor.digest.news import Due
+    from monitor.model import Alteration, Coverage, NearMissToTell, Story, Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What an edition is made of.
+
+    *news* are all stories that are due, in order, with *entries* for the first of them; *follows*
+    are those told before, with what is told of the first of them in *stories*. *counted* gives
+    hits, and how many at a high stage, by local day. *file* and *permalink*: see `Edition`.
+    """
+
+    subscription: Subscription
+    slot: datetime
+    names: Names
+    fingerprint: str
+    coverage: Coverage
+    news: Sequence[Due] = ()
+    entries: Sequence[Entry] = ()
+    follows: Sequence[Due] = ()
+    stories: Mapping[int, Story] = field(default_factory=dict)
+    alterations: Sequence[Alteration] = ()
+    near_misses: Sequence[NearMissToTell] = ()
+    counted: Mapping[date, tuple[int, int]] = field(default_factory=dict)
+    file: str | None = None
+    permalink: str | None = None
+    contact: str | None = None

@@ -1,0 +1,78 @@
+"""Sheet: the list of all hits of a digest, as a CSV file that goes with a mail too small for them.
+
+* A line for each hit, in the order of consequence. UTF-8 with a byte-order mark and CRLF, as
+  spreadsheets want it.
+* No cell is a formula, whatever a feed says (OWASP, CSV injection).
+* It is packed only if it would be too large otherwise, and has fewer columns only if it is too
+  large even so.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from monitor.model import Attachment
+from monitor.text import one_line, safe_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME: Final = "hits.csv"
+PACKED: Final = "hits.zip"
+_MARK: Final = b"\xef\xbb\xbf"
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # of the file in the archive: the same hits, the same bytes
+_PACKS: Final = 20  # no list of hits packs better than to a twentieth
+_OVERHEAD: Final = 300  # octets of an attachment's headers
+
+
+def line(cells: Sequence[Any]) -> bytes:
+    """Return one line of the file."""
+    return (",".join(_cell(cell) for cell in cells) + "\r\n").encode("utf-8", "replace")
+
+
+def sheet(
+    columns: Sequence[str], lines: Sequence[bytes], few: Sequence[bytes], room: int
+) -> Attachment | None:
+    """Return the list that takes at most *room* octets of a mail, None if none does.
+
+    *lines* are under *columns*; *few* are the same hits in the fewest columns, header included.
+    """
+    whole = _MARK + line(columns) + b"".join(lines)
+    if encoded(len(whole)) <= room:
+        return Attachment(NAME, "text/csv", whole)
+    for content in (whole, _MARK + b"".join(few)):
+        if encoded(len(content) // _PACKS) <= room:
+            packed = _pack(content)
+            if encoded(len(packed)) <= room:
+                return Attachment(PACKED, "application/zip", packed)
+    return None
+
+
+def encoded(octets: int) -> int:
+    """Return how many octets of a mail an attachment of that size takes (base64, with breaks)."""
+    return (octets + 2) // 3 * 4 * 78 // 76 + _OVERHEAD
+
+
+def _pack(content: bytes) -> bytes:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        member = zipfile.ZipInfo(NAME, _EPOCH)
+        member.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(member, content, compresslevel=9)
+    return packed.getvalue()
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if not isinstance(value, str):
+        return str(value)
+    text = safe_cell(one_line(value))
+    if any(char in text for char in '",;'):
+        return '"' + text.replace('"', '""') + '"'
+    return text

@@ -1,0 +1,232 @@
+"""A round of composing: what its digests share is read once, and picked from in memory.
+
+* All digests of a round are made as of one instant, `now`: what is stored later is due to the next.
+* Reads are short, and none is open while an edition is composed or rendered.
+* What a round keeps is bounded by what is open: hits not older than the oldest subscription's
+  reach, in a form without their texts; texts are read for what is shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from monitor.digest.chart import DAYS
+from monitor.digest.edition import HIGH
+from monitor.digest.sheet import line
+from monitor.model import wants
+from monitor.store import coverage, deliveries, digests, due, stories
+from monitor.store.engine import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+    from datetime import date, datetime
+    from typing import Any
+    from zoneinfo import ZoneInfo
+
+    from monitor.digest.edition import Entry
+    from monitor.digest.names import Names
+    from monitor.model import (
+        Alteration,
+        Coverage,
+        Kind,
+        NearMissToTell,
+        OpenHit,
+        ReportedHit,
+        Story,
+        Subscription,
+    )
+    from monitor.store.digests import Standing
+    from monitor.store.engine import Sessions
+
+KEPT = 4000  # stories, and entries
+FILTERS = 50  # lists of hits that as many ways to filter let through
+RECENT = timedelta(days=7)  # how long a digest that did not arrive is told of
+
+
+@dataclass
+class Round:
+    """What the digests made at *now* share."""
+
+    sessions: Sessions
+    now: datetime
+    names: Names
+    _open: dict[Kind, list[OpenHit]] = field(default_factory=dict)
+    _open_since: datetime | None = None
+    _began: dict[int, datetime] = field(default_factory=dict)
+    _stories: dict[int, Story] = field(default_factory=dict)
+    _entries: dict[Hashable, Entry] = field(default_factory=dict)
+    _lines: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    _coverage: dict[tuple[datetime | None, str | None], Coverage] = field(default_factory=dict)
+    _altered: dict[datetime, list[Alteration]] = field(default_factory=dict)
+    _possible: dict[datetime, list[NearMissToTell]] = field(default_factory=dict)
+    _daily: dict[str, Counter[tuple[Kind, date]]] = field(default_factory=dict)
+    _charts: dict[tuple[Any, ...], dict[date, tuple[int, int]]] = field(default_factory=dict)
+    _wanted: dict[tuple[Any, ...], list[OpenHit]] = field(default_factory=dict)
+
+    def standing(self, subscription: Subscription, slot: datetime) -> Standing:
+        """Return where *subscription* stands before its digest of *slot*."""
+        with reading(self.sessions) as session:
+            return digests.standing(session, subscription.name, slot, now=self.now)
+
+    def due(self, subscription: Subscription, standing: Standing) -> list[OpenHit]:
+        """Return the hits that *subscription* wants and was not told of, oldest first."""
+        self._read_open(standing.reaches)
+        key = (*_filter(subscription), standing.reaches)
+        wanted = self._wanted.get(key)
+        if wanted is None:
+            if len(self._wanted) > FILTERS:
+                self._wanted.clear()
+            wanted = self._wanted[key] = sorted(
+                (
+                    hit
+                    for kind, hits in self._open.items()
+                    if wants(subscription, kind)
+                    for hit in hits
+                    if hit.found_at >= standing.reaches
+                ),
+                key=lambda hit: hit.id,
+            )
+        if not wanted:
+            return []
+        with reading(self.sessions) as session:
+            told = due.reported(session, subscription.name, from_hit=wanted[0].id)
+        return [hit for hit in wanted if hit.id not in told] if told else wanted
+
+    def told_before(
+        self, subscription: Subscription, standing: Standing, hits: Iterable[OpenHit]
+    ) -> dict[int, set[str | None]]:
+        """Return for those stories of *hits* that were told before the stages of what was told."""
+        ids = {hit.story_id for hit in hits}
+        unknown = ids - self._began.keys()
+        with reading(self.sessions) as session:
+            if unknown:
+                self._began |= due.began(session, unknown)
+            since = standing.since
+            old = [story for story in ids if since is not None and self._began[story] <= since]
+            return due.told_before(session, subscription.name, old) if old else {}
+
+    def stories(self, ids: Sequence[int]) -> dict[int, Story]:
+        """Return what is told of stories; one that has no live hits any more is left out."""
+        unknown = [story for story in ids if story not in self._stories]
+        if unknown:
+            if len(self._stories) > KEPT:
+                self._stories.clear()
+                unknown = list(ids)
+            with reading(self.sessions) as session:
+                self._stories |= stories.told(session, unknown)
+        return {story: self._stories[story] for story in ids if story in self._stories}
+
+    def hits(self, ids: Sequence[int]) -> dict[int, ReportedHit]:
+        """Return hits with their articles."""
+        if not ids:
+            return {}
+        with reading(self.sessions) as session:
+            return due.load(session, ids)
+
+    def entry(self, key: Hashable) -> Entry | None:
+        """Return the entry that was kept under *key*, if any."""
+        return self._entries.get(key)
+
+    def keep(self, key: Hashable, entry: Entry) -> Entry:
+        """Keep *entry* for editions that hold the same one; return it."""
+        if len(self._entries) > KEPT:
+            self._entries.clear()
+        self._entries[key] = entry
+        return entry
+
+    def lines(self, ids: Sequence[int]) -> list[tuple[bytes, bytes]]:
+        """Return the lines of hits in the list of hits: with all columns, and with the fewest."""
+        unknown = [hit for hit in ids if hit not in self._lines]
+        if unknown:
+            with reading(self.sessions) as session:
+                self._lines |= {
+                    row[0]: (line(row), line([row[at] for at in FEW]))
+                    for row in due.listed(session, unknown)
+                }
+        return [self._lines[hit] for hit in ids if hit in self._lines]
+
+    def coverage(self, subscription: Subscription, standing: Standing) -> Coverage:
+        """Return what was polled since the digest before, and what of that did not arrive."""
+        key = standing.since, standing.lexicon
+        with reading(self.sessions) as session:
+            if key not in self._coverage:
+                self._coverage[key] = coverage.coverage(session, standing, now=self.now)
+            missing = deliveries.undelivered(session, subscription.name, since=self.now - RECENT)
+        shared = self._coverage[key]
+        return replace(shared, undelivered=tuple(missing)) if missing else shared
+
+    def altered(self, subscription: Subscription, standing: Standing) -> list[Alteration]:
+        """Return what became since the digest before of what *subscription* was told."""
+        since = standing.since
+        if since is None:
+            return []
+        with reading(self.sessions) as session:
+            if since not in self._altered:
+                self._altered[since] = due.alterations(session, since=since, until=self.now)
+            altered = self._altered[since]
+            if not altered:
+                return []
+            told = due.reported_among(session, subscription.name, {it.hit_id for it in altered})
+        return [it for it in altered if it.hit_id in told]
+
+    def possible(self, subscription: Subscription, standing: Standing) -> list[NearMissToTell]:
+        """Return the near-misses since the digest before that *subscription* may want."""
+        since = standing.since or standing.reaches
+        if since not in self._possible:
+            with reading(self.sessions) as session:
+                self._possible[since] = due.possible(session, since=since, until=self.now)
+        # A near-miss has a low score by its nature.
+        lenient = _without_score(subscription)
+        return [it for it in self._possible[since] if wants(lenient, it.kind)]
+
+    def counted(self, subscription: Subscription) -> dict[date, tuple[int, int]]:
+        """Return hits, and how many at a high stage, by the local day they were found on."""
+        zone = subscription.schedule.zone
+        key = (*_filter(subscription), zone.key)
+        if key not in self._charts:
+            counted: dict[date, tuple[int, int]] = defaultdict(lambda: (0, 0))
+            for (kind, day), number in self._of_zone(zone).items():
+                if wants(subscription, kind):
+                    hits, high = counted[day]
+                    grave = self.names.rank(kind.stage) >= HIGH
+                    counted[day] = hits + number, high + (number if grave else 0)
+            self._charts[key] = dict(counted)
+        return self._charts[key]
+
+    def _of_zone(self, zone: ZoneInfo) -> Counter[tuple[Kind, date]]:
+        if zone.key not in self._daily:
+            with reading(self.sessions) as session:
+                since = self.now - timedelta(days=DAYS + 1)
+                self._daily[zone.key] = due.daily(session, zone, since=since)
+        return self._daily[zone.key]
+
+    def _read_open(self, since: datetime) -> None:
+        if self._open_since is not None and self._open_since <= since:
+            return
+        self._open.clear()
+        self._wanted.clear()
+        with reading(self.sessions) as session:
+            for kind, hit in due.open_hits(session, since=since):
+                self._open.setdefault(kind, []).append(hit)
+        self._open_since = since
+
+
+FEW = tuple(due.LISTED.index(name) for name in ("hit_id", "company", "topic", "stage", "title"))
+
+
+def _filter(subscription: Subscription) -> tuple[Any, ...]:
+    """Return what `wants` looks at: subscriptions that agree in it want the same."""
+    return (
+        subscription.companies,
+        subscription.topics,
+        subscription.languages,
+        subscription.stages,
+        subscription.min_score,
+    )
+
+
+def _without_score(subscription: Subscription) -> Subscription:
+    return replace(subscription, min_score=0.0)
