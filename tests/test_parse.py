@@ -3,12 +3,12 @@
 Cases live in data/feeds/entries.yaml; what children must survive is made here.
 """
 
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -218,7 +218,7 @@ def test_external_entity(tmp_path):
 @pytest.fixture(scope="module")
 def parser():
     with BoundedParser(
-        workers=2, timeout=timedelta(seconds=2), memory_bytes=300_000_000
+        workers=2, timeout=timedelta(seconds=4), memory_bytes=300_000_000
     ) as running:
         yield running
 
@@ -265,7 +265,7 @@ def test_hanging(parser):
 
     assert sorted(feed.id for feed, _, _ in others) == list(range(1, 20))
     assert last[0].id == 0
-    assert str(last[2]) == "reading took longer than 2 s"
+    assert str(last[2]) == "reading took longer than 4 s"
 
 
 def test_memory():
@@ -284,7 +284,7 @@ def test_error_crosses(parser):
 
 
 def test_lazy(parser):
-    """Answers are taken as children get free: a round of thousands is never held at once."""
+    """Answers are taken as others are read: a round of thousands is never held at once."""
     taken = []
 
     def answers():
@@ -296,7 +296,7 @@ def test_lazy(parser):
     next(outcomes)
     outcomes.close()
 
-    assert len(taken) <= 5
+    assert len(taken) <= 17
 
 
 def test_large_feeds_are_read_one_by_one(parser):
@@ -317,7 +317,13 @@ def test_large_feeds_are_read_one_by_one(parser):
 
 def children():
     """Return the ids of the processes that read feeds for this one."""
-    return [child.pid for child in multiprocessing.active_children()]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and b"parse.child" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
 def test_killed_children():

@@ -16,6 +16,7 @@ class Settings(BaseModel):
     """What all settings have in common: they are frozen, and know their keys."""
 
     model_config = ConfigDict(
+        defer_build=True,  # of each part by itself: the whole is built when it is first read
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,

@@ -40,6 +40,8 @@ _DECLARATION: Final = re.compile(r"<\?xml\s[^<>]{0,500}\?>")
 _NOT_XML: Final = dict.fromkeys(
     [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]
 )
+_CONTROLS: Final = bytes(code for code in _NOT_XML if code < 0x20)  # noqa: PLR2004 - the blank
+_HEAD: Final = 4000  # characters in which a declaration is looked for
 # Searching is several times faster than translating, and nearly nothing is ever found.
 _ANY_NOT_XML: Final = re.compile("[" + "".join(f"\\U{code:08x}" for code in _NOT_XML) + "]")
 _REFERENCES: Final = re.compile(r"(?:&#(?:[0-9]+|[xX][0-9A-Fa-f]+);?)+")
@@ -58,14 +60,21 @@ def decode(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
     reference to one.
     """
     text, charset, flaws = _read(body, content_type)
-    text = _DECLARATION.sub("", text.lstrip("\ufeff\0 \t\r\n"), count=1).lstrip()
-    clean = text.translate(_NOT_XML) if _ANY_NOT_XML.search(text) else text
+    text = text.lstrip("\ufeff\0 \t\r\n")
+    text = (_DECLARATION.sub("", text[:_HEAD], count=1) + text[_HEAD:]).lstrip()
+    clean = text.translate(_NOT_XML) if _may_hold_not_xml(text, body, charset) else text
     if len(clean) < len(text):
         flaws.append(f"{len(text) - len(clean)} characters dropped that XML forbids")
     allowed = _REFERENCES.sub(_allowed, clean) if "&#" in clean else clean
     if allowed != clean:
         flaws.append("references dropped to characters that XML forbids")
     return allowed, charset, flaws
+
+
+def _may_hold_not_xml(text: str, body: bytes, charset: str) -> bool:
+    if charset == "utf-8" and "\ufffe" not in text and "\uffff" not in text:
+        return len(body.translate(None, _CONTROLS)) < len(body)  # a fifth of the time of a search
+    return _ANY_NOT_XML.search(text) is not None
 
 
 def _allowed(run: re.Match[str]) -> str:

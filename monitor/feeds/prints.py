@@ -6,7 +6,7 @@
 * It counts against the feed's own last answer only, and only if that was read without a flaw.
 * Where entries share a guid or link, or one has neither, what one is depends on the others: then
   all are read.
-* A print is 64 bits of BLAKE2b. That two entries of one feed share it by chance is less likely
+* A print is 64 bits of SHA-256. That two entries of one feed share it by chance is less likely
   than a failing disk; a publisher who contrives it hides a text of his own.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
+from hashlib import sha256
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -99,12 +99,12 @@ class Cut:
     def prints(self, context: str) -> list[bytes]:
         """Return the print of each entry; *context* is what else decides how it is read."""
         context += "".join(_SAID_OF_ALL.findall(self.head))
-        start = blake2b(context.encode("utf-8", "surrogatepass"), digest_size=8)
+        start = sha256(context.encode("utf-8", "surrogatepass"))
         found = []
         for entry in self.entries:
             mine = start.copy()
             mine.update(entry.encode("utf-8", "surrogatepass"))
-            found.append(mine.digest())
+            found.append(mine.digest()[:8])
         return found
 
     def without(self, known: Container[bytes], prints: Sequence[bytes]) -> Cut:
@@ -147,4 +147,4 @@ def _record(print_: bytes, entry: Entry) -> tuple[bytes, bytes, bytes, int]:
 def _short(name: str) -> bytes:
     if not name:
         return _NOTHING
-    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return sha256(name.encode("utf-8", "surrogatepass")).digest()[:8]

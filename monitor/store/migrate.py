@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ def upgrade(engine: Engine) -> str | None:
         return found
     if found is not None and found > SCHEMA:
         require(engine)
+    # Alembic imports Mako, for templates it writes with, and that all lexers of Pygments.
+    sys.modules.setdefault("mako.ext.pygmentplugin", None)  # type: ignore[arg-type]  # "not there"
     from alembic import command
 
     with migrating(engine) as connection:

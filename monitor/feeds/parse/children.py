@@ -2,51 +2,62 @@
 
 * No thread can be stopped, so each document is read in a child with limits of time and memory.
 * A child over a limit is killed and replaced; its feed gets a ParseError, no other feed notices.
-* Children come from a fork server: a plain fork of a process with threads may deadlock, and a
-  spawned child would import everything anew after each kill. They start with the first feed.
-* Children ignore Ctrl-C and die of SIGTERM without a word: the parent says what there is to say.
+* One child reads while it keeps up. When feeds have waited for a second in all with nothing else
+  to do meanwhile, such as behind one that hangs, another is started, up to `workers`.
+* A thread for each child hands over and takes back. A child is a program of its own in a process
+  group of its own: it shares no lock with us, and Ctrl-C at a terminal does not reach it.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import multiprocessing
-import resource
-import signal
-from concurrent.futures import Future
-from contextlib import ExitStack
+import json
+import pickle
+import select
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import forkserver, resource_tracker
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Lock
-from typing import TYPE_CHECKING, Final, Self, TypeAlias
-
-from pebble import ProcessExpired, ProcessPool
+from threading import Lock, Thread
+from typing import IO, TYPE_CHECKING, Final, Self, TypeAlias, cast
 
 from monitor.errors import ParseError
-from monitor.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import timedelta
-    from multiprocessing.context import ForkServerContext
 
-    from monitor.model import Answer, Document, FeedToPoll, Page, WebPage
+    from monitor.model import Answer, Document, FeedToPoll
 
-_Done: TypeAlias = "SimpleQueue[Future[Document] | None]"  # None: closed
-
-_READER: Final = "monitor.feeds.parse.document"  # only children need it, and what it imports
+_START: Final = (  # with our search path, which is not always the environment's
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    "from monitor.feeds.parse.child import main; main()"
+)
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
-_OWN_FAULTS: Final = (ParseError, TimeoutError, MemoryError, ProcessExpired)
-_LARGE_BYTES: Final = 1_000_000  # of a body after which a child gives memory back
+_AHEAD: Final = 16  # answers taken that are not given back read
 _BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
-_PATIENCE_S: Final = 15.0  # beyond one parse's limit, for the pool to show any result at all
+_STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
+_HELP_AFTER_S: Final = 1.0  # of waiting with feeds in line: then another child is started
+
+
+@dataclass(eq=False, slots=True)
+class _Task:
+    """A feed to read; *done* takes it back with its outcome."""
+
+    feed: FeedToPoll
+    answer: Answer
+    done: SimpleQueue[_Task | None]  # None: closed
+    outcome: Document | ParseError | None = None
+    cancelled: bool = False
+
+
+_Tasks: TypeAlias = "SimpleQueue[_Task | None]"
 
 
 class BoundedParser:
-    """Reads feeds in *workers* children; a `monitor.ports.Parser`. Close it, or use `with`.
+    """Reads feeds in up to *workers* children; a `monitor.ports.Parser`. Close it, or use `with`.
 
     *timeout* is for one feed. *memory_bytes* is the address space that reading one feed may add
     to that of an idle child (Linux counts it).
@@ -54,12 +65,13 @@ class BoundedParser:
 
     def __init__(self, *, workers: int, timeout: timedelta, memory_bytes: int) -> None:
         self._workers = workers
-        self._timeout = timeout.total_seconds()
+        self._timeout_s = timeout.total_seconds()
         self._memory_bytes = memory_bytes
-        self._pool: ProcessPool | None = None
-        self._lock = Lock()  # on the pool, which a close from another thread ends
+        self._tasks: _Tasks = SimpleQueue()
+        self._children: list[_Child] = []
+        self._waited_s = 0.0  # since the last child was started, with feeds in line
         self._closed = False
-        self._running: set[_Done] = set()
+        self._running: set[_Tasks] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -72,9 +84,10 @@ class BoundedParser:
 
         What was not read yet is not yielded.
         """
-        with self._lock:
-            self._closed = True
-            self._end_pool()
+        self._closed = True
+        for child in tuple(self._children):
+            child.close()
+            self._tasks.put(None)
         for done in tuple(self._running):
             done.put(None)
 
@@ -93,175 +106,162 @@ class BoundedParser:
     ) -> Iterator[tuple[FeedToPoll, Answer, Document | ParseError] | None]:
         """Yield each answer once with its document or error, in order of completion.
 
-        *answers* is read lazily, in the caller's thread; at most two for each child wait. None
-        from it means that there is none at the moment: what is finished is yielded meanwhile. With
-        *pulse*, None is yielded whenever nothing was finished for that long, so that the caller can
-        do something else. Closing the iterator ends what is under way.
+        *answers* is read lazily, in the caller's thread; a few wait to be read. None from it means
+        that there is none at the moment: what is finished is yielded meanwhile. With *pulse*, None
+        is yielded whenever nothing was finished for that long, so that the caller can do something
+        else. Closing the iterator ends what is under way.
         """
         waiting = iter(answers)
-        done: _Done = SimpleQueue()
-        under_way: dict[Future[Document], tuple[FeedToPoll, Answer]] = {}
-        tried_again: set[int] = set()
-        patience = self._timeout + _PATIENCE_S
-        wait = patience if pulse is None else pulse.total_seconds()
-        waited = 0.0
+        done: _Tasks = SimpleQueue()
+        under_way: set[_Task] = set()
+        step_s = _STEP_S if pulse is None else pulse.total_seconds()
         self._running.add(done)
         try:
             while not self._closed:
-                room = len(under_way) < 2 * self._workers and _bytes(under_way) < _BYTES_AT_ONCE
+                room = len(under_way) < _AHEAD and _bytes(under_way) < _BYTES_AT_ONCE
                 taken = list(islice(waiting, 1 if room else 0))
-                under_way |= {self._start(*one, done): one for one in taken if one is not None}
+                under_way |= {self._start(*one, done) for one in taken if one is not None}
                 asked = bool(taken)
                 del taken  # a body that is still named here would keep its memory
                 if not (under_way or asked):
                     return
-                finished = self._finished(under_way, done, 0 if asked else wait)
-                waited = 0 if asked or finished else waited + wait
-                if waited >= patience:
-                    self._give_up()
-                    finished = list(under_way)
-                elif waited and pulse is not None:
+                finished = self._finished(done, 0 if asked else step_s, in_line=len(under_way))
+                if finished is not None and finished.outcome is not None:
+                    under_way.remove(finished)
+                    yield finished.feed, finished.answer, finished.outcome
+                elif pulse is not None and not asked:
                     yield None
-                for future in finished:
-                    feed, answer = under_way.pop(future)
-                    if not _is_settled(future) and feed.id not in tried_again:
-                        tried_again.add(feed.id)
-                        under_way[self._start(feed, answer, done)] = (feed, answer)
-                    else:
-                        yield feed, answer, self._outcome(future)
-                    del future, answer
+                del finished
         finally:
             self._running.discard(done)
-            for future in under_way:
-                future.cancel()
+            for task in under_way:
+                task.cancelled = True
+            for child in tuple(self._children):
+                child.drop_cancelled()
 
-    def _start(self, feed: FeedToPoll, answer: Answer, done: _Done) -> Future[Document]:
-        limits = (self._memory_bytes, int(self._timeout) + 2)
-        args = (answer.body, answer.content_type, answer.url, feed.page, feed.prints, *limits)
-        with self._lock:
-            if self._closed:
-                return Future()  # its `parse_all` ends without asking for it
-            if self._pool is None or not self._pool.active:
-                self._end_pool()
-                self._pool = ProcessPool(
-                    self._workers, _FEEDS_PER_CHILD, _prepare_child, context=_fork_server()
-                )
-            future: Future[Document] = self._pool.schedule(
-                _parse_within, args, timeout=self._timeout
-            )
-        future.add_done_callback(done.put)
-        return future
+    def _start(self, feed: FeedToPoll, answer: Answer, done: _Tasks) -> _Task:
+        task = _Task(feed, answer, done)
+        self._tasks.put(task)
+        if not self._children:
+            self._add_child()
+        return task
 
-    def _end_pool(self) -> None:
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]  # pebble's own
-            self._pool.join()
-            self._pool = None
+    def _add_child(self) -> None:
+        self._waited_s = 0.0
+        child = _Child(self._timeout_s, self._memory_bytes)
+        self._children.append(child)
+        if self._closed:  # meanwhile, by another thread
+            child.close()
+        Thread(target=child.work, args=(self._tasks,), name="parse", daemon=True).start()
 
-    def _finished(
-        self, under_way: Mapping[Future[Document], object], done: _Done, wait_s: float
-    ) -> list[Future[Document]]:
-        """Return the next finished one; none if none is within that time, or all are given up."""
+    def _finished(self, done: _Tasks, wait_s: float, *, in_line: int) -> _Task | None:
+        """Return the next finished task; None if none is within that time, or all is over."""
+        began = time.monotonic()
         try:
-            future = done.get(wait_s > 0, wait_s)
+            return done.get(wait_s > 0, wait_s)
         except Empty:
-            return []
-        if future is None or future not in under_way or self._closed:
-            return []
-        return [future]
+            return None
+        finally:
+            if in_line > len(self._children):
+                self._waited_s += time.monotonic() - began
+                if self._waited_s > _HELP_AFTER_S and len(self._children) < self._workers:
+                    self._add_child()
 
-    def _give_up(self) -> None:
-        """End a pool that shows no result: a child was killed while it held the pool's lock."""
+
+def _bytes(under_way: Iterable[_Task]) -> int:
+    return sum(len(task.answer.body) for task in under_way)
+
+
+class _Child:
+    """A child process, made when it is needed, and made anew when it was ended."""
+
+    def __init__(self, timeout_s: float, memory_bytes: int) -> None:
+        self._timeout_s = timeout_s
+        self._memory_bytes = memory_bytes
+        self._process: subprocess.Popen[bytes] | None = None
+        self._left = 0  # feeds until it is replaced
+        self._task: _Task | None = None
+        self._closed = False
+        self._lock = Lock()  # on the three above
+
+    def work(self, tasks: _Tasks) -> None:
+        """Read tasks until None comes; run in a thread of its own."""
+        while (task := tasks.get()) is not None:
+            with self._lock:
+                self._task = None if task.cancelled else task
+            if not task.cancelled:
+                task.outcome = self._ask(task)
+                with self._lock:
+                    self._task = None
+                task.done.put(task)
+            del task  # while the next is waited for, others need the memory
+        self.close()
+
+    def close(self) -> None:
+        """End the process, and start no other."""
         with self._lock:
-            self._end_pool()
+            self._closed = True
+            self._end()
 
-    def _outcome(self, future: Future[Document]) -> Document | ParseError:
-        if not future.done():
-            return ParseError("the reading process is stuck")
-        try:
-            return future.result()
-        except ParseError as error:
-            return error
-        except TimeoutError:
-            reason = f"reading took longer than {self._timeout:g} s"
-        except MemoryError:
-            reason = f"reading takes more than {self._memory_bytes:,} bytes of memory"
-        except ProcessExpired as error:
-            reason = f"the reading process died (exit code {error.exitcode})"
-        except Exception as error:  # noqa: BLE001 - whatever one feed does, the others go on
-            reason = one_line(f"{type(error).__name__}: {error}")
-        return ParseError(reason)
+    def drop_cancelled(self) -> None:
+        """End the process if nobody wants to know any more what it reads."""
+        with self._lock:
+            if self._task is not None and self._task.cancelled:
+                self._end()
 
+    def _ask(self, task: _Task) -> Document | ParseError:
+        answer = task.answer
+        limits = (self._memory_bytes, int(self._timeout_s) + 2)
+        parts = (answer.body, answer.content_type, answer.url, task.feed.page, task.feed.prints)
+        code = None
+        for _ in range(2):  # it may have been killed from outside, at rest or at work
+            process = self._ready()
+            if process is None:
+                break
+            try:
+                return self._read(process, (*parts, *limits))
+            except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+                self._replace()  # ValueError: another thread has closed it
+                code = process.returncode
+        return ParseError(f"the reading process died (exit code {code})")
 
-def _bytes(under_way: Mapping[Future[Document], tuple[FeedToPoll, Answer]]) -> int:
-    return sum(len(answer.body) for _, answer in under_way.values())
+    def _read(self, process: subprocess.Popen[bytes], job: object) -> Document | ParseError:
+        sink, source = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        pickle.dump(job, sink)
+        sink.flush()
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        if not poll.poll(self._timeout_s * 1000):
+            self._replace()
+            return ParseError(f"reading took longer than {self._timeout_s:g} s")
+        found: Document | ParseError = pickle.load(source)  # noqa: S301 - from our child
+        self._left -= 1
+        return found
 
+    def _ready(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if not self._left:
+                self._end()
+            if self._process is None and not self._closed:
+                self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                    [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    process_group=0,
+                )
+                self._left = _FEEDS_PER_CHILD
+            return self._process
 
-def _fork_server() -> ForkServerContext:
-    """Start the server that children come from, if need be, deaf to Ctrl-C as they will be.
+    def _replace(self) -> None:
+        with self._lock:
+            self._end()
 
-    A blocked signal stays blocked in what a thread starts, so there is no moment, however early
-    in its life, at which a child could print a traceback.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_READER])
-    resource_tracker.ensure_running()  # first: it unblocks the signal for the calling thread
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return context
-
-
-def _is_settled(future: Future[Document]) -> bool:
-    """Say if it was this very feed that failed, not a pool that broke round it.
-
-    A child that is killed at rest, or while it holds a lock, takes the whole pool with it.
-    """
-    if not future.done():
-        return False
-    error = future.exception()
-    return error is None or isinstance(error, _OWN_FAULTS)
-
-
-def _prepare_child() -> None:
-    """Let SIGTERM end a child at once, even in the middle of a pattern; and leave no core."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _parse_within(
-    body: bytes,
-    content_type: str | None,
-    url: str,
-    page: Page | WebPage | None,
-    before: bytes,
-    memory_bytes: int,
-    cpu_s: int,
-) -> Document:
-    """Parse under limits of this process, which hold even if its parent is gone."""
-    from monitor.feeds.parse.document import parse
-
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limits = {
-        resource.RLIMIT_AS: pages * resource.getpagesize() + memory_bytes,
-        resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + cpu_s,
-    }
-    with ExitStack() as afterwards:
-        if len(body) > _LARGE_BYTES:
-            afterwards.callback(_trim)
-        for kind, limit in limits.items():
-            usual = resource.getrlimit(kind)
-            afterwards.callback(resource.setrlimit, kind, usual)
-            resource.setrlimit(kind, (limit, usual[1]))
-        return parse(body, content_type, url, page=page, before=before)
-
-
-def _trim() -> None:
-    """Give the memory of a large feed back to the system, where the C library can."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    def _end(self) -> None:
+        process, self._process, self._left = self._process, None, 0
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):  # what was not sent is not wanted any more
+                cast("IO[bytes]", pipe).close()

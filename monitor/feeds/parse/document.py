@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 
 from monitor.errors import ParseError
 from monitor.feeds.charset import decode
-from monitor.feeds.parse import fast, jsonfeed, reference, sitemap
+from monitor.feeds.parse import fast, jsonfeed, sitemap
 from monitor.feeds.parse.entries import (
     believable,
     make_entry,
@@ -122,7 +122,7 @@ def _read_feed(
         if fast_path:
             found, handed_over = _fast_or_feedparser(text, before.places())
         else:
-            found = reference.read(text)
+            found = _feedparser(text)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - feedparser fails on odd input in many ways
@@ -183,7 +183,13 @@ def _fast_or_feedparser(text: str, known: dict[bytes, int]) -> tuple[_Raw, str |
     try:
         return fast.read(text, known), None
     except fast.Unsure as reason:
-        return reference.read(text), one_line(str(reason))
+        return _feedparser(text), one_line(str(reason))
+
+
+def _feedparser(text: str) -> _Raw:
+    from monitor.feeds.parse import reference  # few feeds need it; it takes as long as all else
+
+    return reference.read(text)
 
 
 def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
@@ -195,7 +201,7 @@ def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
     whole: _Raw = {"bozo": False, "entries": [], "feed": {}, "version": ""}
     for number, (start, end) in enumerate(places, 1):
         try:
-            one = reference.read(head + text[start:end] + tail)
+            one = _feedparser(head + text[start:end] + tail)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - this is the bad one; the others go on
@@ -216,7 +222,7 @@ def _entry(raw: _Raw, url: str, flaws: list[str]) -> Entry:
         title=_line(raw, "title"),
         summary=_summary(raw),
         published_at=_published_at(raw),
-        publisher=_line(dict.get(raw, "source") or {}, "title"),
+        publisher=_line(source, "title") if (source := dict.get(raw, "source")) else None,
         language=read_language((dict.get(raw, "title_detail") or {}).get("language")),
         flaws=flaws,
     )

@@ -110,6 +110,8 @@ def believable(at: datetime | None) -> datetime | None:
 def read_language(tag: object) -> str | None:
     """Return a BCP 47 tag as written, if it is one at all."""
     tag = tag.strip() if isinstance(tag, str) else ""
+    if not tag:
+        return None
     return tag.replace("_", "-") if _LANGUAGE.fullmatch(tag) else None
 
 

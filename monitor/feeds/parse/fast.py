@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import partial
 from html.entities import entitydefs
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -30,8 +31,7 @@ from monitor.feeds.parse.elements import (
 from monitor.feeds.prints import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from time import struct_time
+    from collections.abc import Callable, Mapping
     from xml.etree.ElementTree import Element
 
 _Raw: TypeAlias = dict[str, Any]
@@ -92,6 +92,7 @@ class _Reader:
         self._text = text
         self.has_base = "base" in text  # looked for once: a feed may have thousands of ids
         self._names: dict[str, str] = {}
+        self._readers: dict[str, Callable[[Element, _Raw], None]] = {}
         self._atom = False
         self._language: str | None = None
 
@@ -196,17 +197,34 @@ class _Reader:
         if item.attrib:
             raw |= self._about(item)
         for child in item:
-            name = self._name(child.tag)
-            kind = KINDS.get(name)
-            if kind is None:
-                self._pass_over(child)
-            elif kind in {"published", "updated", "created"}:
-                self._once(raw, f"{kind}_parsed", self._date(child))
-            elif kind:
-                getattr(self, f"_read_{kind}")(child, raw)
+            reader = self._readers.get(child.tag) or self._reader_of(child.tag)
+            reader(child, raw)
         if not raw.get("title"):
             raise Unsure("no title")
         return raw
+
+    def _reader_of(self, tag: str) -> Callable[[Element, _Raw], None]:
+        kind = KINDS.get(self._name(tag))
+        if kind is None:
+            reader = self._read_other
+        elif kind in {"published", "updated", "created"}:
+            reader = partial(self._read_date, key=f"{kind}_parsed")
+        else:
+            reader = getattr(self, f"_read_{kind}")
+        self._readers[tag] = reader
+        return reader
+
+    def _read_other(self, element: Element, _raw: _Raw) -> None:
+        self._pass_over(element)
+
+    def _read_nothing(self, element: Element, raw: _Raw) -> None:
+        pass
+
+    def _read_date(self, element: Element, raw: _Raw, key: str) -> None:
+        try:
+            self._once(raw, key, read_date(self._value(element)))
+        except ValueError as error:
+            raise Unsure(str(error)) from error
 
     def _about(self, item: Element) -> _Raw:
         if item.attrib.keys() != {_RDF_ABOUT}:
@@ -244,7 +262,7 @@ class _Reader:
         raw["link"], raw["guidislink"] = _settled(href), False
 
     def _read_id(self, element: Element, raw: _Raw) -> None:
-        if "id" in raw or element.attrib.keys() - {"isPermaLink"}:
+        if "id" in raw or (element.attrib and element.attrib.keys() != {"isPermaLink"}):
             raise Unsure("two ids")
         value = self._value(element)
         is_link = element.get("isPermaLink", "true") == "true"
@@ -291,18 +309,14 @@ class _Reader:
             raise Unsure("markup inside text")
         return _settled((element.text or "").strip())
 
-    def _date(self, element: Element) -> struct_time | None:
-        try:
-            return read_date(self._value(element))
-        except ValueError as error:
-            raise Unsure(str(error)) from error
-
     def _construct(self, element: Element, value: str | None, default: str) -> _Raw:
         """Return a text with its type, which says whether it is HTML; RSS leaves one to guess."""
         given = element.attrib
-        kind = _TYPES.get(given.get("type", default).lower())
-        if given.keys() - {"type"} or kind is None or (given and not self._atom):
-            raise Unsure("a text of an unusual type")
+        kind: str | None = default
+        if given:
+            kind = _TYPES.get(given.get("type", default).lower())
+            if given.keys() - {"type"} or kind is None or not self._atom:
+                raise Unsure("a text of an unusual type")
         if value is None:
             value = self._value(element)
         if kind == "text/plain" and not self._atom and _looks_like_html(value):

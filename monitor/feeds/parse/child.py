@@ -1,0 +1,97 @@
+"""A child: reads one feed after another, within limits, as its parent hands them over.
+
+* It takes pickled jobs on stdin and gives a document or the reason why there is none on stdout; it
+  ends with its parent, whose end of the pipe then closes.
+* Its limits of memory and processor time are its own, and hold even if the parent is gone.
+* What a library prints goes to stderr: on stdout are answers only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import pickle
+import resource
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+
+from monitor.errors import ParseError
+from monitor.feeds.parse.document import parse
+from monitor.text import one_line
+
+if TYPE_CHECKING:
+    from monitor.model import Document, Page
+
+_LARGE_BYTES: Final = 1_000_000  # of a body after which memory is given back
+
+
+class Job(NamedTuple):
+    """What is to be read, and how much that may take."""
+
+    body: bytes
+    content_type: str | None
+    url: str
+    page: Page | None
+    before: bytes
+    memory_bytes: int  # of address space, beyond that of an idle child
+    cpu_s: int
+
+
+def main() -> None:
+    """Answer jobs until there are no more."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    gc.set_threshold(20_000, 20, 50)  # feeds leave little behind that refers to itself
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    while (job := _next(sys.stdin.buffer)) is not None:
+        found = _answer(job)
+        del job
+        pickle.dump(found, answers)
+        answers.flush()
+
+
+def _next(jobs: BinaryIO) -> Job | None:
+    try:
+        job = Job(*pickle.load(jobs))  # noqa: S301 - from our parent
+    except (EOFError, pickle.UnpicklingError):  # it has gone, if need be in the middle of a word
+        return None
+    return job
+
+
+def _answer(job: Job) -> Document | ParseError:
+    try:
+        return _within_limits(job)
+    except ParseError as error:
+        return error
+    except MemoryError:
+        return ParseError(f"reading takes more than {job.memory_bytes:,} bytes of memory")
+    except Exception as error:  # noqa: BLE001 - whatever one feed does, the others go on
+        return ParseError(one_line(f"{type(error).__name__}: {error}"))
+
+
+def _within_limits(job: Job) -> Document:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limits = {
+        resource.RLIMIT_AS: pages * resource.getpagesize() + job.memory_bytes,
+        resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime) + job.cpu_s,
+    }
+    with ExitStack() as afterwards:
+        if len(job.body) > _LARGE_BYTES:
+            afterwards.callback(_trim)
+        for kind, limit in limits.items():
+            usual = resource.getrlimit(kind)
+            afterwards.callback(resource.setrlimit, kind, usual)
+            resource.setrlimit(kind, (limit, usual[1]))
+        return parse(job.body, job.content_type, job.url, page=job.page, before=job.before)
+
+
+def _trim() -> None:
+    """Give the memory of a large feed back to the system, where the C library can."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
