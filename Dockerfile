@@ -7,9 +7,9 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /src
 # pip lives in a place of its own, so that the environment that is shipped has none.
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/monitor
-COPY requirements.lock requirements-build.lock ./
+COPY requirements-image.lock requirements-build.lock ./
 RUN /opt/build/bin/pip install -qq --require-hashes --requirement requirements-build.lock \
- && /opt/build/bin/pip --python /opt/monitor/bin/python install -qq --require-hashes --requirement requirements.lock
+ && /opt/build/bin/pip --python /opt/monitor/bin/python install -qq --require-hashes --requirement requirements-image.lock
 COPY . ./
 RUN /opt/build/bin/pip wheel -qq --no-deps --no-build-isolation --no-index --wheel-dir /src/dist . \
  && /opt/build/bin/pip --python /opt/monitor/bin/python install -qq --no-deps --no-index /src/dist/*.whl

@@ -18,7 +18,7 @@ from monitor import logs
 from monitor.errors import ConfigError, Mistake
 from monitor.model import Way
 from monitor.resources import version
-from monitor.store import digests, feeds, lexicons, migrate, workers
+from monitor.store import digests, feeds, keys, lexicons, migrate, workers
 from monitor.store.engine import Sessions, make_sessions, open_engine, usable
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from monitor.deliver.smtp import SmtpMailer
     from monitor.deliver.ways import Ways
     from monitor.detect.lexicon import Lexicon
+    from monitor.digest.names import Names
     from monitor.digest.render import Renderer
     from monitor.feeds.fetch import HttpFetcher
     from monitor.feeds.guard import Guard
     from monitor.feeds.parse.children import BoundedParser
+    from monitor.links import Links
     from monitor.model import Subscription
     from monitor.pipeline.compose import ComposeStep
     from monitor.pipeline.full_text import FullTextStep
@@ -207,7 +209,20 @@ class App:
         """SMTP if it is configured, else the outbox folder."""
         from monitor.mailing import build_mailer
 
-        return build_mailer(self.config.delivery, lambda _list, _recipient: None)
+        if self.config.web.url is None:
+            return build_mailer(self.config.delivery, lambda _list, _recipient: None)
+        return build_mailer(self.config.delivery, self.links.leaving)
+
+    @cached_property
+    def links(self) -> Links:
+        """The links in mails; their secret is made at the first use unless it is configured."""
+        from monitor.links import KEY, Links
+
+        web = self.config.web
+        if web.secret is not None:
+            return Links(web.url, web.secret.get_secret_value())
+        with self.sessions.begin() as session:
+            return Links(web.url, keys.kept(session, KEY, now=self.clock.now()))
 
     @cached_property
     def ways(self) -> Ways:
@@ -313,27 +328,35 @@ class App:
         }
 
     @cached_property
+    def names(self) -> Names:
+        """What mails and pages call companies, topics, stages and regulators."""
+        from monitor.digest.names import names_of
+
+        return names_of(self.lexicon)
+
+    @cached_property
     def compose_step(self) -> ComposeStep:
         """The step that makes digests."""
         from monitor.deliver.message import address_of, body_octets
-        from monitor.digest.names import names_of
         from monitor.pipeline.compose import ComposeStep
         from monitor.pipeline.edition import Editor
 
         delivery = self.config.delivery
+        links = self.links if self.config.web.url is not None else None
         return ComposeStep(
             sessions=self.sessions,
             clock=self.clock,
             subscriptions=self.subscriptions,
             editor=Editor(
-                names=names_of(self.lexicon),
+                names=self.names,
                 fingerprint=self.lexicon.fingerprint,
                 measure=body_octets,
-                permalink=lambda _subscription, _slot: None,
+                permalink=links.digest if links else lambda _subscription, _slot: None,
                 contact=delivery.contact,
             ),
             renderer=lambda subscription: self.renderers[subscription.templates],
             domain=address_of(delivery.sender).rpartition("@")[2],
+            links=links,
         )
 
     def cut_polling(self) -> None:

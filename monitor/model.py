@@ -696,6 +696,15 @@ class DeliveryStatus(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"  # given up, after having been put off for days
     UNSURE = "unsure"
+    UNSUBSCRIBED = "unsubscribed"  # its recipient left the list before it was handed over
+
+
+class LeftBy(StrEnum):
+    """How a recipient left a subscription, or came back."""
+
+    ONE_CLICK = "one-click"  # a mail program's button (RFC 8058)
+    PAGE = "page"
+    OPERATOR = "operator"
 
 
 class Way(StrEnum):

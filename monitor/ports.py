@@ -62,3 +62,13 @@ class Mailer(Protocol):
 
     def rest(self) -> None:
         """Let go of what is kept for the next mail, such as connections."""
+
+
+class DigestLinks(Protocol):
+    """Where a digest can be read on the web; `monitor.links.Links`."""
+
+    def digest(self, subscription: str, slot: datetime) -> str | None:
+        """Return the address of a digest's page, if readers can reach one."""
+
+    def digest_token(self, subscription: str, slot: datetime) -> str:
+        """Return what that address ends in."""

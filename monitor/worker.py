@@ -9,10 +9,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
-from contextlib import contextmanager
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,11 +24,13 @@ from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
 from monitor.pipeline.prune import prune
 from monitor.pipeline.rematch import match_unmatched
+from monitor.signals import heeding_signals
 from monitor.store import feeds, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from monitor.app import App
 
@@ -40,7 +40,6 @@ INDEX_S = 3600  # how often articles are looked for that an older program stored
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
 THREADS = 10  # one for each step, so that none waits for another
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
-LAST_S = 8.5  # after a stop, when something still holds us up: a database another process locked
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
 log = structlog.get_logger()
@@ -52,48 +51,21 @@ def serve(app: App) -> int:
     Raises ConfigError, StoreError or RenderError if it cannot start.
     """
     stop = threading.Event()
-    with _heeding_signals(stop):
+    with heeding_signals(stop):
         app.prepare()
         app.build()
-        _serve_until(app, stop)
+        with _pages(app, stop):
+            _serve_until(app, stop)
     return 0
 
 
-@contextmanager
-def _heeding_signals(stop: threading.Event) -> Iterator[None]:
-    """Set *stop* on SIGTERM or SIGINT, whatever the main thread is doing.
+def _pages(app: App, stop: threading.Event) -> AbstractContextManager[object]:
+    listen = app.config.web.listen
+    if listen is None:
+        return nullcontext()
+    from monitor.web.server import serving
 
-    Python runs a handler between two steps of the main thread. That is late while it waits inside
-    SQLite; and if the handler fails, as a log line does that is written within another, the signal
-    is lost. The wake-up descriptor has neither fault: it is written to at once, by the C handler.
-    """
-    source, sink = os.pipe()
-    os.set_blocking(sink, False)
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    sink_before = signal.set_wakeup_fd(sink, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
-    watcher = threading.Thread(target=_watch, args=(source, stop), name="signals", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(sink_before)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(sink)
-        watcher.join()
-        os.close(source)
-
-
-def _watch(source: int, stop: threading.Event) -> None:
-    """Heed the first signal; the last resort counts from there. Ends when the pipe is closed."""
-    while number := os.read(source, 1):
-        if not stop.is_set():
-            log.info("stopping", signal=signal.Signals(number[0]).name)
-            stop.set()
-            last = threading.Timer(LAST_S, _leave)
-            last.daemon = True
-            last.start()
+    return serving(app, listen, stop)
 
 
 def _serve_until(app: App, stop: threading.Event) -> None:
@@ -122,12 +94,6 @@ def _serve_until(app: App, stop: threading.Event) -> None:
     with app.sessions.begin() as session:
         workers.stopped(session, name, now=app.clock.now())
     log.info("stopped", worker=name)
-
-
-def _leave() -> None:
-    """End the process as it is. What it had claimed is taken over, as after a power cut."""
-    log.warning("stop cut short", after_s=LAST_S)
-    os._exit(0)
 
 
 def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:

@@ -12,6 +12,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 LOCKS = (
     "requirements.lock",
+    "requirements-image.lock",
     "requirements-dev.lock",
     "requirements-build.lock",
     "requirements-bench.lock",

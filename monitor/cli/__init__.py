@@ -40,7 +40,9 @@ VERBS = (
     "backtest",
     "rematch",
     "config",
+    "subscriptions",
     "db",
+    "web",
     "health",
     "demo",
 )

@@ -33,6 +33,7 @@ SECRETS: tuple[KeyPath, ...] = (
     ("channels", "*", "apprise"),
     ("channels", "*", "webhook"),
     ("channels", "*", "secret"),
+    ("web", "secret"),
 )
 FILES: tuple[KeyPath, ...] = (("delivery", "smtp", "ca_file"),)
 

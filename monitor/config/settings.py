@@ -19,6 +19,7 @@ from monitor.config.channels import ChannelSettings
 from monitor.config.delivery import DeliverySettings
 from monitor.config.frozen import Settings, default_duration
 from monitor.config.subscriptions import SubscriptionSettings
+from monitor.config.web import WebSettings
 from monitor.detect.lexicon import Lexicon
 
 COMPANIES: Final = ("alibaba", "ant", "tencent", "xiaomi", "huawei", "baidu")
@@ -189,6 +190,8 @@ class Config(Settings):
     """How feeds are asked for and read."""
     network: NetworkSettings = Field(default_factory=NetworkSettings)
     """Where requests may go."""
+    web: WebSettings = Field(default_factory=WebSettings)
+    """Web pages, and what mails link to."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged to stderr."""
 

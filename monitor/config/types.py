@@ -68,6 +68,8 @@ Zone = Annotated[
 WebAddress = Annotated[
     str, BeforeValidator(values.read_web_address), _text("https?://.+", format="uri")
 ]
+Origin = Annotated[str, BeforeValidator(values.read_origin), _text("https?://.+", format="uri")]
+Listen = Annotated[str, BeforeValidator(values.read_listen), _text(".+:[0-9]+")]
 Selector = Annotated[str, BeforeValidator(values.read_selector)]
 MailAddress = Annotated[
     str,

@@ -32,6 +32,7 @@ TIME = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 KEY = r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?"
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,58}[A-Za-z0-9])?"
 LINE = r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*"
+LISTEN = r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})"
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*"
 # What RFC 5322 allows of an address, less comments and quoting.
 _ATOM = r"[^\x00-\x20\x7f-\xa0\"(),.:;<>@\[\\\]]+"  # RFC 5322, 3.2.3; RFC 6532 beyond ASCII
@@ -40,6 +41,7 @@ _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _MAX_ADDRESS = 254  # RFC 5321, section 4.5.3.1.3, less the angle brackets
 _MAX_SELECTOR = 500
+_PORTS = 65535
 _PASSWORD = re.compile(
     r"(?<=://)(?P<user>[^:/?#@]*):[^/]*@"
     r"|(?P<query>[?&](?:(?:ssl)?password|passwd|(?:api[_-]?|access[_-]?)?(?:key|token)|secret)=)[^&#]*",
@@ -119,6 +121,25 @@ def read_web_address(value: object) -> str:
     if parts.username is not None:
         raise ValueError("holds a user name or password, which logs and mails would show")
     return value
+
+
+def read_origin(value: object) -> str:
+    """Return *value* if it is a web address of a whole site: no path, query or fragment."""
+    address = read_web_address(value)
+    parts = urlsplit(address)
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("must be a whole site without a path, such as https://monitor.example.com")
+    return address.rstrip("/")
+
+
+def read_listen(value: object) -> str:
+    """Return *value* if it is `host:port`, an IPv6 host in brackets."""
+    found = re.fullmatch(LISTEN, value) if isinstance(value, str) else None
+    if not found or int(found["port"]) > _PORTS:
+        raise ValueError(
+            f"must be an address and a port, such as 127.0.0.1:8080{_instead_of(value)}"
+        )
+    return found[0]
 
 
 def read_selector(value: object) -> str:

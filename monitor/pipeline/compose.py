@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from monitor.digest.render import Renderer
     from monitor.model import Subscription
     from monitor.pipeline.edition import Editor, Made
-    from monitor.ports import Clock
+    from monitor.ports import Clock, DigestLinks
     from monitor.store.engine import Sessions
 
 RETRY = timedelta(minutes=1)  # after a digest that could not be made
@@ -44,7 +44,8 @@ log = structlog.get_logger()
 class ComposeStep:
     """The step, with the real parts it works with. *domain* stands in each Message-ID.
 
-    *renderer* gives the renderer with a subscription's templates.
+    *renderer* gives the renderer with a subscription's templates; *links* gives a digest its page,
+    if readers can reach one.
     """
 
     sessions: Sessions
@@ -53,6 +54,7 @@ class ComposeStep:
     editor: Editor
     renderer: Callable[[Subscription], Renderer]
     domain: str
+    links: DigestLinks | None = None
     _failed_at: dict[str, datetime] = field(default_factory=dict)
     _settled: dict[str, datetime] = field(default_factory=dict)
 
@@ -169,6 +171,7 @@ class ComposeStep:
             brief=None
             if all(map(is_address, subscription.recipients))
             else self._brief(subscription, slot, made, shared),
+            token=self.links.digest_token(subscription.name, slot) if self.links else None,
             message_ids={}
             if silent
             else {

@@ -220,7 +220,10 @@ class _HandOver:
     def _before_last(self, head: bytes, body: bytes | None) -> None:
         with self.sessions.begin() as session:
             if not deliveries.near_end(session, self.delivery, head, body):
-                raise LeaseLost("nothing was handed over: another process has taken it up")
+                raise LeaseLost(
+                    "nothing was handed over: another process has taken it up, or the recipient"
+                    " has left the list"
+                )
         self.near_end = True
 
 

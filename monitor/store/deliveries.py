@@ -5,6 +5,8 @@
   been taken, and whoever finds "waiting" knows that it was not.
 * `attempts` is a fence: a worker whose lease ran out changes nothing any more, and does not even
   send its last byte.
+* Whoever has left the subscription gets nothing more: a claim passes over what is due for them,
+  and ends it; one that was claimed before they left does not send its last byte.
 * The bytes that are about to be sent are kept, so that a repetition, and an answer years later,
   has the same ones. What a digest's mails have in common is kept once, with the digest.
 """
@@ -26,6 +28,7 @@ from monitor.model import (
     Way,
     is_address,
 )
+from monitor.store import suppressions
 from monitor.store.schema import DeliveryRow, DigestRow
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 REVIVALS = 2  # how often one that ended badly comes back because its recipient took another
 MAY_BE_THERE = (DeliveryStatus.SENT, DeliveryStatus.UNSURE)
 ENDED_BADLY = (DeliveryStatus.REFUSED, DeliveryStatus.FAILED)
+ENDED_WELL = (DeliveryStatus.SENT, DeliveryStatus.UNSUBSCRIBED)
 
 
 def claim_due(
@@ -70,15 +74,19 @@ def claim_due(
         .limit(1)
         .with_for_update(skip_locked=True, of=DeliveryRow)
     )
-    delivery_id = session.scalar(due)
-    if delivery_id is None:
-        return None
-    row = session.get_one(DeliveryRow, delivery_id)
-    row.due_at = now + lease
-    row.claimed_by = worker
-    row.attempts += 1
-    row.give_up_at = row.give_up_at or now + patience
-    return _to_make(row, session.get_one(DigestRow, row.digest_id))
+    while (delivery_id := session.scalar(due)) is not None:
+        row = session.get_one(DeliveryRow, delivery_id)
+        digest = session.get_one(DigestRow, row.digest_id)
+        if suppressions.find(session, digest.subscription, row.recipient) is not None:
+            suppressions.end(row)
+            session.flush()
+            continue
+        row.due_at = now + lease
+        row.claimed_by = worker
+        row.attempts += 1
+        row.give_up_at = row.give_up_at or now + patience
+        return _to_make(row, digest)
+    return None
 
 
 def _to_make(row: DeliveryRow, digest: DigestRow) -> DeliveryToMake:
@@ -109,10 +117,12 @@ def near_end(session: Session, delivery: DeliveryToMake, head: bytes, body: byte
     """Write down that the last byte of *delivery*, sent as *head* and *body*, is next.
 
     *body* is None where the digest's deliveries have nothing in common. Returns False if the lease
-    ran out and another worker has taken the delivery since, or if the digest's mails have another
-    body already: the caller rolls back then, and the byte must not be sent. Else the caller
-    commits, and only then may the byte be sent.
+    ran out and another worker has taken the delivery since, if its recipient has left the list, or
+    if the digest's mails have another body already: the caller rolls back then, and the byte must
+    not be sent. Else the caller commits, and only then may the byte be sent.
     """
+    if suppressions.find(session, delivery.subscription, delivery.recipient) is not None:
+        return False
     marked = session.scalar(
         update(DeliveryRow)
         .where(DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt)
@@ -221,6 +231,8 @@ def _against(row: DeliveryRow | None) -> str | None:
         return "there is no such delivery"
     if row.status == DeliveryStatus.SENT:
         return "was taken, and is not sent again"
+    if row.status == DeliveryStatus.UNSUBSCRIBED:
+        return "its recipient has left the list"
     if row.claimed_by is not None:
         return f"is being handed over by {row.claimed_by}"
     return None
@@ -255,7 +267,7 @@ def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, 
     a digest made after *since*.
     """
     tried = DeliveryRow.due_at.is_not(None) & DeliveryRow.last_error.is_not(None)
-    ended = DeliveryRow.due_at.is_(None) & (DeliveryRow.status != DeliveryStatus.SENT)
+    ended = DeliveryRow.due_at.is_(None) & DeliveryRow.status.not_in(ENDED_WELL)
     query = (
         select(
             DeliveryRow.recipient, DeliveryRow.status, DeliveryRow.attempts, DeliveryRow.last_error
@@ -270,9 +282,11 @@ def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, 
 def undelivered(session: Session, subscription: str, *, since: datetime) -> list[Undelivered]:
     """Return the digests made after *since* that not all recipients have got, oldest first.
 
-    What is to be tried for the first time does not count, nor what may have arrived.
+    What is to be tried for the first time does not count, nor what may have arrived or what its
+    recipient did not want any more.
     """
-    tried = DeliveryRow.status.not_in(MAY_BE_THERE) & DeliveryRow.last_error.is_not(None)
+    arrived = (*MAY_BE_THERE, DeliveryStatus.UNSUBSCRIBED)
+    tried = DeliveryRow.status.not_in(arrived) & DeliveryRow.last_error.is_not(None)
     missing = func.sum(case((tried, 1), else_=0))
     query = (
         select(DigestRow.slot, missing, func.count(DeliveryRow.id))

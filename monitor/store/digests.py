@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, exists, func, select
 
 from monitor.model import DigestKind
-from monitor.store import audit
+from monitor.store import audit, suppressions
 from monitor.store.schema import (
     AttachmentRow,
     DeliveryRow,
@@ -52,6 +52,7 @@ class FrozenDigest:
     """A composed digest, ready to be frozen. *message_ids* maps recipient to Message-ID.
 
     *brief* is what channels get: needed if one of the recipients is a channel.
+    *token* is what the address of its page ends in.
     """
 
     subscription: str
@@ -64,6 +65,7 @@ class FrozenDigest:
     message_ids: dict[str, str]
     kind: DigestKind = DigestKind.DIGEST
     brief: dict[str, Any] | None = None
+    token: str | None = None
 
 
 def sync_subscriptions(session: Session, names: Iterable[str], *, now: datetime) -> None:
@@ -125,7 +127,8 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
     """Store *edition*, its items and its deliveries; False if the slot has its digest already.
 
     Raises IntegrityError if one of its hits was reported to the subscription meanwhile: nothing
-    is stored then, and the slot stays open. The caller commits.
+    is stored then, and the slot stays open. Who has left the list gets no delivery. The caller
+    commits.
     """
     insert = inserting(session, DigestRow).on_conflict_do_nothing().returning(DigestRow.id)
     row: dict[str, Any] = {
@@ -139,6 +142,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         "html": edition.rendered.html,
         "kind": edition.kind,
         "brief": edition.brief,
+        "token": edition.token,
     }
     digest_id = session.execute(insert, [row]).scalar_one_or_none()
     if digest_id is None:
@@ -173,13 +177,13 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         {
             "digest_id": digest_id,
             "recipient": recipient,
-            "message_id": message_id,
+            "message_id": edition.message_ids[recipient],
             "status": "waiting",
             "attempts": 0,
             "doubts": 0,
             "due_at": edition.composed_at,
         }
-        for recipient, message_id in edition.message_ids.items()
+        for recipient in suppressions.wanting(session, edition.subscription, edition.message_ids)
     ]
     if rows:
         session.execute(inserting(session, DeliveryRow), rows)

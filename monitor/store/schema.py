@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from monitor.store.types import Instant
 
-SCHEMA = "0012"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0013"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,6 +47,7 @@ WITHDRAWN = text("withdrawn_at IS NOT NULL")
 NO_PARTS = text("'[]'")
 ZERO = text("0")
 DIGEST = text("'digest'")
+STILL_AWAY = text("returned_at IS NULL")
 
 
 class Base(DeclarativeBase):
@@ -347,6 +348,7 @@ class DigestRow(Base):
 
     `body` is what they became in the mails, packed (zlib), once one was about to be handed over.
     `brief` is what channels get, where one is a recipient; an alert's slot is when it was made.
+    `token` is what the address of its page ends in, for whoever got a mail.
     """
 
     __tablename__ = "digests"
@@ -364,6 +366,7 @@ class DigestRow(Base):
     body: Mapped[bytes | None]
     kind: Mapped[str] = mapped_column(default="digest", server_default=DIGEST)
     brief: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    token: Mapped[str | None] = mapped_column(index=True)
     attachments: Mapped[list[AttachmentRow]] = relationship(
         order_by="AttachmentRow.number", viewonly=True
     )
@@ -434,6 +437,43 @@ class DeliveryRow(Base):
     head: Mapped[bytes | None]
     give_up_at: Mapped[datetime | None]
     revivals: Mapped[int] = mapped_column(default=0, server_default=ZERO)
+
+
+class SuppressionRow(Base):
+    """A recipient who left a subscription, in lower case; over once `returned_at` is set.
+
+    `left_by` and `returned_by` say how: see `LeftBy`.
+    """
+
+    __tablename__ = "suppressions"
+    __table_args__ = (
+        Index(
+            "uq_suppressions_away",
+            "subscription",
+            "recipient",
+            unique=True,
+            sqlite_where=STILL_AWAY,
+            postgresql_where=STILL_AWAY,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subscription: Mapped[str]
+    recipient: Mapped[str]
+    left_at: Mapped[datetime]
+    left_by: Mapped[str]
+    returned_at: Mapped[datetime | None]
+    returned_by: Mapped[str | None]
+
+
+class KeyRow(Base):
+    """A secret of ours, made once: what signs the links in mails."""
+
+    __tablename__ = "keys"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    secret: Mapped[str]
+    made_at: Mapped[datetime]
 
 
 class LexiconRow(Base):

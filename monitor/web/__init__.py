@@ -1,0 +1,1 @@
+"""Web pages, and what mails link to. Starlette and uvicorn, the extra `web`."""

@@ -1,0 +1,91 @@
+"""Digests exactly as they were sent.
+
+* A digest's HTML is shown in a sandbox: no script, no form, nothing loaded, whatever is in it. Only
+  where its links open is added, since a link would else open inside the frame.
+* `/d/TOKEN` is what a mail links to: the digest alone, without who got it.
+* The mail is given byte for byte, as a file to save.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+
+from monitor.store import archive, deliveries
+from monitor.web.context import asked_id, path_id, reading_for
+from monitor.web.pages import page
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from monitor.store.archive import Archived
+
+SHOWN = 50  # digests on a page
+SANDBOX = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
+    " style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+)
+_NEW_TAB = '<base target="_blank">'
+
+
+def digests(request: Request) -> Response:
+    """Show the newest digests, or those before one, of all subscriptions or of one."""
+    subscription = request.query_params.get("subscription") or None
+    before = asked_id(request, "before")
+    with reading_for(request) as session:
+        found = archive.listed(session, subscription=subscription, before=before, limit=SHOWN + 1)
+        names = archive.subscriptions(session)
+    return page(
+        request,
+        "web/digests.html.j2",
+        digests=found[:SHOWN],
+        more=len(found) > SHOWN,
+        subscriptions=names,
+        subscription=subscription,
+    )
+
+
+def digest(request: Request) -> Response:
+    """Show a digest, and what became of it for each recipient."""
+    return page(request, "web/digest.html.j2", digest=_found(request))
+
+
+def html(request: Request) -> Response:
+    """Answer with the HTML of a digest, for the frame in its page."""
+    return _sandboxed(_found(request), "frame-ancestors 'self'", "SAMEORIGIN")
+
+
+def as_mailed(request: Request) -> Response:
+    """Show the digest that a mail's link leads to."""
+    with reading_for(request) as session:
+        found = archive.by_token(session, request.path_params["token"])
+    if found is None:
+        raise HTTPException(404)
+    return _sandboxed(found, "frame-ancestors 'none'", "DENY")
+
+
+def mail(request: Request) -> Response:
+    """Answer with a mail as it was sent, byte for byte."""
+    number = path_id(request, "delivery")
+    with reading_for(request) as session:
+        raw = deliveries.message(session, number)
+    if raw is None:
+        raise HTTPException(404)
+    name = f'attachment; filename="delivery-{number}.eml"'
+    return Response(raw, media_type="message/rfc822", headers={"Content-Disposition": name})
+
+
+def _found(request: Request) -> Archived:
+    with reading_for(request) as session:
+        found = archive.archived(session, path_id(request, "digest"))
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
+def _sandboxed(found: Archived, ancestors: str, framing: str) -> Response:
+    shown = found.html.replace("<head>", f"<head>{_NEW_TAB}", 1)
+    policy = {"Content-Security-Policy": f"{SANDBOX}; {ancestors}", "X-Frame-Options": framing}
+    return HTMLResponse(shown, headers=policy)

@@ -1,0 +1,151 @@
+"""How pages look: templates, their words in the reader's language, and the files they load.
+
+* Everything that is put into a template is escaped; words from feeds are values, never template.
+* A page speaks English or Chinese: as `?lang=` says, which is remembered, else as the browser asks.
+* The English words of a template are the key to the Chinese ones, in templates/web/zh.yaml.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
+
+from monitor.errors import StoreError
+from monitor.resources import shipped
+from monitor.web.context import site_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+    from starlette.requests import Request
+
+LANGUAGES = {"en": "English", "zh": "中文"}
+ASSETS = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+MENU = (("digests", "/digests/", "Digests"),)  # route, address, words
+COOKIE = "lang"
+_YEAR_S = 31_536_000
+_WRONG: dict[int | str, str] = {
+    "forged": "This link is not one of ours, or a part of it is missing. Nothing was changed.",
+    400: "This address cannot be read.",
+    403: "This page is only shown on the machine that the service runs on.",
+    404: "There is no such page.",
+    405: "This address does not take such a request.",
+    413: "This request is too large.",
+    421: "This name is not one of ours. Name it in web.url, or use the address of the machine.",
+    500: "Something is wrong on our side. It has been written into the log.",
+    503: "The database cannot be reached at the moment. Please try again soon.",
+}
+
+
+def page(request: Request, template: str, status: int = 200, **values: object) -> Response:
+    """Return *template* filled with *values*, in the reader's language."""
+    language = language_of(request)
+    words = _chinese() if language == "zh" else {}
+    site = site_of(request)
+    text = (
+        _environment(site.zone)
+        .get_template(template)
+        .render(
+            _=lambda english, **named: words.get(english, english).format_map(named),
+            language=language,
+            languages=LANGUAGES,
+            in_language=lambda code: request.url.include_query_params(lang=code).query,
+            static=static,
+            inside=site.everything,
+            zone=site.zone.key,
+            menu=MENU,
+            path=request.url.path,
+            route=getattr(request.scope.get("route"), "name", ""),
+            **values,
+        )
+    )
+    response = HTMLResponse(text, status)
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    if request.query_params.get("lang") in LANGUAGES:
+        response.set_cookie(COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
+    return response
+
+
+def language_of(request: Request) -> str:
+    """Return the language of the page: asked for, remembered, or the browser's first we speak."""
+    for said in (request.query_params.get("lang"), request.cookies.get(COOKIE)):
+        if said in LANGUAGES:
+            return said
+    offered: list[tuple[float, int, str]] = []
+    for part in request.headers.get("accept-language", "").split(","):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            offered.append((-float(quality or 1), len(offered), tag[:2].lower()))
+        except ValueError:
+            continue
+    return next((tag for _, _, tag in sorted(offered) if tag in LANGUAGES), "en")
+
+
+def not_served(request: Request, error: Exception) -> Response:
+    """Return the page of an HTTP error."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = getattr(error, "detail", "")
+    said = _WRONG.get(detail) or _WRONG.get(status) or HTTPStatus(status).phrase
+    response = page(request, "web/problem.html.j2", status, code=status, said=said)
+    for name, value in (getattr(error, "headers", None) or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def broken(request: Request, error: Exception) -> Response:
+    """Return the page of a request that failed here."""
+    unreachable = isinstance(error, SQLAlchemyError | StoreError)
+    return not_served(request, HTTPException(503 if unreachable else 500))
+
+
+def static(name: str) -> str:
+    """Return the address of the file *name*, which changes when the file does."""
+    return f"/static/{name}?{_asset(name)[1]}"
+
+
+def asset(request: Request) -> Response:
+    """Answer with a file that pages load."""
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise HTTPException(404)
+    content, print_ = _asset(name)
+    kept = "public, max-age=31536000, immutable" if request.url.query == print_ else "no-cache"
+    return Response(content, headers={"Content-Type": ASSETS[name], "Cache-Control": kept})
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str]:
+    content = (shipped("templates") / "web" / name).read_bytes()
+    return content, sha256(content).hexdigest()[:12]
+
+
+@cache
+def _chinese() -> Mapping[str, str]:
+    words: Mapping[str, str] = yaml.safe_load(
+        (shipped("templates") / "web" / "zh.yaml").read_text("utf-8")
+    )
+    return words
+
+
+@cache
+def _environment(zone: ZoneInfo) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(shipped("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters["local"] = lambda instant: f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
+    return environment

@@ -1,0 +1,62 @@
+"""What a machine looks at: is the process up, and does the service keep its promises?
+
+The second answer is kept for a few seconds, so that whoever asks all day costs nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import JSONResponse, PlainTextResponse
+
+from monitor.errors import StoreError
+from monitor.pipeline.health import check
+from monitor.store import migrate
+from monitor.web.context import site_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from monitor.web.context import Site
+
+KEPT_S = 5.0
+
+
+async def alive(_request: Request) -> Response:
+    """Answer that the process is up, though all threads be busy with the database."""
+    return PlainTextResponse("ok\n")
+
+
+def ready(request: Request) -> Response:
+    """Answer 200 if the service does what it promised, 503 if not; reasons for those inside."""
+    site = site_of(request)
+    reasons = _judge(request, site)
+    body: dict[str, object] = {"ready": not reasons}
+    if site.everything:
+        body["reasons"] = reasons
+    return JSONResponse(body, 503 if reasons else 200)
+
+
+def _judge(request: Request, site: Site) -> list[str]:
+    state = request.app.state
+    with _one_at_a_time:
+        kept: tuple[float, list[str]] | None = getattr(state, "readiness", None)
+        if kept is not None and monotonic() - kept[0] < KEPT_S:
+            return kept[1]
+        try:
+            migrate.require(site.engine)
+            health = check(site.sessions, site.clock, site.subscriptions, warn=False)
+            reasons = list(health.reasons)
+        except StoreError as error:
+            reasons = [str(error)]
+        except SQLAlchemyError as error:
+            reasons = [f"the database cannot be used: {type(error).__name__}"]
+        state.readiness = monotonic(), reasons
+        return reasons
+
+
+_one_at_a_time = threading.Lock()

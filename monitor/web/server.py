@@ -1,0 +1,126 @@
+"""Serving the site from a thread of its own, beside the line or alone.
+
+* The port is taken before anything else, so that one in use stops the start with a sentence.
+* A stop takes seconds: no new connection, two seconds for what is under way, then it is cut.
+* No more is served at once than the machine can bear: what comes on top is told to come later.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.config.web import require_closed, shows_all, split_listen
+from monitor.errors import ConfigError, Mistake
+from monitor.links import INSTALL
+from monitor.signals import heeding_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import uvicorn
+
+    from monitor.app import App
+
+GRACE_S = 2  # for answers that are under way at a stop
+AT_ONCE = 100  # connections; the next one is answered 503
+BACKLOG = 128
+
+log = structlog.get_logger()
+
+
+def serve_alone(app: App, listen: str) -> int:
+    """Serve the site at *listen* until SIGTERM or SIGINT; return the exit code.
+
+    Raises ConfigError or StoreError if it cannot start.
+    """
+    stop = threading.Event()
+    with heeding_signals(stop):
+        app.prepare()
+        with serving(app, listen, stop):
+            stop.wait()
+    return 0
+
+
+@contextmanager
+def serving(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str, int]]:
+    """Serve the site of *app* at *listen*; give host and port.
+
+    It ends with the context, and begins to end with *stop*, while others still finish.
+
+    The database is at the schema we need. Raises ConfigError if it cannot start.
+    """
+    try:
+        from uvicorn import Config, Server
+
+        from monitor.web.site import build_site
+    except ImportError as error:
+        missing = f"needs {error.name}: {INSTALL}"
+        raise ConfigError(Mistake("", "web", missing)) from None
+    web = app.config.web
+    try:
+        require_closed(listen, web.url, is_open=web.open)
+    except ValueError as error:
+        raise ConfigError(Mistake("", "web", str(error))) from None
+    everything = shows_all(listen, web.url, is_open=web.open)
+    settings = Config(
+        build_site(app, everything=everything),
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=AT_ONCE,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    # A page that fails is told by the shield; one that is cut at a stop is no failure.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    server = Server(settings)
+    listening = _listen(listen)
+    host, port = listening.getsockname()[:2]
+    thread = threading.Thread(target=server.run, args=([listening],), name="web", daemon=True)
+    ending = threading.Thread(target=_end, args=(server, stop), name="web-end", daemon=True)
+    thread.start()
+    ending.start()
+    log.info("pages served", host=host, port=port, everything=everything)
+    try:
+        yield host, port
+    finally:
+        stop.set()
+        ending.join()
+        thread.join(2 * GRACE_S)
+        listening.close()
+
+
+def _end(server: uvicorn.Server, stop: threading.Event) -> None:
+    stop.wait()
+    server.should_exit = True
+
+
+def _listen(listen: str) -> socket.socket:
+    host, port = split_listen(listen)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise _cannot(listen, error) from None
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise _cannot(listen, error) from None
+    return listening
+
+
+def _cannot(listen: str, error: OSError) -> ConfigError:
+    return ConfigError(Mistake("", "web.listen", f"cannot listen at {listen}: {error.strerror}"))

@@ -1,0 +1,76 @@
+"""The site: which address is answered by which function, and who may ask.
+
+* `FOR_EVERYBODY` is what strangers may ask for: what a machine looks at, and addresses that nobody
+  can guess. A new way in from outside, such as a callback, gets its route there.
+* `INSIDE` is everything else. Nobody has to log in yet, so it is closed unless nobody else can ask.
+* Functions that use the database are plain ones: Starlette runs them in threads, a few at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+
+from monitor.web import archive, leaving, probes
+from monitor.web.context import Site
+from monitor.web.pages import asset, not_served
+from monitor.web.shield import InsideOnly, Shield
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from monitor.app import App
+
+MAX_BODY_BYTES = 65_536  # of a request whose route has no `max_body_size` of its own
+
+
+def home(request: Request) -> Response:
+    """Lead to the first page."""
+    return RedirectResponse(request.app.url_path_for("digests"))
+
+
+FOR_EVERYBODY = (
+    Route("/livez", probes.alive),
+    Route("/readyz", probes.ready),
+    Route("/static/{name}", asset, name="static"),
+    Route("/unsubscribe/{token}", leaving.unsubscribe, methods=["GET", "POST"]),
+    Route("/subscribe/{token}", leaving.subscribe, methods=["POST"]),
+    Route("/d/{token}", archive.as_mailed),
+)
+INSIDE = (
+    ("/", home),
+    ("/digests/", archive.digests),
+    ("/digests/{digest:int}", archive.digest),
+    ("/digests/{digest:int}/html", archive.html),
+    ("/deliveries/{delivery:int}.eml", archive.mail),
+)
+
+
+def build_site(app: App, *, everything: bool) -> Starlette:
+    """Return the site of *app*; only what mails link to unless *everything* is to be shown."""
+    door = [Middleware(InsideOnly)]
+    inside = [Route(path, answer, middleware=door) for path, answer in INSIDE]
+    site = Starlette(
+        routes=[*FOR_EVERYBODY, *inside],
+        middleware=[Middleware(Shield)],
+        exception_handlers={HTTPException: not_served},
+        max_body_size=MAX_BODY_BYTES,
+    )
+    site.state.site = Site(
+        engine=app.engine,
+        sessions=app.sessions,
+        clock=app.clock,
+        links=app.links,
+        names=app.names,
+        subscriptions=app.subscriptions,
+        url=app.config.web.url,
+        zone=app.config.web.timezone,
+        everything=everything,
+    )
+    return site

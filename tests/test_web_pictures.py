@@ -1,0 +1,131 @@
+"""The pages in a real browser, with Chinese words: they fit a phone, can be read, and work."""
+
+import os
+from pathlib import Path
+
+import pytest
+from browsers import COLOURS, chromium, luminance
+from editions import busy_edition
+from websites import put_digest, website
+
+from monitor.digest.render import Renderer
+from monitor.pipeline.deliver import deliver_due
+
+SHOTS = os.environ.get("SHOTS")  # a folder to keep pictures in, for people to look at
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def site(tmp_path, clock):
+    with website(tmp_path, f"sqlite:///{tmp_path}/monitor.db", clock) as served:
+        app = served.app
+        made = Renderer().render(busy_edition())
+        words = {"subject": made.subject, "text": made.text, "html": made.html}
+        put_digest(app, "desk@example.com", "李明@example.com", **words)
+        deliver_due(app.sessions, app.mailer, clock)
+        put_digest(
+            app,
+            "a-very-long-address-of-somebody@a-long-domain.example.com",
+            number=2,
+            subject="[Monitor] 星期二: 3 条 - 阿里巴巴 反垄断: 罚款 (市场监管总局)" * 2,
+            slot=clock.now(),
+        )
+        yield served
+
+
+@pytest.fixture
+def show(browser, site):
+    """Return a function that opens a page; whatever goes wrong on it is in `failures`."""
+    contexts = []
+
+    def opened(path, width=390, scheme="light", language="en", *, scripts=True):
+        context = browser.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme=scheme,
+            locale="zh-CN" if language == "zh" else "en-GB",
+            java_script_enabled=scripts,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.failures = []
+        page.on("console", lambda told: page.failures.append(told.text))
+        page.on("pageerror", lambda error: page.failures.append(str(error)))
+        page.on("requestfailed", lambda request: page.failures.append(request.url))
+        origin = f"http://127.0.0.1:{site.port}"
+        page.on(
+            "request",
+            lambda request: request.url.startswith(origin) or page.failures.append(request.url),
+        )
+        page.goto(origin + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def addresses(site):
+    token = site.app.links.leaving_token("daily", "李明@example.com")
+    return ["/digests/", "/digests/1", "/digests/2", f"/unsubscribe/{token}"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_every_page(show, site, width, scheme, language):
+    """No page sticks out, complains, asks elsewhere or is hard to read, by day and by night."""
+    for path in [*addresses(site), "/nowhere"]:
+        page = show(path, width, scheme, language)
+        _keep(page, f"{path.split('/')[1]}-{path.split('/')[-1][:6]}-{width}-{scheme}-{language}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        if path != "/nowhere":  # a browser complains of the 404 itself
+            assert page.failures == [], path
+        for name, ink, paper in page.evaluate(COLOURS):
+            light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (path, name, ink, paper)
+
+
+def _keep(page, name):
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+def test_from_the_list_to_the_mail(show):
+    """A reader finds a digest, sees it as it was sent, and saves the mail."""
+    page = show("/digests/", 1280)
+    page.get_by_role("link", name="[Monitor] Tue").first.click()
+
+    assert page.get_by_role("heading", level=1).inner_text().startswith("[Monitor]")
+    frame = page.frame_locator("iframe.mail")
+    assert frame.get_by_role("heading", name="Ant Group", exact=True).count() == 1
+    with page.expect_download() as download:
+        page.get_by_role("link", name=".eml").first.click()
+    assert download.value.suggested_filename == "delivery-100.eml"
+    assert "Message-ID" in Path(download.value.path()).read_text("utf-8")
+
+
+def test_leaving_and_coming_back_by_hand(show, site):
+    """Without a script, in Chinese: one button leaves the list, one comes back."""
+    page = show(addresses(site)[-1], language="zh", scripts=False)
+    page.get_by_role("button", name="退订").click()
+    page.get_by_role("heading", name="您不会再收到这些邮件").wait_for()
+
+    page.get_by_role("button", name="点错了，请继续发送").click()
+    page.get_by_role("heading", name="已恢复订阅").wait_for()
+    assert page.failures == []
+
+
+def test_another_language(show):
+    """The foot of a page changes its language, and the next page remembers."""
+    page = show("/digests/?subscription=daily", scripts=False)
+    page.get_by_role("link", name="中文").click()
+    page.get_by_role("heading", name="简报", exact=True).wait_for()
+    assert "subscription=daily" in page.url
+
+    page.get_by_role("link", name="[Monitor]").first.click()
+    page.get_by_role("heading", name="通知了谁").wait_for()

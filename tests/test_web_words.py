@@ -1,0 +1,36 @@
+"""The words of the pages: each is there in Chinese too."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from monitor.model import DeliveryStatus
+from monitor.resources import shipped
+from monitor.web.pages import _WRONG, MENU
+
+WEB = Path(shipped("templates"), "web")
+CHINESE = yaml.safe_load((WEB / "zh.yaml").read_text("utf-8"))
+
+
+def used():
+    """Return all English words that pages may show."""
+    words = {said for _, _, said in MENU} | set(_WRONG.values())
+    words |= {str(status) for status in DeliveryStatus}
+    for path in WEB.glob("*.j2"):
+        text = path.read_text("utf-8")
+        words |= set(re.findall(r"_\('((?:[^'\\]|\\.)+)'", text))
+        words |= set(re.findall(r" else '([^']+)'\) ", text))
+    return words
+
+
+def test_every_word_is_there_in_chinese():
+    """A Chinese reader meets no English sentence, and no translation is left over."""
+    assert used() - set(CHINESE) == set()
+    assert set(CHINESE) - used() == set()
+
+
+def test_translations_name_the_same_values():
+    """What stands in braces is the same in both."""
+    for english, chinese in CHINESE.items():
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", chinese))
