@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
+    from aiohttp.abc import AbstractResolver
+
     from monitor.feeds.budget import Account
     from monitor.feeds.guard import Guard
     from monitor.model import FeedToPoll
@@ -66,7 +68,7 @@ class HttpFetcher:
     """Asks servers for feeds over HTTP; a `monitor.ports.Fetcher`.
 
     *timeout* is for one whole exchange, *max_bytes* for one decoded body, *held_bytes* for all of
-    them together; *connections* is how many feeds are asked at once.
+    them together; *connections* is how many feeds are asked at once; *resolver* looks names up.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class HttpFetcher:
         max_bytes: int,
         connections: int,
         held_bytes: int = HELD_BYTES,
+        resolver: type[AbstractResolver] = Resolver,
     ) -> None:
         self._guard = guard
         self._user_agent = user_agent
@@ -85,6 +88,7 @@ class HttpFetcher:
         self._max_bytes = max_bytes
         self._connections = connections
         self._budget = Budget(held_bytes)
+        self._resolver = resolver
         self._closed = False
         self._running: set[SimpleQueue[Future[Outcome] | None]] = set()
 
@@ -164,7 +168,7 @@ class HttpFetcher:
 
     async def _open_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=self._connections, resolver=Resolver(), socket_factory=self._open_socket
+            limit=self._connections, resolver=self._resolver(), socket_factory=self._open_socket
         )
         return aiohttp.ClientSession(
             connector=connector,
