@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from monitor.digest.render import Renderer
     from monitor.feeds.fetch import HttpFetcher
     from monitor.feeds.guard import Guard
+    from monitor.feeds.mailbox import Mailboxes
     from monitor.feeds.parse.children import BoundedParser
     from monitor.links import Links
     from monitor.model import Subscription
@@ -188,6 +189,21 @@ class App:
             timeout=polling.timeout,
             max_bytes=polling.max_bytes,
             connections=connections,
+            mailboxes=self.mailboxes,
+        )
+
+    @cached_property
+    def mailboxes(self) -> Mailboxes | None:
+        """The mailboxes among the feeds; None if there is none."""
+        configured = {feed.id: feed.imap for feed in self.config.feeds if feed.imap and feed.id}
+        if not configured:
+            return None
+        from monitor.feeds.mailbox import Mailboxes
+
+        polling = self.config.polling
+        mailboxes = {key: settings.to_mailbox() for key, settings in configured.items()}
+        return Mailboxes(
+            mailboxes, guard=self.guard, timeout=polling.timeout, max_bytes=polling.max_bytes
         )
 
     @cached_property

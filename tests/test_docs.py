@@ -22,6 +22,7 @@ PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md"), *TOP.glob(".github
 GUIDES = [page for page in PAGES if page != TOP / "docs" / "feeds.md"]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIABLES = {
+    "IMAP_PASSWORD": "x",
     **dict.fromkeys(("SMTP_PASSWORD", "DATABASE_PASSWORD", "DKIM_KEY"), "x"),
     "SLACK_URL": "slack://a/b/c",
     "HOOK_SECRET": "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz",

@@ -78,8 +78,8 @@ def _entries(data: dict[str, Any], kind: str) -> Iterator[tuple[KeyPath, dict[st
     for index, entry in enumerate(_items(data, kind)):
         if kind == "feeds":
             feed = {"url": entry} if isinstance(entry, str) else entry
-            if isinstance(feed, dict) and isinstance(feed.get("url"), str):
-                yield (kind, index), feed
+            if isinstance(feed, dict) and isinstance(feed.get("url", ""), str):
+                yield (kind, index), {"url": "", **feed}
         elif isinstance(entry, dict):
             yield (kind, index), entry
 

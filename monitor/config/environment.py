@@ -30,12 +30,13 @@ SECRETS: tuple[KeyPath, ...] = (
     ("database",),
     ("delivery", "smtp", "password"),
     ("delivery", "dkim", "key"),
+    ("feeds", "*", "imap", "password"),
     ("channels", "*", "apprise"),
     ("channels", "*", "webhook"),
     ("channels", "*", "secret"),
     ("web", "secret"),
 )
-FILES: tuple[KeyPath, ...] = (("delivery", "smtp", "ca_file"),)
+FILES: tuple[KeyPath, ...] = (("delivery", "smtp", "ca_file"), ("feeds", "*", "imap", "ca_file"))
 
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
 
@@ -80,7 +81,7 @@ def read_files(data: dict[str, Any], places: Places) -> None:
             places.report((*path[:-1], key), f"stands beside `{path[-1]}`; give one of them")
         elif (text := _content((*path[:-1], key), parent[1][key], places)) is not None:
             parent[1][path[-1]] = text
-    for path in FILES:
+    for path in _found(FILES, data):
         at, name = walk_to(data, path)
         if at == path:
             text = _content(path, name, places)
@@ -89,12 +90,13 @@ def read_files(data: dict[str, Any], places: Places) -> None:
 
 
 def _found(paths: Iterable[KeyPath], data: dict[str, Any]) -> Iterator[KeyPath]:
-    """Yield *paths*, those with a `*` once for each name that stands there in *data*."""
+    """Yield *paths*, those with a `*` once for each name or place there is in *data*."""
     for path in paths:
         before, star, after = path[:1], path[1:2] == ("*",), path[2:]
         named = walk_to(data, before)[1] if star else None
-        if star and isinstance(named, dict):
-            yield from ((*before, name, *after) for name in named)
+        if star and isinstance(named, dict | list):
+            names = named if isinstance(named, dict) else range(len(named))
+            yield from ((*before, name, *after) for name in names)
         elif not star:
             yield path
 

@@ -18,6 +18,7 @@ from monitor.config import types, values
 from monitor.config.channels import ChannelSettings
 from monitor.config.delivery import DeliverySettings
 from monitor.config.frozen import Settings, default_duration
+from monitor.config.mailbox import ImapSettings
 from monitor.config.subscriptions import SubscriptionSettings
 from monitor.config.web import WebSettings
 from monitor.detect.lexicon import Lexicon
@@ -50,10 +51,10 @@ class PageSettings(Settings):
 
 
 class FeedSettings(Settings):
-    """A feed: an address that is polled."""
+    """A feed: an address that is polled, or a mailbox."""
 
-    url: types.WebAddress
-    """The feed's address, http or https."""
+    url: types.WebAddress | None = None
+    """The feed's address, http or https. Either this or `imap`."""
     id: types.Key | None = None
     """What commands and tables call the feed; made from the address if not given."""
     name: types.Line | None = None
@@ -70,6 +71,8 @@ class FeedSettings(Settings):
     """Whether it is polled."""
     page: PageSettings | None = None
     """How to read it, if it is a web page."""
+    imap: ImapSettings | None = None
+    """A mailbox that newsletters come to; such a feed needs an `id`."""
     full_text: bool = False
     """Whether the pages of its articles are read too: only where `terms` say that it is allowed."""
 
@@ -79,12 +82,27 @@ class FeedSettings(Settings):
             raise ValueError("has `full_text` without `terms`: say there what allows it")
         return self
 
+    @model_validator(mode="after")
+    def _has_one_address(self) -> Self:
+        if self.url is None and self.imap is None:
+            raise ValueError("needs a `url`, or `imap` for a mailbox")
+        if self.imap and (self.url or self.page):
+            raise ValueError("has `imap` beside `url` or `page`: a mailbox has neither")
+        if self.imap and self.id is None:
+            raise ValueError("needs an `id`: a mailbox has no address to make one from")
+        return self
+
+    @property
+    def address(self) -> str:
+        """What is polled."""
+        return self.imap.address if self.imap else self.url or ""
+
     def to_model(self) -> model.Feed:
         """Return the feed under its id, which is also its name unless it has one."""
-        key = self.id or feed_id(self.url)
+        key = self.id or feed_id(self.address)
         return model.Feed(
             key=key,
-            url=self.url,
+            url=self.address,
             name=self.name or key,
             language=self.language,
             interval=self.interval,

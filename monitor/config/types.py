@@ -92,6 +92,11 @@ Networks = Annotated[
     tuple[Annotated[str, BeforeValidator(values.read_network)], ...],
     BeforeValidator(values.networks_or_none, json_schema_input_type=list[str] | bool),
 ]
+SenderPart = Annotated[
+    str,
+    _matching(values.SENDER_PART, "must be a mail address, or a part of one such as @example.com"),
+    _text(values.SENDER_PART),
+]
 Contact = Annotated[str, BeforeValidator(values.read_contact)]
 Database = Annotated[
     SecretStr,

@@ -33,6 +33,7 @@ KEY = r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?"
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,58}[A-Za-z0-9])?"
 LINE = r"[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*"
 LISTEN = r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})"
+SENDER_PART = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~@-]{1,254}"
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*"
 # What RFC 5322 allows of an address, less comments and quoting.
 _ATOM = r"[^\x00-\x20\x7f-\xa0\"(),.:;<>@\[\\\]]+"  # RFC 5322, 3.2.3; RFC 6532 beyond ASCII

@@ -32,6 +32,7 @@ import aiohttp
 
 from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTimeout
 from monitor.feeds.budget import Budget
+from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.failures import MAX_REDIRECTS, explain
 from monitor.feeds.manners import moved_to, read_retry_after
 from monitor.feeds.resolve import Resolver
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from monitor.feeds.budget import Account
     from monitor.feeds.guard import Guard
+    from monitor.feeds.mailbox import Mailboxes
     from monitor.model import FeedToPoll
 
     Outcome = tuple[FeedToPoll, Answer | FetchError]
@@ -81,6 +83,7 @@ class HttpFetcher:
         connections: int,
         held_bytes: int = HELD_BYTES,
         resolver: type[AbstractResolver] = Resolver,
+        mailboxes: Mailboxes | None = None,
     ) -> None:
         self._guard = guard
         self._user_agent = user_agent
@@ -89,6 +92,7 @@ class HttpFetcher:
         self._connections = connections
         self._budget = Budget(held_bytes)
         self._resolver = resolver
+        self._mailboxes = mailboxes
         self._closed = False
         self._running: set[SimpleQueue[Future[Outcome] | None]] = set()
 
@@ -190,7 +194,10 @@ class HttpFetcher:
     async def _settle(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Outcome:
         began = asyncio.get_running_loop().time()
         account = self._budget.open()
-        outcome = await self._ask(session, feed, account)
+        if self._mailboxes is not None and is_mailbox(feed.url):
+            outcome = await self._ask_mailbox(self._mailboxes, feed)
+        else:
+            outcome = await self._ask(session, feed, account)
         took = timedelta(seconds=asyncio.get_running_loop().time() - began)
         if isinstance(outcome, FetchError):
             account.close()
@@ -199,6 +206,17 @@ class HttpFetcher:
         answer = replace(outcome, took=took)
         finalize(answer, account.close).atexit = False
         return feed, answer
+
+    async def _ask_mailbox(self, mailboxes: Mailboxes, feed: FeedToPoll) -> Answer | FetchError:
+        try:
+            dialogue = mailboxes.open(feed)
+            try:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(mailboxes.threads, dialogue.ask, feed)
+            finally:
+                dialogue.cut()  # where this is cancelled, its thread has to end too
+        except FetchError as error:
+            return error
 
     async def _ask(
         self, session: aiohttp.ClientSession, feed: FeedToPoll, account: Account

@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from monitor.errors import InputError
+from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.charset import decode
 from monitor.text import one_line
 
@@ -151,6 +152,8 @@ def write(feeds: Iterable[Feed], *, now: datetime) -> str:
     ET.SubElement(head, "dateCreated").text = format_datetime(now)
     body = ET.SubElement(root, "body")
     for feed in feeds:
+        if is_mailbox(feed.url):  # nobody else can read it
+            continue
         name = _name(feed.name)
         attributes = {"text": name, "title": name}
         if feed.page:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from monitor.errors import StoreError
+from monitor.feeds.bundle import is_mailbox
 from monitor.model import FeedState, PollOutcome
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def validators(answer: Answer, document: Document, *, keep: bool) -> dict[str, A
     A body that was cut short looks like a feed with flaws. With its ETag kept, a 304 would hide
     the lost rest for good. A placeholder's would hide that it is still all there is.
     """
-    clean = keep and is_clean(document)
+    # A message is there whole, or not at all: an odd one is odd for ever, and is read once.
+    clean = keep and (is_clean(document) or is_mailbox(answer.url))
     return {
         "etag": answer.etag if clean else None,
         "last_modified": answer.last_modified if clean else None,

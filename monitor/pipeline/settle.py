@@ -18,6 +18,7 @@ import structlog
 
 from monitor.errors import FetchError
 from monitor.feeds import health, manners, rhythm, window
+from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.prints import Printed
 from monitor.identity import identify, identity
 from monitor.model import PollOutcome
@@ -305,6 +306,8 @@ class _Seen:
 
 def _compare(session: Session, read: Read, stored: articles.Stored, before: Sequence[int]) -> _Seen:
     entries = read.entries
+    if is_mailbox(read.feed.url):  # shows what is new, and never again: there is no window
+        return _Seen(window.Comparison(None, remember=False), gap=False, notice=None, remembered=())
     compared = window.compare(before, stored.articles, whole=record.is_clean(read.document))
     all_read = read.size == len(entries)
     notice = health.placeholder(

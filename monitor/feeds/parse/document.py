@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urljoin
 
 from monitor.errors import ParseError
+from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.charset import decode
 from monitor.feeds.parse import fast, jsonfeed, sitemap
 from monitor.feeds.parse.entries import (
@@ -71,6 +72,10 @@ def parse(
     Without *fast_path* feedparser reads it, whatever it is: the result is the same, later.
     Raises ParseError with a one-line reason if there is no feed in it.
     """
+    if is_mailbox(url):
+        from monitor.feeds.parse import mailbox
+
+        return mailbox.read(body)
     text, charset, flaws = decode(body, content_type)
     if page is not None:
         return _read_page(text, url, page, charset, flaws)
