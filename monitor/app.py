@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from monitor.feeds.parse.children import BoundedParser
     from monitor.links import Links
     from monitor.model import Subscription
+    from monitor.pipeline.alert import AlertStep
     from monitor.pipeline.compose import ComposeStep
     from monitor.pipeline.full_text import FullTextStep
     from monitor.pipeline.poll import PollStep
@@ -149,6 +150,7 @@ class App:
     def build(self) -> None:
         """Build all parts of the line: what cannot be built stops the start, not a tick."""
         _ = self.poll_step.detector.built, self.compose_step, self.ways, self.full_text_step
+        _ = self.alert_step
 
     def take_over(self) -> int:
         """Give back what a process that died on this machine had claimed; return how much."""
@@ -373,6 +375,30 @@ class App:
             renderer=lambda subscription: self.renderers[subscription.templates],
             domain=address_of(delivery.sender).rpartition("@")[2],
             links=links,
+        )
+
+    @cached_property
+    def alert_step(self) -> AlertStep:
+        """The step that tells at once."""
+        from monitor.deliver.message import address_of
+        from monitor.digest.alert_words import AlertRenderer
+        from monitor.pipeline.alert import AlertStep
+
+        lexicon = self.lexicon
+        return AlertStep(
+            sessions=self.sessions,
+            clock=self.clock,
+            subscriptions=self.subscriptions,
+            renderer=AlertRenderer(),
+            names={
+                "companies": {item.key: item.name for item in lexicon.companies},
+                "topics": {item.key: item.name for item in lexicon.topics},
+                "stages": {item.key: item.name for item in lexicon.stages},
+                "regulators": {item.key: item.name for item in lexicon.regulators},
+            },
+            ranks={item.key: item.rank for item in lexicon.stages},
+            fingerprint=lexicon.fingerprint,
+            domain=address_of(self.config.delivery.sender).rpartition("@")[2],
         )
 
     def cut_polling(self) -> None:

@@ -473,6 +473,21 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class Alerting:
+    """What a subscription is told of at once: stories at *stages*, *companies* and *topics*.
+
+    All companies or topics of the subscription if empty. *at_most* a mail each in an hour; nothing
+    published longer ago than *max_age*.
+    """
+
+    stages: tuple[str, ...]
+    at_most: int
+    max_age: timedelta
+    companies: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """Who gets what, when. *companies*, *topics*, *languages*, *stages*: all of them if empty.
 
@@ -490,6 +505,7 @@ class Subscription:
     stages: tuple[str, ...] = ()
     catch_up: CatchUp = CatchUp.ONE
     templates: str | None = None
+    alert: Alerting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -569,6 +585,20 @@ class Alteration:
     at: datetime
     title: str
     before: str | None
+    url: str | None
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """A story that a subscription was told of at once, at *stage*; *url* is its head's."""
+
+    story_id: int
+    company: str
+    topic: str
+    stage: str
+    at: datetime
+    headline: str
     url: str | None
     language: str | None
 

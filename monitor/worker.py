@@ -103,6 +103,7 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
     jobs: dict[str, tuple[Callable[[], None], int]] = {
         "poll": (lambda: _poll(app, stop), TICK_S),
         "full_text": (lambda: _read_pages(app, stop), TICK_S),
+        "alert": (lambda: _alert(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
         "deliver": (lambda: _deliver(app, stop, Way.MAIL), TICK_S),
         "channels": (lambda: _deliver(app, stop, Way.CHANNEL), TICK_S),
@@ -151,6 +152,12 @@ def _read_pages(app: App, stop: threading.Event) -> None:
     step = app.full_text_step
     if step is not None and not stop.is_set() and step.any_due():
         step.read_due(stop)
+
+
+def _alert(app: App, stop: threading.Event) -> None:
+    if not stop.is_set():
+        group_new(app.sessions)
+        app.alert_step.alert_due()
 
 
 def _compose(app: App, stop: threading.Event) -> None:

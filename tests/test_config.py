@@ -13,7 +13,7 @@ from monitor.config.marks import read, scalar
 from monitor.config.settings import feed_id
 from monitor.config.values import read_duration, read_size, without_password, write_duration
 from monitor.errors import ConfigError
-from monitor.model import CatchUp, EmptyDay, Feed, Page, Schedule, Subscription
+from monitor.model import Alerting, CatchUp, EmptyDay, Feed, Page, Schedule, Subscription
 
 DATA = Path(__file__).with_name("data") / "config"
 PASSWORDS = {
@@ -81,11 +81,13 @@ def test_every_setting_arrives():
         empty=EmptyDay.SKIP,
         stages=desk.stages,
         catch_up=CatchUp.EACH,
+        alert=Alerting(("fine", "settlement"), 5, timedelta(days=2), ("jd",), ("privacy",)),
     )
     assert {"fine", "appeal"} <= set(desk.stages)
     assert not {"probe", "plan"} & set(desk.stages)
     days = [date(2026, 12, day) for day in (21, 22, 24, 25, 28)]
     assert [desk.schedule.open_on(day) for day in days] == [True, False, True, False, True]
+    assert quick.alert == Alerting(("fine", "appeal"), 10, timedelta(days=7))
     assert quick.schedule == Schedule(ZoneInfo("UTC"), every=timedelta(minutes=15))
     assert quick.recipients == ("first@example.com", "second@example.com", "ops", "desk-system")
     ops, hook = config.channels["ops"], config.channels["desk-system"]

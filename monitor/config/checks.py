@@ -41,6 +41,8 @@ def check_names(data: dict[str, Any], watched: dict[str, list[str]], places: Pla
         for kind, keys in watched.items():
             for index, item in enumerate(_items(entry, kind)):
                 _known(((*path, kind, index), item), keys, places)
+            for index, item in enumerate(_items(_alert(entry), kind)):
+                _known(((*path, "alert", kind, index), item), keys, places)
 
 
 def check_channels(data: dict[str, Any], places: Places) -> None:
@@ -63,10 +65,22 @@ def _or_none(names: list[str]) -> str:
 def check_stages(data: dict[str, Any], stages: list[str], places: Places) -> None:
     """Report each stage that a subscription names and that is not among *stages*."""
     for path, entry in _entries(data, "subscriptions"):
-        name = entry.get("min_stage")
-        if isinstance(name, str) and name not in stages:
-            known = did_you_mean(name, stages) or f"; there are: {', '.join(stages)}"
-            places.report((*path, "min_stage"), f'"{name[:60]}" is no stage{known}')
+        alert = _alert(entry)
+        named: list[tuple[KeyPath, object]] = [
+            ((*path, "min_stage"), entry.get("min_stage")),
+            ((*path, "alert", "min_stage"), alert.get("min_stage")),
+        ]
+        listed = enumerate(_items(alert, "stages"))
+        named += [((*path, "alert", "stages", index), item) for index, item in listed]
+        for at, name in named:
+            if isinstance(name, str) and name not in stages:
+                known = did_you_mean(name, stages) or f"; there are: {', '.join(stages)}"
+                places.report(at, f'"{name[:60]}" is no stage{known}')
+
+
+def _alert(entry: dict[str, Any]) -> dict[str, Any]:
+    alert = entry.get("alert")
+    return alert if isinstance(alert, dict) else {}
 
 
 def _items(data: dict[str, Any], key: str) -> list[Any]:

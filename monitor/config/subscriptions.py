@@ -10,7 +10,40 @@ from pydantic import Field, model_validator
 from monitor import model
 from monitor.config import types
 from monitor.config.calendars import days_open, ever_open
-from monitor.config.frozen import Settings
+from monitor.config.frozen import Settings, default_duration
+
+
+class AlertSettings(Settings):
+    """What a subscription is told of at once."""
+
+    stages: tuple[str, ...] = ()
+    """Stories at these stages, such as [fine, settlement]. Either this or `min_stage`."""
+    min_stage: str | None = None
+    """Stories at this stage or a graver one, such as fine. Either this or `stages`."""
+    companies: tuple[str, ...] = ()
+    """Only these of the subscription's companies; all if not given."""
+    topics: tuple[str, ...] = ()
+    """Only these of the subscription's topics; all if not given."""
+    at_most: types.Count = 10
+    """How many alerts an hour have a mail of their own; more of them share one."""
+    max_age: types.Duration = default_duration("7d")
+    """How long ago an article may have been published."""
+
+    @model_validator(mode="after")
+    def _has_stages(self) -> Self:
+        if bool(self.stages) == (self.min_stage is not None):
+            raise ValueError("needs either `stages` or `min_stage`")
+        return self
+
+    def to_model(self, ranks: Mapping[str, int]) -> model.Alerting:
+        """Return the same as the program knows it; *ranks* are those of the stages."""
+        return model.Alerting(
+            stages=self.stages or stages_from(self.min_stage, ranks),
+            at_most=self.at_most,
+            max_age=self.max_age,
+            companies=self.companies,
+            topics=self.topics,
+        )
 
 
 class SubscriptionSettings(Settings):
@@ -46,6 +79,8 @@ class SubscriptionSettings(Settings):
     """What slots give that passed while nothing ran: one digest, or one each."""
     templates: types.Line | None = None
     """A folder with templates of its own."""
+    alert: AlertSettings | None = None
+    """What is told at once, before the digest."""
 
     @model_validator(mode="after")
     def _has_one_schedule(self) -> Self:
@@ -70,6 +105,7 @@ class SubscriptionSettings(Settings):
             schedule=model.Schedule(self.timezone, tuple(sorted(self.at)), self.every, open_on),
             stages=stages_from(self.min_stage, ranks),
             catch_up=self.catch_up,
+            alert=self.alert.to_model(ranks) if self.alert else None,
             companies=self.companies,
             topics=self.topics,
             languages=self.languages,

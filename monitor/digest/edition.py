@@ -82,8 +82,8 @@ class Entry:
 class Change:
     """What became of something told before, or of a proceeding.
 
-    *kind* is "stage", "sources", "retitled" or "withdrawn"; *what* says it in words of ours.
-    *before* is a former title.
+    *kind* is "stage", "alerted", "sources", "retitled" or "withdrawn"; *what* says it in words of
+    ours. *before* is a former title.
     """
 
     kind: str

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from monitor.digest.edition import Entry
     from monitor.digest.names import Names
     from monitor.digest.news import Due
-    from monitor.model import Alteration, Coverage, NearMissToTell, Story, Subscription
+    from monitor.model import Alerted, Alteration, Coverage, NearMissToTell, Story, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,9 @@ class Material:
     """What an edition is made of.
 
     *news* are all stories that are due, in order, with *entries* for the first of them; *follows*
-    are those told before, with what is told of the first of them in *stories*. *counted* gives
-    hits, and how many at a high stage, by local day. *file* and *permalink*: see `Edition`.
+    are those told before, with what is told of the first of them in *stories*. *alerted* are those
+    told at once since the digest before. *counted* gives hits, and how many at a high stage, by
+    local day. *file* and *permalink*: see `Edition`.
     """
 
     subscription: Subscription
@@ -33,6 +34,7 @@ class Material:
     entries: Sequence[Entry] = ()
     follows: Sequence[Due] = ()
     stories: Mapping[int, Story] = field(default_factory=dict)
+    alerted: Sequence[Alerted] = ()
     alterations: Sequence[Alteration] = ()
     near_misses: Sequence[NearMissToTell] = ()
     counted: Mapping[date, tuple[int, int]] = field(default_factory=dict)

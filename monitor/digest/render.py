@@ -68,7 +68,7 @@ class Renderer:
             "lines": lambda entry: self._show(entry).text,
         }
         self._subject, self._text, self._html, self._entry_text, self._entry_html = (
-            _compiled(environment, name) for name in (SUBJECT, TEXT, HTML, ENTRY_TEXT, ENTRY_HTML)
+            compiled(environment, name) for name in (SUBJECT, TEXT, HTML, ENTRY_TEXT, ENTRY_HTML)
         )
         self._style = _source(environment, STYLE)
         self._inliner = css_inline.CSSInliner(
@@ -87,9 +87,9 @@ class Renderer:
         Raises RenderError, which names template and line, if a template cannot be filled.
         """
         self._placed = []
-        html = self._inlined(_filled(self._html, edition=edition))
+        html = self._inlined(filled(self._html, edition=edition))
         html = _PLACE.sub(lambda place: self._show(self._placed[int(place[1])]).html, html)
-        return Rendered(self._subject_of(edition), _filled(self._text, edition=edition), html)
+        return Rendered(self._subject_of(edition), filled(self._text, edition=edition), html)
 
     def _inlined(self, html: str) -> str:
         try:
@@ -112,8 +112,8 @@ class Renderer:
         return shown
 
     def _made(self, entry: Entry) -> _Shown:
-        text = _filled(self._entry_text, entry=entry)
-        html = _filled(self._entry_html, entry=entry)
+        text = filled(self._entry_text, entry=entry)
+        html = filled(self._entry_html, entry=entry)
         try:
             html = self._inliner.inline_fragment(html, self._style)
         except css_inline.InlineError as error:
@@ -124,13 +124,13 @@ class Renderer:
         """Return the subject with the fullest lead that fits, the shortest one cut if none does."""
         subject = ""
         for lead in edition.leads or ("",):
-            subject = one_line(_filled(self._subject, edition=edition, lead=lead))
+            subject = one_line(filled(self._subject, edition=edition, lead=lead))
             if cell_len(subject) <= SUBJECT_COLUMNS:
                 return subject
         lead = edition.leads[-1] if edition.leads else ""
         while lead and cell_len(subject) > SUBJECT_COLUMNS:
             lead = lead[:-1]
-            subject = one_line(_filled(self._subject, edition=edition, lead=lead + "..."))
+            subject = one_line(filled(self._subject, edition=edition, lead=lead + "..."))
         return subject
 
 
@@ -168,7 +168,8 @@ def _octets(part: str) -> int:
     return min(len(octets) * 103 // 100 + 2 * beyond, len(octets) * 137 // 100)
 
 
-def _compiled(environment: ImmutableSandboxedEnvironment, name: str) -> Template:
+def compiled(environment: ImmutableSandboxedEnvironment, name: str) -> Template:
+    """Return the template; raise RenderError, which names template and line, if it is none."""
     try:
         return environment.get_template(name)
     except TemplateSyntaxError as error:
@@ -185,7 +186,8 @@ def _source(environment: ImmutableSandboxedEnvironment, name: str) -> str:
         raise RenderError(f"template {name}: {type(error).__name__}: {error}") from error
 
 
-def _filled(template: Template, **values: object) -> str:
+def filled(template: Template, **values: object) -> str:
+    """Return *template* filled with *values*; raise RenderError, which names its line."""
     try:
         return template.render(values)
     except Exception as error:

@@ -79,7 +79,8 @@ class Editor:
         hits = shared.due(subscription, standing)
         if until is not None:
             hits = [hit for hit in hits if hit.found_at <= until]
-        told = shared.told_before(subscription, standing, hits)
+        alerted = shared.alerted(subscription, standing)
+        told = shared.told_before(subscription, standing, hits, alerted=bool(alerted))
         news, follows = arrange(subscription, hits, told, self.names)
         material = Material(
             subscription=subscription,
@@ -90,6 +91,7 @@ class Editor:
             news=news,
             follows=follows,
             stories=shared.stories([due.story_id for due in follows[:BATCH]]),
+            alerted=alerted,
             alterations=shared.altered(subscription, standing),
             near_misses=shared.possible(subscription, standing),
             counted=shared.counted(subscription),

@@ -17,7 +17,7 @@ from monitor.digest.chart import DAYS
 from monitor.digest.edition import HIGH
 from monitor.digest.sheet import line
 from monitor.model import wants
-from monitor.store import coverage, deliveries, digests, due, stories
+from monitor.store import alerts, coverage, deliveries, digests, due, stories
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from monitor.digest.edition import Entry
     from monitor.digest.names import Names
     from monitor.model import (
+        Alerted,
         Alteration,
         Coverage,
         Kind,
@@ -96,16 +97,28 @@ class Round:
         return [hit for hit in wanted if hit.id not in told] if told else wanted
 
     def told_before(
-        self, subscription: Subscription, standing: Standing, hits: Iterable[OpenHit]
+        self,
+        subscription: Subscription,
+        standing: Standing,
+        hits: Iterable[OpenHit],
+        *,
+        alerted: bool = False,
     ) -> dict[int, set[str | None]]:
-        """Return for those stories of *hits* that were told before the stages of what was told."""
+        """Return for those stories of *hits* that were told before the stages of what was told.
+
+        If any was *alerted* since the digest before, young ones may have been told as well.
+        """
         ids = {hit.story_id for hit in hits}
         unknown = ids - self._began.keys()
         with reading(self.sessions) as session:
             if unknown:
                 self._began |= due.began(session, unknown)
             since = standing.since
-            old = [story for story in ids if since is not None and self._began[story] <= since]
+            old = [
+                story
+                for story in ids
+                if alerted or (since is not None and self._began[story] <= since)
+            ]
             return due.told_before(session, subscription.name, old) if old else {}
 
     def stories(self, ids: Sequence[int]) -> dict[int, Story]:
@@ -157,6 +170,11 @@ class Round:
             missing = deliveries.undelivered(session, subscription.name, since=self.now - RECENT)
         shared = self._coverage[key]
         return replace(shared, undelivered=tuple(missing)) if missing else shared
+
+    def alerted(self, subscription: Subscription, standing: Standing) -> list[Alerted]:
+        """Return what *subscription* was told of at once since the digest before."""
+        with reading(self.sessions) as session:
+            return alerts.told_since(session, subscription.name, standing.since)
 
     def altered(self, subscription: Subscription, standing: Standing) -> list[Alteration]:
         """Return what became since the digest before of what *subscription* was told."""

@@ -1,0 +1,331 @@
+"""Alerts on a real database: one for a story and stage, frozen once, and in no digest as new."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import event, func, insert, select, update
+
+from monitor.deliver.message import body_octets
+from monitor.digest.alert_words import AlertRenderer
+from monitor.digest.names import Names
+from monitor.digest.render import Renderer
+from monitor.model import Alerting, Schedule, Subscription
+from monitor.pipeline.alert import AlertStep
+from monitor.pipeline.compose import ComposeStep
+from monitor.pipeline.edition import Editor
+from monitor.store import digests
+from monitor.store.schema import (
+    AlertRow,
+    ArticleRow,
+    DeliveryRow,
+    DigestItemRow,
+    DigestRow,
+    FeedRow,
+    HitRow,
+    StoryRow,
+)
+
+ALERT = Alerting(("fine", "settlement"), at_most=10, max_age=timedelta(days=7))
+NAMES = {
+    "companies": {"alibaba": "Alibaba"},
+    "topics": {"antitrust": "Antitrust"},
+    "stages": {"fine": "Fine", "probe": "Probe"},
+    "regulators": {"samr": "SAMR"},
+}
+
+
+def subscription(name="desk", alert=ALERT, **options):
+    people = options.pop("recipients", (f"{name}@x.example",))
+    schedule = Schedule(ZoneInfo("Asia/Hong_Kong"), (time(7, 30),))
+    return Subscription(name, people, schedule, alert=alert, **options)
+
+
+@pytest.fixture
+def start(sessions, clock):
+    """Return a function that starts the step for some subscriptions, now."""
+
+    def step(*subscriptions, of=sessions):
+        with sessions.begin() as session:
+            names = [item.name for item in subscriptions]
+            digests.sync_subscriptions(session, names, now=clock.now())
+        ranks = {"fine": 95, "settlement": 92, "probe": 60}
+        return AlertStep(
+            of, clock, subscriptions, AlertRenderer(), NAMES, ranks, "f" * 64, "x.example"
+        )
+
+    return step
+
+
+@pytest.fixture
+def put_hit(sessions, clock):
+    """Return a function that stores a hit found now, in a story of its own or in *story*."""
+    numbers = iter(range(1, 1000))
+
+    def put(story=None, *, stage="fine", title=None, published=None, **about):
+        number = next(numbers)
+        title = title or f"Alibaba fined {number}"
+        about = {"company": "alibaba", "topic": "antitrust"} | about
+        with sessions.begin() as session:
+            if number == 1:
+                feed = {"id": 1, "key": "f", "url": "u", "name": "Feed", "state": "ok"}
+                session.execute(insert(FeedRow), [feed | {"due_at": clock.now()}])
+            article = {
+                "id": number,
+                "key": str(number),
+                "feed_id": 1,
+                "title": title,
+                "summary": "",
+                "url": f"https://x.example/{number}",
+                "publisher": f"Paper {number}",
+                "first_seen": clock.now(),
+                "published_at": published or clock.now(),
+                "revision": 1,
+            }
+            session.execute(insert(ArticleRow), [article])
+            if story is None:
+                when = {"first_at": clock.now(), "last_at": clock.now()}
+                row = {"id": number, "headline": title, "stage": stage, **about, **when}
+                session.execute(insert(StoryRow), [row])
+            quote = {"role": "company", "field": "title", "start": 0, "end": 7}
+            hit = {
+                "id": number,
+                "article_id": number,
+                "revision": 1,
+                "score": 0.9,
+                "stage": stage,
+                "regulator": "samr",
+                "amount_text": "182亿元",
+                "sentence": title,
+                "evidence": [{**quote, "text": "Alibaba", "term": "alibaba.name"}],
+                "lexicon": "f",
+                "found_at": clock.now(),
+                "story_id": story or number,
+                **about,
+            }
+            session.execute(insert(HitRow), [hit])
+        clock.at += timedelta(seconds=1)
+        return number
+
+    return put
+
+
+def made(sessions):
+    """Return the hits of each alert, in order."""
+    with sessions.begin() as session:
+        query = select(DigestItemRow.digest_id, DigestItemRow.hit_id).order_by(DigestItemRow.id)
+        found = {}
+        for digest, hit in session.execute(query):
+            found.setdefault(digest, []).append(hit)
+        return list(found.values())
+
+
+def count(sessions, table):
+    with sessions.begin() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+def the_alert(sessions):
+    with sessions.begin() as session:
+        row = session.scalars(select(DigestRow)).one()
+        session.expunge(row)
+        return row
+
+
+def test_a_story_is_told_at_once(sessions, clock, start, put_hit):
+    """A fine becomes an alert for each recipient, frozen with its deliveries, due at once."""
+    step = start(subscription(recipients=("a@x.example", "ops")))
+    put_hit(title="Alibaba fined <b>182亿元</b>\r\nBcc: x")
+
+    assert [step.alert_due() for _ in range(3)] == [1, 0, 0]
+    alert = the_alert(sessions)
+    assert (alert.kind, alert.subscription) == ("alert", "desk")
+    assert alert.subject == "[Alert] Alibaba Antitrust: Fine (SAMR)"
+    assert "<b>" not in alert.html
+    assert "182亿元" in alert.text
+    assert alert.brief["type"] == "alert.raised"
+    with sessions.begin() as session:
+        rows = session.execute(select(DeliveryRow.recipient, DeliveryRow.due_at)).all()
+    assert sorted(rows) == [("a@x.example", clock.now()), ("ops", clock.now())]
+
+
+def test_a_wire_story_in_twelve_feeds_is_one_alert(sessions, clock, start, put_hit):
+    """Twelve papers that carry one story, at once or hours apart, give one alert."""
+    step = start(subscription())
+    story = put_hit()
+    for _ in range(5):
+        put_hit(story)
+    step.alert_due()
+    for _ in range(6):
+        put_hit(story)
+        clock.at += timedelta(hours=1)
+        step.alert_due()
+
+    assert made(sessions) == [[1, 2, 3, 4, 5, 6]]
+    assert "Also: Paper 2, Paper 3" in the_alert(sessions).text
+
+
+def test_only_what_was_asked_for(sessions, start, put_hit):
+    """Stage, company and topic decide, those of the alert within those of the subscription."""
+    narrow = Alerting(("fine",), at_most=10, max_age=timedelta(days=7), companies=("tencent",))
+    step = start(subscription(topics=("antitrust",), alert=narrow), subscription("none", None))
+    put_hit(company="tencent", stage="probe")
+    put_hit(company="alibaba")
+    put_hit(company="tencent", topic="ipo")
+    wanted = put_hit(company="tencent")
+    step.alert_due()
+
+    assert made(sessions) == [[wanted]]
+
+
+def test_old_news_is_no_alert(sessions, clock, start, put_hit):
+    """What was published longer ago than is wanted, or before the subscription, waits."""
+    put_hit()
+    step = start(subscription())
+    put_hit(published=clock.now() - timedelta(days=8))
+    step.alert_due()
+
+    assert count(sessions, DigestRow) == 0
+
+
+def test_what_a_digest_told_is_no_alert(sessions, clock, start, put_hit):
+    """A further report of a story that a digest told at this stage is not new; a new stage is."""
+    step = start(subscription())
+    told, probe = put_hit(), put_hit(stage="probe")
+    with sessions.begin() as session:
+        row = {"id": 90, "subscription": "desk", "slot": clock.now(), "composed_at": clock.now()}
+        words = {"lexicon": "x", "content": {}, "subject": "", "text": "", "html": ""}
+        session.execute(insert(DigestRow), [row | words])
+        items = [{"digest_id": 90, "subscription": "desk", "hit_id": it} for it in (told, probe)]
+        session.execute(insert(DigestItemRow), items)
+    put_hit(told)
+    step.alert_due()
+    assert count(sessions, AlertRow) == 0
+
+    put_hit(probe)
+    with sessions.begin() as session:
+        session.execute(update(StoryRow).where(StoryRow.id == probe).values(stage="fine"))
+    clock.at += timedelta(minutes=1)
+    step.alert_due()
+    assert count(sessions, AlertRow) == 1
+
+
+def test_a_merged_story_is_not_told_again(sessions, clock, start, put_hit):
+    """If an analyst merges an alerted story into another, further reports of it are no news."""
+    step = start(subscription())
+    put_hit()
+    step.alert_due()
+    other = put_hit(stage="settlement")
+    with sessions.begin() as session:
+        session.execute(update(HitRow).values(story_id=other))
+        session.execute(update(StoryRow).where(StoryRow.id == other).values(stage="fine"))
+    clock.at += timedelta(minutes=1)
+    step.alert_due()
+
+    assert made(sessions) == [[1]]
+
+
+def test_a_flood_is_bundled_and_says_so(sessions, clock, start, put_hit):
+    """Over the limit all the rest is in one mail, whose words and subject say so."""
+    step = start(subscription(alert=Alerting(("fine",), at_most=3, max_age=timedelta(days=7))))
+    for _ in range(20):
+        put_hit()
+    step.alert_due()
+    later = put_hit()
+    clock.at += timedelta(minutes=1)
+    step.alert_due()
+    at_once = made(sessions)
+    clock.at += timedelta(minutes=10)
+    step.alert_due()
+
+    assert [len(hits) for hits in at_once] == [1, 1, 18]
+    assert made(sessions)[3] == [later]
+    with sessions.begin() as session:
+        subject, text = session.execute(
+            select(DigestRow.subject, DigestRow.text).where(DigestRow.subject.contains("stories"))
+        ).one()
+    assert subject.startswith("[Alert] 18 stories - Alibaba")
+    assert "! There were more than 3 alerts within an hour, so these 18 stories" in text
+
+
+def test_two_processes_tell_a_story_once(sessions, start, put_hit):
+    """However many processes look at once, a story is in one alert, and none is left out."""
+    steps = [start(subscription("desk"), subscription("other")) for _ in range(4)]
+    for _ in range(8):
+        put_hit()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(6):
+            for step in steps:
+                step._looked_at = None
+            list(pool.map(AlertStep.alert_due, steps))
+
+    assert sorted(hits[0] for hits in made(sessions)) == sorted([*range(1, 9)] * 2)
+    assert count(sessions, AlertRow) == 16
+
+
+@pytest.mark.parametrize("table", ["digests", "deliveries", "alerts"])
+def test_dying_in_the_middle(engine, sessions, clock, start, put_hit, table):
+    """A process that dies while it stores an alert leaves the story due, and nothing half made."""
+    put_hit()
+    clock.at -= timedelta(hours=1)
+    step = start(subscription())
+    clock.at += timedelta(hours=1)
+
+    def die(_connection, _cursor, statement, *_):
+        if f"INTO {table}" in statement:
+            raise SystemExit
+
+    event.listen(engine, "before_cursor_execute", die)
+    with pytest.raises(SystemExit):
+        step.alert_due()
+    event.remove(engine, "before_cursor_execute", die)
+    left = [count(sessions, row) for row in (DigestRow, DigestItemRow, DeliveryRow, AlertRow)]
+    again = start(subscription()).alert_due()
+
+    assert left == [0, 0, 0, 0]
+    assert again == 1
+    assert count(sessions, DeliveryRow) == 1
+
+
+def test_an_alert_is_no_digest_of_a_slot(sessions, clock, start, put_hit):
+    """An alert closes no slot, and the time a digest stands for does not begin anew with it."""
+    step = start(subscription())
+    put_hit()
+    step.alert_due()
+    alert = the_alert(sessions)
+    with sessions.begin() as session:
+        assert digests.is_open(session, "desk", alert.slot)
+        assert not digests.made_since(session, "desk", alert.slot - timedelta(days=1))
+        stands = digests.standing(session, "desk", clock.now() + timedelta(days=1), now=clock.now())
+        assert stands.since is None
+
+
+def test_the_digest_lists_it_as_alerted_and_not_as_new(sessions, clock, start, put_hit):
+    """In the next digest it is a line with the time, and what came since; later it is nothing."""
+    person = subscription()
+    step = start(person)
+    story = put_hit()
+    step.alert_due()
+    put_hit(story)
+    fresh = put_hit(stage="probe", title="Alibaba under review")
+    names = Names(**NAMES, ranks={"fine": 95, "probe": 60})
+    editor = Editor(names, "f" * 64, body_octets, lambda _name, _slot: None)
+    compose = ComposeStep(sessions, clock, [person], editor, lambda _: Renderer(), "x.example")
+
+    clock.at += timedelta(days=1)
+    compose.compose_due()
+    clock.at += timedelta(days=1)
+    compose.compose_due()
+
+    with sessions.begin() as session:
+        query = select(DigestRow.content).where(DigestRow.kind == "digest").order_by(DigestRow.slot)
+        first, second = session.scalars(query)
+    [change] = first["changed"]
+    entries = [entry for part in first["sections"] for entry in part["entries"]] + first["high"]
+    assert change["kind"] == "alerted"
+    assert change["what"] == (
+        "Fine, already alerted 23 Nov 16:00; since then 1 more article: Paper 2"
+    )
+    assert [entry["story"] for entry in entries] == [fresh]
+    assert (second["changed"], second["stories"]) == ([], 0)
