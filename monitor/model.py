@@ -359,6 +359,7 @@ class HitToGroup:
 
     Where only the year or month of that is known, *at* is its first instant and *until* its last.
     *subject* is the unit or person of the company that is named, None for the company itself.
+    *names* are the words of the text that name the company and the topic.
     """
 
     id: int
@@ -373,6 +374,7 @@ class HitToGroup:
     amounts: tuple[Amount, ...] = ()
     event_date: date | None = None
     subject: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,16 +159,18 @@ def test_group_names_stories(monitor):
 @pytest.mark.parametrize(
     ("one", "two", "same"),
     [
-        ("2026-11-01", "2026-11-03T10:00:00Z", True),
-        ("2026-11-01", "2026-11-05", False),
+        ("2026-11-01", "2026-11-02T10:00:00Z", True),
+        ("2026-11-01", "2026-11-20", False),
         ("2026-11", "Mon, 02 Nov 2026 10:00:00 GMT", True),
-        ("2026", "2026-11-02", False),
+        ("2026", "2026-11-02", True),
+        ("2025", "2026-11-02", False),
         ("soon", None, True),
     ],
 )
 def test_group_reads_dates(monitor, one, two, same):
     """Stories are of one time; dates come as feeds and archives write them."""
-    lines = [FINED | {"published": one}, FINED | {"published": two}]
+    retold = FINED | {"title": "Watchdog hits Alibaba with antitrust fine", "published": two}
+    lines = [FINED | {"published": one}, retold]
 
     first, second = answers(monitor("group", lines=lines))
 

@@ -8,6 +8,7 @@ from monitor.detect.evaluate import (
     FieldCase,
     Judged,
     b_cubed,
+    pairs_across,
     score,
     score_by,
     score_field,
@@ -114,6 +115,13 @@ def test_fields_without_labels_are_zero():
     scores = score_field([])
 
     assert (scores.precision, scores.recall, scores.f1) == (0, 0, 0)
+
+
+def test_pairs_across_languages():
+    """Pairs of one story in two languages are counted, and those of them that are together."""
+    items = [("a", 1, "en"), ("a", 1, "zh"), ("a", 1, "zh"), ("a", None, "fr"), ("b", 1, "fr")]
+
+    assert pairs_across(items) == (5, 2)
 
 
 def test_b_cubed_by_hand():

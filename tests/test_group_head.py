@@ -8,7 +8,7 @@ from stored import NOW, put
 
 from monitor.store import stories
 from monitor.store.schema import ArticleRow, HitRow, ProceedingRow, StoryRow
-from monitor.stories.group import group
+from monitor.stories.group import WINDOW, group
 from monitor.stories.head import Account, head_of, is_official, stage_of
 from monitor.stories.kinds import is_comment, is_reaction
 
@@ -104,8 +104,8 @@ def grouped(sessions, titles, **how):
     put(sessions, titles, **how)
     with sessions.begin() as session:
         hits = stories.ungrouped(session, limit=99)
-        since = NOW - timedelta(days=99)
-        stories.record(session, hits, group(hits, stories.open_stories(session, hits, since=since)))
+        opened = stories.open_stories(session, hits, window=WINDOW)
+        stories.record(session, hits, group(hits, opened))
     with sessions() as session:
         found = session.query(HitRow.story_id).order_by(HitRow.story_id).distinct()
         return [number for (number,) in found]

@@ -24,6 +24,7 @@ from monitor.detect.evaluate import (
     Judged,
     Scores,
     b_cubed,
+    pairs_across,
     score,
     score_by,
     score_field,
@@ -128,14 +129,19 @@ def _score_fields(items: Sequence[_Fields]) -> dict[str, FieldScores]:
     }
 
 
-def _grouping(items: Sequence[Item], found: Sequence[tuple[Match, ...]]) -> Grouped | None:
+def _grouping(items: Sequence[Item], found: Sequence[tuple[Match, ...]]) -> _Grouping | None:
     stories = stories_of(items, found)
-    pairs = [
-        (str(item.data["story"]), story)
+    told = [
+        (str(item.data["story"]), story, str(item.data.get("lang") or ""))
         for item, story in zip(items, stories, strict=True)
         if item.data and item.data.get("story") is not None
     ]
-    return b_cubed(pairs) if pairs else None
+    if not told:
+        return None
+    with_hit = [(true, story) for true, story, _ in told if story is not None]
+    return _Grouping(
+        b_cubed([(true, story) for true, story, _ in told]), b_cubed(with_hit), *pairs_across(told)
+    )
 
 
 def _errors(judged: Sequence[Judged]) -> list[dict[str, str]]:
@@ -168,11 +174,24 @@ def _field_errors(judged: Sequence[Judged], items: Sequence[_Fields]) -> list[di
 
 
 @dataclass(frozen=True, slots=True)
+class _Grouping:
+    """Of all items that name a story, and of those with a hit: one without is a story by itself.
+
+    *across* counts the pairs of items of one story in two languages, *joined* those put together.
+    """
+
+    scores: Grouped
+    with_hit: Grouped
+    across: int
+    joined: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Report:
     scores: Scores
     without_context: Scores
     groups: dict[str, Scores]
-    grouping: Grouped | None
+    grouping: _Grouping | None
     fields: Mapping[str, FieldScores]
     errors: list[dict[str, str]] | None
 
@@ -181,7 +200,7 @@ def _ratios(scores: Scores | Grouped | FieldScores) -> dict[str, float]:
     return {name: round(getattr(scores, name), 4) for name in ("precision", "recall", "f1")}
 
 
-def _plain(scores: Scores | Grouped | FieldScores) -> dict[str, float]:
+def _plain(scores: Scores | Grouped | FieldScores) -> dict[str, Any]:
     return _ratios(scores) | {
         name: count for name, count in asdict(scores).items() if isinstance(count, int)
     }
@@ -193,7 +212,10 @@ def _as_json(report: _Report) -> str:
     if report.groups:
         data["groups"] = {key: _plain(scores) for key, scores in report.groups.items()}
     if report.grouping is not None:
-        data["grouping"] = _plain(report.grouping)
+        data["grouping"] = _plain(report.grouping.scores) | {
+            "with_hit": _plain(report.grouping.with_hit),
+            "across_languages": {"pairs": report.grouping.across, "joined": report.grouping.joined},
+        }
     if report.fields:
         data["fields"] = {name: _plain(scores) for name, scores in report.fields.items()}
     if report.errors is not None:
@@ -214,8 +236,15 @@ def _print_table(report: _Report, by: str | None) -> None:
         ratios = [f"{ratio:.3f}" for ratio in _ratios(scores).values()]
         table.add_row(one_line(name), *ratios, *(str(count) for count in asdict(scores).values()))
     if report.grouping is not None:
-        ratios = [f"{ratio:.3f}" for ratio in _ratios(report.grouping).values()]
-        table.add_row("grouping (B-cubed)", *ratios, "", "", "", str(report.grouping.items))
+        both = {
+            "grouping (B-cubed)": report.grouping.scores,
+            "with a hit": report.grouping.with_hit,
+        }
+        for name, grouped in both.items():
+            ratios = [f"{ratio:.3f}" for ratio in _ratios(grouped).values()]
+            table.add_row(name, *ratios, "", "", "", str(grouped.items))
+        joined, across = report.grouping.joined, report.grouping.across
+        table.add_row("across languages", "", "", "", str(joined), "", str(across - joined))
     for name, field in report.fields.items():
         ratios = [f"{ratio:.3f}" for ratio in _ratios(field).values()]
         wrong, missed = field.told - field.right, field.needed - field.found

@@ -8,13 +8,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_option
 from monitor.cli.match import Reading, file_argument, line, read_items
-from monitor.cli.published import published
-from monitor.model import HitToGroup
+from monitor.cli.published import during
+from monitor.model import HitToGroup, Role
+from monitor.store.stories import subject
 
 if TYPE_CHECKING:
     import argparse
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from monitor.model import Match
 
 _START = datetime(2000, 1, 1, tzinfo=UTC)
+_CLOSE = 0.25
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,16 +56,51 @@ def stories_of(items: Iterable[Item], found: Iterable[tuple[Match, ...]]) -> lis
     from monitor.stories.group import group
 
     hits: list[HitToGroup] = []
-    best: list[int | None] = []
-    at = _START
+    held: list[list[tuple[int, float]]] = []
+    span: tuple[datetime, datetime | None] = _START, None
     for item, matches in zip(items, found, strict=True):
-        at = published((item.data or {}).get("published")) or at
+        span = during((item.data or {}).get("published")) or span
         reported = [match for match in matches if match.rejected is None]
-        scores = [match.score for match in reported]
-        best.append(len(hits) + scores.index(max(scores)) if scores else None)
+        held.append([])
         for match in reported:
-            told = match.company, match.topic, match.stage
-            hits.append(HitToGroup(len(hits), *told, item.title, at))
+            held[-1].append((len(hits), match.score))
+            hits.append(_to_group(len(hits), match, item, *span))
     grouping = group(hits, ())
-    name = {hit: f"s{n}" for n, story in enumerate(grouping.new, start=1) for hit in story}
-    return [None if hit is None else name[hit] for hit in best]
+    number = {hit: n for n, story in enumerate(grouping.new, start=1) for hit in story}
+    best = shown([{number[hit]: score for hit, score in reversed(own)} for own in held])
+    return [None if story is None else f"s{story}" for story in best]
+
+
+def _to_group(
+    number: int, match: Match, item: Item, at: datetime, until: datetime | None
+) -> HitToGroup:
+    return HitToGroup(
+        id=number,
+        company=match.company,
+        topic=match.topic,
+        stage=match.stage,
+        title=item.title,
+        at=at,
+        until=until,
+        summary=item.summary,
+        regulator=match.regulator,
+        amounts=match.amounts,
+        event_date=match.event_date,
+        subject=subject(match.company, (it.term for it in match.evidence)),
+        names=tuple(it.text for it in match.evidence if it.role is Role.COMPANY),
+    )
+
+
+def shown(items: list[dict[int, float]]) -> list[int | None]:
+    """Return for each item, given the stories it has hits in with their scores, the one to show.
+
+    Of those it is nearly as surely about, the one that most items are in, then the earliest: so
+    that articles on one happening which give two topics each are shown together.
+    """
+    sizes = Counter(story for stories in items for story in stories)
+    chosen: list[int | None] = []
+    for stories in items:
+        least = max(stories.values(), default=0) - _CLOSE
+        near = [story for story, score in stories.items() if score >= least]
+        chosen.append(min(near, key=lambda story: (-sizes[story], story), default=None))
+    return chosen

@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 import re
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+
+_COARSE = re.compile(r"[0-9]{4}(-[0-9]{2})?")
 
 
 def published(text: object, *, exact: bool = False) -> datetime | None:
@@ -26,8 +28,20 @@ def published(text: object, *, exact: bool = False) -> datetime | None:
 
 
 def _read(text: str, *, exact: bool) -> datetime | None:
-    if re.fullmatch(r"[0-9]{4}(-[0-9]{2})?", text):
+    if _COARSE.fullmatch(text):
         return None if exact else datetime.fromisoformat(f"{text}-01-01"[:10])
     if re.match(r"[0-9]{4}", text):
         return datetime.fromisoformat(text)
     return parsedate_to_datetime(text)
+
+
+def during(text: object) -> tuple[datetime, datetime | None] | None:
+    """Return the first instant that *text* gives, and the last if it is a month or a year."""
+    at = published(text)
+    if at is None or not isinstance(text, str) or not _COARSE.fullmatch(text.strip()):
+        return None if at is None else (at, None)
+    months = 1 if "-" in text else 12
+    after = datetime(
+        at.year + (at.month - 1 + months) // 12, (at.month - 1 + months) % 12 + 1, 1, tzinfo=UTC
+    )
+    return at, after - timedelta(microseconds=1)

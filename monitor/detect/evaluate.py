@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from math import comb
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -214,6 +215,27 @@ def b_cubed(stories: Sequence[tuple[Hashable, Hashable | None]]) -> Grouped:
         precision += in_both[one, two] / in_found[two]
         recall += in_both[one, two] / in_true[one]
     return Grouped(_ratio(precision, len(true)), _ratio(recall, len(true)), len(true))
+
+
+def pairs_across(
+    items: Iterable[tuple[Hashable, Hashable | None, str]],
+) -> tuple[int, int]:
+    """Return how many pairs of one true story are in two languages, and how many found each other.
+
+    *items* are true story, found story (None if none) and language.
+    """
+    true: Counter[Hashable] = Counter()
+    alike: Counter[Hashable] = Counter()  # of one language
+    found: Counter[Hashable] = Counter()
+    found_alike: Counter[Hashable] = Counter()
+    for story, told, language in items:
+        true[story] += 1
+        alike[story, language] += 1
+        if told is not None:
+            found[story, told] += 1
+            found_alike[story, told, language] += 1
+    pairs = [sum(comb(it, 2) for it in by.values()) for by in (true, alike, found, found_alike)]
+    return pairs[0] - pairs[1], pairs[2] - pairs[3]
 
 
 def harmonic(one: float, two: float) -> float:

@@ -35,9 +35,7 @@ def group_new(sessions: Sessions) -> int:
             hits = stories.ungrouped(session, limit=BATCH)
             if not hits:
                 return grouped
-            since = min(hit.at for hit in hits) - WINDOW
-            new = stories.record(
-                session, hits, group(hits, stories.open_stories(session, hits, since=since))
-            )
+            opened = stories.open_stories(session, hits, window=WINDOW)
+            new = stories.record(session, hits, group(hits, opened))
         grouped += len(hits)
         log.info("hits grouped", hits=len(hits), new_stories=new)

@@ -11,16 +11,16 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, func, insert, select, tuple_, update
+from sqlalchemy import Select, and_, func, insert, or_, select, update
 
-from monitor.model import Amount, HitToGroup, OpenStory, Source, Step, Story
+from monitor.model import Amount, HitToGroup, OpenStory, Role, Source, Step, Story
 from monitor.store.queries import hit_title, text_of_hit
 from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow, StoryRow
 from monitor.stories.head import Account, head_of, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from monitor.stories.group import Grouping
 
 _CHUNK: Final = 500  # numbers in one IN
+_CONDITIONS: Final = 100  # in one OR
+_ROUNDED: Final = 0.02  # by which two outlets' words for one sum may be apart
 _UNIT_PARTS: Final = 4  # of the id of a unit's term: alibaba.cainiao.en.cainiao
 
 
@@ -38,20 +40,57 @@ def ungrouped(session: Session, *, limit: int) -> list[HitToGroup]:
 
 
 def open_stories(
-    session: Session, hits: Sequence[HitToGroup], *, since: datetime
+    session: Session, hits: Sequence[HitToGroup], *, window: timedelta
 ) -> list[OpenStory]:
-    """Return the stories about what *hits* are about whose last report is not before *since*."""
-    pairs = sorted({(hit.company, hit.topic) for hit in hits})
-    query = select(StoryRow.id, StoryRow.company, StoryRow.topic).where(
-        tuple_(StoryRow.company, StoryRow.topic).in_(pairs), StoryRow.last_at >= since
-    )
-    rows = session.execute(query.order_by(StoryRow.id)).all()
+    """Return the stories that *hits* may belong to, with all that they hold.
+
+    They are about the same company and topic, and have a report within *window* of a hit, or one of
+    the same day of the event or of the same sum, however long ago.
+    """
+    rows: dict[int, tuple[str, str]] = {}
+    for near in _near(hits, window):
+        query = select(StoryRow.id, StoryRow.company, StoryRow.topic).where(near)
+        rows |= {row.id: (row.company, row.topic) for row in session.execute(query)}
     held: dict[int, list[HitToGroup]] = defaultdict(list)
-    for chunk in _chunks([row.id for row in rows]):
+    for chunk in _chunks(rows):
         members = _hits().where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
         for row in session.execute(members.order_by(HitRow.id)):
             held[row.HitRow.story_id].append(_to_group(row))
-    return [OpenStory(*row, tuple(held[row.id])) for row in rows]
+    return [OpenStory(story, *rows[story], tuple(held[story])) for story in sorted(rows)]
+
+
+def _near(hits: Iterable[HitToGroup], window: timedelta) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions of which a story that may take any of *hits* fulfils one."""
+    by_pair: dict[tuple[str, str], list[HitToGroup]] = defaultdict(list)
+    for hit in hits:
+        by_pair[hit.company, hit.topic].append(hit)
+    for (company, topic), about in sorted(by_pair.items()):
+        same = and_(StoryRow.company == company, StoryRow.topic == topic)
+        for start, end in _spans(about, window):
+            yield and_(same, StoryRow.last_at >= start, StoryRow.first_at <= end)
+        alike: list[ColumnElement[bool]] = []
+        if days := {hit.event_date for hit in about if hit.event_date}:
+            alike.append(HitRow.event_date.in_(days))
+        for currency, value in {(it.currency, it.value) for hit in about for it in hit.amounts}:
+            low, high = float(value) * (1 - _ROUNDED), float(value) * (1 + _ROUNDED)
+            alike.append(and_(HitRow.currency == currency, HitRow.amount.between(low, high)))
+        for chunk in range(0, len(alike), _CONDITIONS):
+            of_story = HitRow.company == company, HitRow.topic == topic
+            told = select(HitRow.story_id).where(
+                *of_story, or_(*alike[chunk : chunk + _CONDITIONS])
+            )
+            yield and_(same, StoryRow.id.in_(told))
+
+
+def _spans(hits: Iterable[HitToGroup], window: timedelta) -> list[tuple[datetime, datetime]]:
+    """Return the times within *window* of any of *hits*, as few as they can be."""
+    spans: list[tuple[datetime, datetime]] = []
+    for start, end in sorted((hit.at - window, (hit.until or hit.at) + window) for hit in hits):
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(spans[-1][1], end)
+        else:
+            spans.append((start, end))
+    return spans
 
 
 def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> int:
@@ -69,7 +108,8 @@ def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> 
         }
         story_id = session.execute(insert(StoryRow).returning(StoryRow.id), [story]).scalar_one()
         placed |= dict.fromkeys(ids, story_id)
-    rows = [{"id": hit, "story_id": story} for hit, story in placed.items()]
+    why = grouping.joined_by
+    rows = [{"id": hit, "story_id": it, "joined": why.get(hit)} for hit, it in placed.items()]
     session.execute(update(HitRow), rows)
     refresh(session, set(placed.values()))
     return len(grouping.new)
@@ -189,6 +229,7 @@ def _to_group(row: Row[Any]) -> HitToGroup:
         amounts=_amounts(hit),
         event_date=hit.event_date,
         subject=subject(hit.company, (quote.get("term", "") for quote in hit.evidence)),
+        names=tuple(it["text"] for it in hit.evidence if it.get("role") == Role.COMPANY),
     )
 
 

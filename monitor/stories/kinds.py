@@ -30,10 +30,42 @@ _OPINION: Final = re.compile(
     r"|如何解读|哪些(?:信息|影响|信号|问题|警示|变化)|意味着什么|对话|专访"
 )
 _REACTION: Final = re.compile(
-    r"回应|评[^估级选审论测]|股价|大涨|大跌|涨超|跌超|盘前|(?:涨|跌)[0-9]"
-    r"|(?<![a-z])(?:responds?|responded|replies|replied|reacts?|reacted|reaction|shares|stocks?)(?![a-z])"
-    r"|株価|高$|安$|(?<![a-z])(?:aktien?|kurs|reagiert|bourse|action|réagit|répond)(?![a-z])"
+    r"回应|评[^估级选审论测]|股价|大涨|大跌|涨超|跌超|盘前|(?:涨|跌)[0-9]|应声"
+    r"|(?<![a-z])(?:responds?|responded|replies|replied|reacts?|reacted|reaction|(?:shares"
+    r"|stocks?|adrs?)"
+    r" (?:\w+ )?(?:up|down|rise|rises|rose|fall|falls|fell|drop|drops|dropped|jumps?|jumped"
+    r"|surges?|surged"
+    r"|slides?|slid|slips?|slipped|sinks?|sank|plunges?|plunged|tumbles?|tumbled|gains?|gained"
+    r"|soars?"
+    r"|soared|dives?|dove|climbs?|climbed|pops?|rally|rallies|rallied|taken? a))(?![a-z])"
+    r"|(?<![a-z])(?:pops|jumps|surges|soars|slides|plunges|tumbles|rallies|drops|slumps) [0-9]"
+    r"|株価|高$|安$|(?<![a-z])(?:aktien?|kurs|reagiert|bourse|réagit|répond)(?![a-z])"
 )
+
+_FORETOLD: Final = re.compile(
+    r"或将|或被|或因|或遭|或面临|恐将|恐遭|恐被|恐面临|恐因|将会?(?:因|被|遭|对)|网传|据传|传(?=[^统说闻递播媒])|传将|拟|考虑|准备|可能|面临|有望"
+    r"|(?<![a-z])(?:may|might|could|would|will|faces?|facing|expected to|set to|considers?"
+    r"|considering"
+    r"|weighs?|weighing|mulls?|plans? to|planning|prepar(?:es|ing)|prepares to|readies|readying"
+    r"|likely"
+    r"|looming|looms|threatens?|seeks to|to be (?:fined|probed|investigated)|devrait|pourrait"
+    r"|risque"
+    r"|to (?:sue|fine|probe|investigate|block|ban|order|open|launch|appeal|face)|envisag\w*|soll"
+    r"|droht|könnte|podría|potrebbe|poderá)(?![a-z])"
+)
+_DONE: Final = re.compile(
+    r"(?<![a-z])(?:(?:is|was|been|gets?|got) fined|fined|imposed?s?|slapped|slaps|hit with|hits"
+    r"|orders|ordered"
+    r"|launche[sd]|opene?[sd]?|blocked|blocks|approve[sd]|inflige|verhängt|condamné\w*)(?![a-z])"
+    r"|已|正式|宣布|(?<!将)(?<!或)被罚[0-9]|开出"
+)
+
+
+def is_foretold(title: str) -> bool:
+    """Return whether a headline tells of what is feared, expected or only said to come."""
+    folded = fold(title).text
+    found = _FORETOLD.search(folded)
+    return found is not None and _DONE.search(folded, 0, found.start()) is None
 
 
 def is_comment(title: str) -> bool:

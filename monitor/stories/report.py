@@ -1,0 +1,182 @@
+"""Reports: what grouping reads out of a hit, once, so that comparing two is cheap.
+
+* When it happened lies between two instants: the day that the text gives, else the two days up to
+  publication, else all of the month or year that is known.
+* An answer or a share move happened when it was published, not when that to which it reacts did.
+* Words are compared without the names that made the hit, without the publisher's at the end of
+  the headline, and Han by pairs of characters.
+* A step in competition law that is only feared or foretold is another one than the step itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from monitor.stories.kinds import is_comment, is_foretold, is_reaction
+from monitor.stories.marks import Marks, marks
+from monitor.text import fold, language_of, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from monitor.model import HitToGroup
+
+DAY: Final = timedelta(days=1)
+MONTH: Final = 40 * DAY  # with what may be left open at either end
+_BEFORE: Final = timedelta(hours=48)  # how soon news is told, at most
+AFTER: Final = timedelta(hours=12)  # by which zones and clocks may be apart
+_LEDE: Final = 320  # characters of the summary that are compared
+FORETOLD: Final = "foretold "  # before the name of a stage
+_OFFERINGS: Final = ("plan", "filing", "approval", "pricing", "listed")
+
+_PUBLISHER: Final = re.compile(r"(?: [-|_] |[|_])[^-|_]{2,30}$")
+# Words that say nothing of what happened, and places, which are marks.
+_IDLE: Final = (
+    " a an and are as at be been by could for from had has have he her his how if in into is it"
+    " its may more new news not of off on or out over report reports reuters said say says she"
+    " so some sources than that the their them they this to up us was were what when which who"
+    " why will with would after before amid china chinese china's group company tech giant s u"
+    " hong kong york der die das und in den von zu mit des im ein eine le la les un une de du et"
+    " en à au 香港 美国 中国"
+)
+_COMMON: Final = frozenset(_IDLE.split())
+
+_LITTLE_WORDS: Final[dict[str, list[str]]] = {}
+for _tongue, _words in {
+    "en": "the of and for to in on by with from at its is after over as",
+    "de": "der die das und in den von zu mit des im ein eine für gegen wegen nach bei ist auf",
+    "fr": "le la les de des du et en à au un une pour par contre sur est dans chez",
+    "es": "el la los las de del y en a un una por para con contra es su",
+    "pt": "o a os as de do da dos e em um uma por para com contra no na ao",
+    "it": "il la lo gli di del della e in a un una per con contro è su nel",
+    "nl": "de het een van en in op met voor tegen na is bij door",
+}.items():
+    for _word in _words.split():
+        _LITTLE_WORDS.setdefault(_word, []).append(_tongue)
+# What every report on a topic says is no evidence.
+_TOPICS: Final = (
+    r"(?<![a-z])(?:ipos?|initial public offerings?|listings?|antitrust|anti-?(?: ?monopoly| ?trust)"
+    r"|monopol\w*|competition)(?![a-z])|上市|反垄断|垄断|独占禁止法"
+)
+
+
+class When(NamedTuple):
+    """Between which two instants something happened."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def width(self) -> timedelta:
+        """How much is left open."""
+        return self.end - self.start
+
+    def gap(self, other: When) -> timedelta:
+        """Return how far the two are apart, zero if they meet."""
+        return max(timedelta(0), self.start - other.end, other.start - self.end)
+
+    def both(self, other: When) -> When:
+        """Return the time that both allow, this one if there is none."""
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        if end - start >= min(self.width, other.width, DAY):
+            return When(start, end)
+        return min(self, other, key=lambda it: (it.width > 4 * DAY, it))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A hit as it is compared. *stage* is `FORETOLD` and a stage for what is only expected."""
+
+    hit: HitToGroup
+    stage: str | None
+    when: When
+    dated: bool
+    reaction: bool
+    comment: bool
+    title: frozenset[str]
+    text: frozenset[str]
+    whole: tuple[str, ...]
+    marks: Marks
+    script: str
+
+    @property
+    def rank(self) -> tuple[bool, bool, datetime, int]:
+        """The order in which reports are placed: what says most first, then the earliest."""
+        vague = self.reaction or self.comment or self.hit.stage is None
+        return vague, self.when.width > 4 * DAY, self.hit.at, self.hit.id
+
+
+def read(hit: HitToGroup) -> Report:
+    """Return what *hit* tells."""
+    folded = fold(hit.title).text
+    title = _PUBLISHER.sub("", folded) or folded
+    lede = fold(hit.summary[:_LEDE]).text
+    both = f"{title} {lede}"
+    reaction = is_reaction(hit.title)
+    when, dated = _when(hit, reaction=reaction)
+    named = _named(hit)
+    headline = words(title) or words(folded)
+    telling = _telling(words(named.sub(" ", title)))
+    return Report(
+        hit=hit,
+        stage=_stage(hit),
+        when=when,
+        dated=dated,
+        reaction=reaction,
+        comment=is_comment(hit.title),
+        title=telling,
+        text=telling | _telling(words(named.sub(" ", lede))),
+        whole=tuple(sorted(headline)),
+        marks=marks(both),
+        script=_language(both),
+    )
+
+
+def comparable(title: str) -> tuple[str, ...]:
+    """Return the words of a headline, sorted, in a form that two outlets' wordings share."""
+    folded = fold(title).text
+    return tuple(sorted(words(_PUBLISHER.sub("", folded)) or words(folded)))
+
+
+def _language(folded: str) -> str:
+    """Return the language whose words can be compared with each other: a guess, by little words."""
+    script = language_of(folded)
+    if script != "en":
+        return script
+    found = Counter(tongue for word in words(folded) for tongue in _LITTLE_WORDS.get(word, ()))
+    return max(found, key=lambda it: (found[it], it == "en", it), default="en")
+
+
+def _named(hit: HitToGroup) -> re.Pattern[str]:
+    """Return what finds the names that every report about the same has."""
+    quotes = {fold(quote).text for quote in hit.names} | {hit.company} - {""}
+    names = sorted(quotes, key=lambda it: (-len(it), it))
+    return re.compile("|".join([*map(re.escape, names), _TOPICS]))
+
+
+def _telling(found: Iterable[str]) -> frozenset[str]:
+    return frozenset(it for it in found if it not in _COMMON)
+
+
+def _stage(hit: HitToGroup) -> str | None:
+    if hit.stage is None or hit.stage in _OFFERINGS or not is_foretold(hit.title):
+        return hit.stage
+    return FORETOLD + hit.stage
+
+
+def _when(hit: HitToGroup, *, reaction: bool) -> tuple[When, bool]:
+    """Return when it happened, and whether the text itself says so."""
+    last = hit.until or hit.at
+    day = hit.event_date
+    if day is not None:
+        start = datetime.combine(day, time(), tzinfo=UTC)
+        if start <= last + DAY and not (reaction and start < hit.at - 2 * DAY):
+            return When(start - AFTER, start + DAY), True
+    if hit.until is not None:
+        return When(hit.at - 3 * DAY, hit.until), False
+    at = hit.at.replace(hour=hit.at.hour // 6 * 6, minute=0, second=0, microsecond=0)
+    return When(at - (DAY if reaction else _BEFORE), at + AFTER), False

@@ -1,0 +1,159 @@
+"""Tales: a story while it grows, with all that its reports say together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
+
+from monitor.stories import stages, sums
+from monitor.stories.report import DAY, MONTH
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from datetime import date, datetime
+
+    from monitor.model import Amount
+    from monitor.stories.report import Report, When
+
+# By so many wordings in a script a story is known. A further one would not be a new wording of
+# it, but of what is said about it.
+_WORDINGS: Final = 12
+_SHORT: Final = 3
+
+
+class Tale:
+    """A story while it grows; *id* is None for a new one. It has at least one report."""
+
+    def __init__(self, first: Report, story: int | None = None, *, fresh: bool = True) -> None:
+        self.id = story
+        self.company = first.hit.company
+        self.topic = first.hit.topic
+        self.when: When = first.when
+        self.first_at: datetime = first.hit.at
+        self.dated = False
+        self.coarse = True
+        self.reaction = True
+        self.reports: list[Report] = []
+        self.fresh: list[Report] = []  # those that had no story before
+        self.days: set[date] = set()
+        self.stage: str | None = None  # that most reports tell, else most comments
+        self.stages: Counter[str] = Counter()
+        self.mentioned: Counter[str] = Counter()  # in round-ups and opinions
+        self.amounts: list[Amount] = []
+        self.subjects: set[str] = set()
+        self.regulators: set[str] = set()
+        self.places: set[str] = set()
+        self.parties: set[str] = set()
+        self.marks: set[str] = set()
+        self.scripts: Counter[str] = Counter()  # how many wordings of each
+        self.headlines: list[tuple[str, ...]] = []
+        self.wordings: list[tuple[frozenset[str], frozenset[str]]] = []
+        self.words: set[str] = set()
+        self.keys: set[Hashable] = set()
+        self.take(first, fresh=fresh)
+
+    @property
+    def place(self) -> tuple[datetime, int, int]:
+        """Where it stands among others, whatever the order they came in."""
+        return self.first_at, self.id or 0, self.reports[0].hit.id
+
+    def take(self, report: Report, *, fresh: bool = True) -> None:
+        """Let *report* be of this tale."""
+        hit = report.hit
+        self.reports.append(report)
+        if fresh:
+            self.fresh.append(report)
+        first = report.dated and not self.dated
+        self.when = report.when if first else self.when.both(report.when)
+        self.dated |= report.dated
+        self.coarse &= hit.until is not None
+        self.reaction &= report.reaction
+        self.first_at = min(self.first_at, hit.at)
+        self.days.add(hit.at.date())
+        if report.stage:
+            (self.mentioned if report.comment else self.stages)[report.stage] += 1
+            told = self.stages or self.mentioned
+            self.stage = max(told, key=lambda it: (told[it], it))
+        known = {(it.currency, it.value) for it in self.amounts}
+        self.amounts += [it for it in hit.amounts if (it.currency, it.value) not in known]
+        self.subjects |= {hit.subject} if hit.subject else set()
+        self.regulators |= {hit.regulator} if hit.regulator else set()
+        if (
+            report.whole
+            and report.whole not in self.headlines
+            and self.scripts[report.script] < _WORDINGS
+        ):
+            self.scripts[report.script] += 1
+            self.headlines.append(report.whole)
+            self.wordings.append((report.title, report.text))
+            self.places |= report.marks.places
+            self.parties |= report.marks.parties
+            self.marks |= report.marks.every
+            self.words |= report.text
+            self.keys |= keys(report)
+
+    @property
+    def shortest(self) -> int:
+        """How many words its shortest headline has."""
+        return min(map(len, self.headlines), default=0)
+
+    def known_by(self) -> tuple[object, ...]:
+        """Return what tells whether a comparison made before still holds."""
+        return (
+            *(self.stage, self.when, self.dated, self.coarse, self.reaction),
+            *(len(self.headlines), len(self.amounts), len(self.days)),
+            *(len(self.subjects), len(self.regulators)),
+        )
+
+    def absorb(self, other: Tale) -> None:
+        """Let all reports of *other* be of this tale."""
+        new = {id(report) for report in other.fresh}
+        for report in other.reports:
+            self.take(report, fresh=id(report) in new)
+
+    def likeness(self, other: Tale) -> tuple[float, float]:
+        """Return how alike the headlines are, and how much of what is told is the same."""
+        if not self.words & other.words and not self.keys & set(other.headlines):
+            return 0.0, 0.0
+        telling = max(
+            (_shared(*one, *two) for one in self.wordings for two in other.wordings), default=0.0
+        )
+        alike = 0.0
+        for title in self.headlines:
+            best = process.extractOne(
+                title, other.headlines, scorer=Indel.normalized_similarity, score_cutoff=alike
+            )
+            alike = best[1] if best else alike
+        return alike, telling
+
+
+def _shared(
+    title: frozenset[str], text: frozenset[str], other: frozenset[str], whole: frozenset[str]
+) -> float:
+    """Return which part of either headline the other article has, or both headlines share."""
+    if not text & whole:
+        return 0.0
+    dice = 2 * len(title & other) / ((len(title) + len(other)) or 1)
+    one = len(title & whole) / max(len(title), _SHORT)
+    two = len(other & text) / max(len(other), _SHORT)
+    return max(dice, 0.8 * one, 0.8 * two)
+
+
+def keys(report: Report) -> set[Hashable]:
+    """Return by what a tale of *report* is found: any two that may be one have one in common."""
+    found: set[Hashable] = {*report.title, report.whole, *sums.keys(report.hit.amounts)}
+    family = stages.family(report.stage)
+    start, end = report.when
+    found.add((family, start.year))
+    found.add((family, end.year))
+    if report.when.width <= MONTH:
+        found.add((family, start.year, start.month))
+        found.add((family, end.year, end.month))
+    if report.when.width <= 4 * DAY:
+        days = range((end.date() - start.date()).days + 1)
+        for day in (start.date() + DAY * n for n in days):
+            found |= {day, (day, family), (day, family, report.script)}
+    return found

@@ -1,0 +1,194 @@
+"""Weigh: how much speaks for two stories being one, in named parts.
+
+* What contradicts ends it: stages of two steps, other sums, another unit, an answer that came a
+  day later, another regulator.
+* What agrees adds up: the time, the stage, the sum, the regulator, the day that the texts give,
+  and words; across languages marks stand in for words.
+* The longer after the event a report came, the more must agree. Nothing is learnt from other
+  stories, so what is decided of two does not depend on which there are.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from monitor.stories import sums
+from monitor.stories.report import AFTER, DAY, MONTH
+from monitor.stories.stages import Fit, fit
+from monitor.stories.sums import Agreement
+
+if TYPE_CHECKING:
+    from monitor.stories.tale import Tale
+
+ENOUGH: Final = 2.0
+_ALIKE: Final = 0.62  # of the words of two headlines, from which on they are one wording
+_SAME: Final = 0.9  # and from here on one headline
+_WORDS: Final = 4  # of which a headline has at least, if it is to say it all
+_HALF: Final = 0.5  # of what is told is the same
+_THIRD: Final = 0.34
+_LITTLE: Final = 0.2
+_OFFERING: Final = frozenset({"ipo", "listing"})
+_ESTIMATES: Final = frozenset({"plan", "filing", "approval", "hearing", "suspension", "withdrawal"})
+_EXACT: Final = 4 * DAY
+_MOST_FOR_WORDS: Final = 5.0
+_LATE: Final = (
+    (4 * DAY, -1.0),
+    (14 * DAY, -1.5),
+    (90 * DAY, -2.5),
+    (400 * DAY, -3.0),
+    (timedelta.max, -4.0),
+)
+
+# Steps that a company seldom takes twice within the time that a report leaves open.
+_SELDOM: Final = frozenset(
+    {"fine", "settlement", "pricing", "listed", "suspension", "withdrawal", "delisted", "appeal"}
+)
+
+
+class Weight(NamedTuple):
+    """How much speaks for it, and what, in words."""
+
+    value: float
+    reasons: tuple[str, ...]
+
+
+class _Scale:
+    def __init__(self) -> None:
+        self.value = 0.0
+        self.reasons: list[tuple[float, str]] = []
+
+    def add(self, value: float, reason: str) -> None:
+        self.value += value
+        if value > 0:
+            self.reasons.append((value, reason))
+
+
+def weigh(one: Tale, two: Tale) -> Weight | None:
+    """Return what speaks for two tales being one, None if too little does."""
+    stages = fit(one.stage, two.stage)
+    if stages is Fit.NEVER or not _may_react(one, two):
+        return None
+    if stages is Fit.NEIGHBOURS and not one.days & two.days:
+        return None
+    scale = _Scale()
+    if not (_sums(scale, one, two) and _units(scale, one, two) and _regulators(scale, one, two)):
+        return None
+    if stages in (Fit.SAME, Fit.ONE):
+        scale.add(2.0 if _seldom(one, two) else 1.0, "stage")
+    elif stages is Fit.NEIGHBOURS:
+        scale.add(0.5, "stage")
+    _time(scale, one, two)
+    _marks(scale, one, two)
+    if scale.value + _MOST_FOR_WORDS >= ENOUGH:
+        _words(scale, one, two)
+    if scale.value < ENOUGH:
+        return None
+    ordered = sorted(scale.reasons, key=lambda it: -it[0])
+    return Weight(scale.value, tuple(dict.fromkeys(reason for _, reason in ordered)))
+
+
+def _seldom(one: Tale, two: Tale) -> bool:
+    """Return whether both tell of one day on which a step was taken that seldom is."""
+    exact = not (one.coarse or two.coarse or one.when.gap(two.when))
+    soon = abs(min(one.days) - min(two.days)) <= DAY
+    return exact and soon and one.stage == two.stage and one.stage in _SELDOM
+
+
+def _may_react(one: Tale, two: Tale) -> bool:
+    """Return whether an answer or a share move came on the day of what it is about."""
+    if one.reaction and two.reaction:
+        return bool(one.days & two.days)
+    if not (one.reaction or two.reaction):
+        return True
+    answer, news = (one, two) if one.reaction else (two, one)
+    if answer.coarse or news.coarse:
+        return answer.coarse and not answer.when.gap(news.when)
+    return answer.when.end - AFTER < news.when.end
+
+
+def _sums(scale: _Scale, one: Tale, two: Tale) -> bool:
+    estimates = one.topic in _OFFERING and (one.stage or two.stage) in _ESTIMATES
+    found = sums.agreement(one.amounts, two.amounts, estimates=estimates)
+    if found is Agreement.SAME:
+        scale.add(1.0 if estimates else 2.0, "sum")
+    elif found in (Agreement.CONVERTED, Agreement.NEAR):
+        scale.add(0.5, "sum")
+    elif found is Agreement.DIFFERENT:
+        if not estimates:
+            return False
+        scale.add(-1.5, "sum")
+    return True
+
+
+def _units(scale: _Scale, one: Tale, two: Tale) -> bool:
+    if one.subjects & two.subjects:
+        scale.add(0.5, "unit")
+    elif one.subjects and two.subjects:
+        scale.add(-0.5, "unit")
+        return one.topic not in _OFFERING
+    elif one.topic in _OFFERING and (one.subjects or two.subjects):
+        scale.add(-0.5, "unit")
+    return True
+
+
+def _regulators(scale: _Scale, one: Tale, two: Tale) -> bool:
+    if one.regulators & two.regulators:
+        scale.add(0.5, "regulator")
+    elif one.regulators and two.regulators:
+        scale.add(-0.5, "regulator")
+        return one.topic in _OFFERING and "approval" not in (one.stage, two.stage)
+    return True
+
+
+def _time(scale: _Scale, one: Tale, two: Tale) -> None:
+    gap, wide = one.when.gap(two.when), max(one.when.width, two.when.width)
+    if one.dated and two.dated:
+        scale.add(1.0 if not gap else -1.5 if gap > 3 * DAY else 0.0, "day")
+    if not gap:
+        scale.add(1.0 if wide <= _EXACT else 0.25 if wide <= MONTH else -1.0, "time")
+    elif gap <= DAY:
+        scale.add(0.5, "time")
+    else:
+        scale.add(next(cost for limit, cost in _LATE if gap <= limit), "time")
+
+
+def _marks(scale: _Scale, one: Tale, two: Tale) -> None:
+    common = len(one.marks & two.marks)
+    if one.scripts.keys() & two.scripts.keys():
+        scale.add(min(1.0, 0.25 * common), "names and numbers")
+    else:
+        scale.add(min(1.5, 0.5 * common), "names and numbers")
+    for mine, others in ((one.places, two.places), (one.parties, two.parties)):
+        if mine and others and not mine & others:
+            scale.add(-0.5, "names")
+
+
+def _words(scale: _Scale, one: Tale, two: Tale) -> None:
+    alike, telling = one.likeness(two)
+    if alike >= _SAME and one.shortest >= _WORDS <= two.shortest:
+        scale.add(_MOST_FOR_WORDS, "the same headline")
+    elif alike >= _ALIKE:
+        scale.add(3.0, "headline")
+    elif telling >= _HALF:
+        scale.add(2.0, "words")
+    elif telling >= _THIRD:
+        scale.add(1.0, "words")
+    elif one.scripts.keys() & two.scripts.keys() and telling < _LITTLE:
+        scale.add(-1.0, "words")
+
+
+def may_be(one: Tale, two: Tale) -> bool:
+    """Return whether nothing but its date speaks against *one*, of some month or year, being *two*.
+
+    It is, if there is no other that it may be: so a late digest finds the fine that it tells of.
+    """
+    return (
+        one.coarse
+        and not (one.dated or one.reaction or two.reaction)
+        and one.stage == two.stage
+        and one.stage in _SELDOM
+        and two.when.width <= _EXACT
+        and one.when.start <= two.when.start <= one.when.end
+        and all(check(_Scale(), one, two) for check in (_sums, _units, _regulators))
+    )
