@@ -46,6 +46,8 @@ _HEAD: Final = 4000  # characters in which a declaration is looked for
 _ANY_NOT_XML: Final = re.compile("[" + "".join(f"\\U{code:08x}" for code in _NOT_XML) + "]")
 _REFERENCES: Final = re.compile(r"(?:&#(?:[0-9]+|[xX][0-9A-Fa-f]+);?)+")
 _REFERENCE: Final = re.compile(r"&#(?:[xX]0*([0-9A-Fa-f]+)|0*([0-9]+))")
+# What Python's cp932 makes of the bytes 80, A0, FD, FE and FF, which stand for no character.
+_NOT_JAPANESE: Final = dict.fromkeys([0x80, 0xA0, *range(0xF8F0, 0xF8F4)], "\ufffd")
 _MOST_DIGITS: Final = 7  # of a reference to a character; feed readers choke on more
 _SAMPLE: Final = 2000  # characters are enough to tell languages apart
 _PLAUSIBLE: Final = 0.5  # share of common characters from which on a declared charset is believed
@@ -109,15 +111,20 @@ def _read(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
             flaws.append(f"declared {declared[0]}, is utf-8")
         return utf8, "utf-8", flaws
     for charset in declared:
-        text = to_unicode(body, charset)
+        text = _decoded(body, charset)
         if charset != "utf-8" and _believable(text, charset):
             return text, charset, _unreadable(text, charset)
     if guess := _guess(body):
-        text = to_unicode(body, guess)
+        text = _decoded(body, guess)
         said = f"declared {declared[0]}" if declared else "not declared"
         return text, guess, [f"charset {said}, guessed {guess}", *_unreadable(text, guess)]
     text = body.decode("utf-8", "replace")
     return text, "utf-8", ["charset unknown, read as utf-8", *_unreadable(text, "utf-8")]
+
+
+def _decoded(body: bytes, charset: str) -> str:
+    text = to_unicode(body, charset)
+    return text.translate(_NOT_JAPANESE) if charset == "cp932" else text
 
 
 def _wide(body: bytes) -> str | None:

@@ -34,6 +34,7 @@ ELEMENTS = re.compile(
     "up|col|blockquote|center|bdi"
 )
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 ONCE = (
     *("Date", "From", "To", "Subject", "Message-ID", "List-ID", "Auto-Submitted"),
     *("MIME-Version", "Content-Type"),
@@ -152,6 +153,22 @@ def test_mail(folder):
         assert "{{7*7}}" in text or text == str(message["Subject"])
 
 
+def test_attachment(folder):
+    """The file that comes with a mail has no formula either."""
+    [raw] = [path.read_bytes() for path in folder.glob("outbox/**/*.eml")]
+    message = email.message_from_bytes(raw, policy=email.policy.SMTP)
+    [sheet] = message.iter_attachments()
+
+    rows = list(csv.reader(io.StringIO(sheet.get_content())))
+    assert len(rows) > 30
+    assert formulas(rows) == []
+
+
+def formulas(rows):
+    """Return the cells that a spreadsheet would calculate."""
+    return [cell for row in rows for cell in row if FORMULA.match(cell)]
+
+
 @pytest.mark.parametrize("listing", ["hits", "articles", "stories"])
 def test_csv(folder, listing):
     """No cell of a CSV file is a formula to a spreadsheet, and each row has all its cells."""
@@ -159,8 +176,7 @@ def test_csv(folder, listing):
 
     assert len(rows) > 30
     assert {len(row) for row in rows} == {len(rows[0])}
-    for cell in (cell for row in rows for cell in row):
-        assert not re.match(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", cell), cell
+    assert formulas(rows) == []
 
 
 @pytest.mark.parametrize("listing", ["hits", "articles", "stories", "feeds"])
