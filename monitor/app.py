@@ -250,6 +250,12 @@ class App:
         agent = self.config.polling.user_agent(version())
         return build_ways(self.mailer, self.config.channels, self.guard.check_address, agent)
 
+    @cached_property
+    def identity(self) -> str:
+        """What names this database among others, made at the first use."""
+        with self.sessions.begin() as session:
+            return keys.kept(session, "identity", now=self.clock.now())
+
     @property
     def delivery_lease(self) -> timedelta:
         """How long a claimed delivery is this process's own: longer than any hand-over."""

@@ -37,6 +37,7 @@ VERBS = (
     "eval",
     "explain",
     "review",
+    "audit",
     "backtest",
     "rematch",
     "config",

@@ -29,7 +29,10 @@ _LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The parts one site is made of. *everything* says whether pages inside are shown at all."""
+    """The parts one site is made of. *everything* says whether pages inside are shown at all.
+
+    *identity* is the database's own, wherever it is served.
+    """
 
     engine: Engine
     sessions: Sessions
@@ -39,6 +42,7 @@ class Site:
     subscriptions: Sequence[Subscription]
     url: str | None
     zone: ZoneInfo
+    identity: str
     everything: bool
 
 

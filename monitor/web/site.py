@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from monitor.web import archive, leaving, probes
+from monitor.web import archive, atom, leaving, probes
 from monitor.web.context import Site
 from monitor.web.pages import asset, not_served
 from monitor.web.shield import InsideOnly, Shield
@@ -48,6 +48,8 @@ INSIDE = (
     ("/digests/", archive.digests),
     ("/digests/{digest:int}", archive.digest),
     ("/digests/{digest:int}/html", archive.html),
+    ("/feeds/hits.atom", atom.hits),
+    ("/feeds/stories.atom", atom.stories),
     ("/deliveries/{delivery:int}.eml", archive.mail),
 )
 
@@ -71,6 +73,7 @@ def build_site(app: App, *, everything: bool) -> Starlette:
         subscriptions=app.subscriptions,
         url=app.config.web.url,
         zone=app.config.web.timezone,
+        identity=app.identity,
         everything=everything,
     )
     return site
