@@ -4,6 +4,7 @@
     ├── ConfigError        an operator's mistake: stops the start, exit code 2
     ├── InputError         a line or file a command cannot use
     ├── UsageError         a name or option that does not exist: exit code 2
+    │   └── QueryError         a query that cannot be read, with the place
     ├── ProcessDied        a process that did a part of the work is gone
     ├── StoreError         the database cannot be used as it is
     ├── FetchError         a feed's address gave no usable answer
@@ -61,6 +62,17 @@ class InputError(MonitorError):
 
 class UsageError(MonitorError):
     """A command was given a name that is not in the configuration; the message says which are."""
+
+
+class QueryError(UsageError):
+    """A query that cannot be read: what is wrong with `query[start:end]`, and what may help.
+
+    As text it shows the query, with carets under the place.
+    """
+
+    def __init__(self, shown: str, *, start: int, end: int, message: str, hint: str | None) -> None:
+        super().__init__(shown)
+        self.start, self.end, self.message, self.hint = start, end, message, hint
 
 
 class ProcessDied(MonitorError):

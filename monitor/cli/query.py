@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
 from monitor.cli.listing import chosen_format, count, format_option, instant, show
+from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from monitor.store.queries import Listing
 
-OPTIONS = ("company", "topic", "stage", "since", "until", "search", "min_score", "limit")
+OPTIONS = ("company", "topic", "stage", "since", "until", "min_score", "limit")
 
 
 def add_query(
@@ -28,7 +30,15 @@ def add_query(
     command.add_argument("--stage", metavar="KEY", help="at this stage, such as fine")
     command.add_argument("--since", type=instant, metavar="WHEN", help="30d, or 2026-11-01")
     command.add_argument("--until", type=instant, metavar="WHEN", help="before this instant")
-    command.add_argument("--search", metavar="QUERY", help="in which all these words occur")
+    command.add_argument(
+        "--search", metavar="QUERY", help="words, phrases, operators and fields: see the guide"
+    )
+    command.add_argument(
+        "--sort",
+        choices=("newest", "relevance"),
+        default="newest",
+        help="of a search: the newest article first, or the best of the newest 1000",
+    )
     command.add_argument("--min-score", type=float, metavar="0..1", help="at least this sure")
     command.add_argument("--limit", type=count, metavar="N", help="at most so many, the newest")
     format_option(command)
@@ -38,12 +48,20 @@ def add_query(
 def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str]) -> int:
     """Print the rows of a listing that *args* let through."""
     from monitor.app import App
+    from monitor.query import parse
     from monitor.store import queries
+    from monitor.store.answers import answers
     from monitor.store.engine import reading
 
     listing: Listing = getattr(queries, listing_name)
     wanted = queries.Filter(**{name: getattr(args, name, None) for name in OPTIONS})
+    query = None if args.search is None else parse(args.search, now=datetime.now(UTC))
+    if query is None and args.sort == "relevance":
+        raise UsageError("--sort relevance needs a --search to be relevant to")
     with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        rows = queries.rows(session, listing, wanted)
+        if query is None:
+            rows = queries.rows(session, listing, wanted)
+        else:
+            rows = answers(session, listing, query, wanted, ranked=args.sort == "relevance")
         show(rows, list(listing.columns), chosen_format(args), shown=shown)
     return 0

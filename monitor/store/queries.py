@@ -18,7 +18,6 @@ from sqlalchemy import (
     Text,
     exists,
     func,
-    or_,
     select,
     table,
 )
@@ -30,7 +29,7 @@ from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow, Story
 from monitor.store.types import Instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Row
@@ -102,14 +101,13 @@ def reported_hit(row: Row[Any]) -> ReportedHit:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is limited to; None or empty means no limit. *search*: all words must occur."""
+    """What a list is limited to; None or empty means no limit."""
 
     company: str | None = None
     topic: str | None = None
     stage: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    search: str | None = None
     min_score: float | None = None
     limit: int | None = None
     subscription: str | None = None
@@ -118,12 +116,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list a command can print: its columns, which instant `since` means, what is searched."""
+    """A list a command can print: its columns, which instant `since` means, its order.
+
+    The second column of *order* is the number of a row.
+    """
 
     name: str
     columns: dict[str, Any]
     instant: str
-    searched: tuple[str, ...]
     order: tuple[str, ...]
     hit_key: str = "id"  # the column of `hits` that leads here
 
@@ -152,7 +152,6 @@ HITS = Listing(
         "event_date": Date(),
     },
     instant="found_at",
-    searched=("title", "sentence"),
     order=("found_at", "hit_id"),
 )
 STORIES = Listing(
@@ -174,7 +173,6 @@ STORIES = Listing(
         "head_hit_id": Integer(),
     },
     instant="last_seen",
-    searched=("headline",),
     order=("last_seen", "story_id"),
     hit_key="story_id",
 )
@@ -202,7 +200,6 @@ FEEDS = Listing(
         "pages_given_up": Integer(),
     },
     instant="last_ok_at",
-    searched=("name", "url"),
     order=("name", "feed_id"),
 )
 ARTICLES = Listing(
@@ -221,7 +218,6 @@ ARTICLES = Listing(
         "summary": Text(),
     },
     instant="first_seen",
-    searched=("title", "summary"),
     order=("first_seen", "article_id"),
     hit_key="article_id",
 )
@@ -242,19 +238,23 @@ DELIVERIES = Listing(
         "kind": Text(),
     },
     instant="slot",
-    searched=("recipient", "last_error"),
     order=("slot", "delivery_id"),
 )
 
 
-def rows(session: Session, listing: Listing, wanted: Filter) -> Iterator[dict[str, Any]]:
+def rows(
+    session: Session, listing: Listing, wanted: Filter, *, among: Sequence[int | None] | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of *listing* that *wanted* lets through, newest first, as they are read.
 
-    Where a listing has no column of its own for a limit, it means: has such a hit.
+    Where a listing has no column of its own for a limit, it means: has such a hit. *among* are the
+    numbers of the rows that are meant, if not all are.
     """
     columns = {name: sql_column(name, kind) for name, kind in listing.columns.items()}
     query = select(*columns.values()).select_from(table(listing.name, *columns.values()))
     query = query.where(*_limits(listing, columns, wanted), *_of_deliveries(columns, wanted))
+    if among is not None:
+        query = query.where(columns[listing.order[1]].in_(among))
     order = [
         columns[name].asc() if listing is FEEDS else columns[name].desc() for name in listing.order
     ]
@@ -270,8 +270,6 @@ def _limits(
         yield columns[listing.instant] >= wanted.since
     if wanted.until is not None:
         yield columns[listing.instant] < wanted.until
-    for word in (wanted.search or "").split():
-        yield or_(*(columns[name].icontains(word, autoescape=True) for name in listing.searched))
     of_hit: list[ColumnElement[bool]] = []
     for name in ("company", "topic", "stage"):
         value = getattr(wanted, name)

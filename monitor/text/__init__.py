@@ -9,11 +9,12 @@ from monitor.text.cells import safe_cell
 from monitor.text.folding import Folded, fold
 from monitor.text.html import looks_like_html, one_line, to_text
 from monitor.text.index import CUT, LONGEST, distinct_words, index_words
-from monitor.text.words import is_letter, language_of, words
+from monitor.text.words import SOLID, is_letter, language_of, words
 
 __all__ = [
     "CUT",
     "LONGEST",
+    "SOLID",
     "Folded",
     "distinct_words",
     "fold",

@@ -1,0 +1,56 @@
+"""The query language: one for searches, filters, the API and rules. Pure.
+
+* `parse` turns what somebody typed into a tree (`tree`), or says with a caret what is wrong.
+* `matches` decides whether a text, with what is known of it, answers a tree; `narrow` says which
+  words it must have, so that an index can be asked first; `marks` shows where it answers.
+* A query is about an article together with one of its hits, or with none.
+
+The language is described in docs/guide/search.md.
+"""
+
+from monitor.query.evaluate import matches, relevance
+from monitor.query.marks import Snippet, marks, snippet
+from monitor.query.narrow import AllOf, AnyOf, Need, Word, alternatives, narrow
+from monitor.query.parse import parse
+from monitor.query.piece import HitFacts, Piece
+from monitor.query.tree import (
+    And,
+    Compares,
+    Is,
+    Near,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Seen,
+    Sentence,
+    phrases,
+)
+
+__all__ = [
+    "AllOf",
+    "And",
+    "AnyOf",
+    "Compares",
+    "HitFacts",
+    "Is",
+    "Near",
+    "Need",
+    "Node",
+    "Not",
+    "Or",
+    "Phrase",
+    "Piece",
+    "Seen",
+    "Sentence",
+    "Snippet",
+    "Word",
+    "alternatives",
+    "marks",
+    "matches",
+    "narrow",
+    "parse",
+    "phrases",
+    "relevance",
+    "snippet",
+]

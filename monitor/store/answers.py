@@ -1,0 +1,74 @@
+"""The rows of a list that answer a query, in the order a search gives them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from monitor.query import And, Compares, Is, Node, Seen
+from monitor.store import search
+from monitor.store.queries import ARTICLES, HITS, STORIES, rows
+from monitor.store.schema import HitRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+    from monitor.store.queries import Filter, Listing
+
+KINDS: Final[dict[str, search.Kind]] = {
+    HITS.name: "hit",
+    STORIES.name: "story",
+    ARTICLES.name: "article",
+}
+_PAGE: Final = 100
+
+
+def answers(
+    session: Session, listing: Listing, query: Node, wanted: Filter, *, ranked: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of *listing* that answer *query* and that *wanted* lets through.
+
+    The newest article comes first, or with *ranked* the best of the newest `search.RANKED`.
+    """
+    kind = KINDS[listing.name]
+    query = And((query, *_narrower(kind, wanted)))
+    where = _found_between(wanted) if kind == "hit" else []
+    if ranked:
+        limit = search.RANKED if wanted.limit is None else wanted.limit
+        found: Iterator[search.Found] = iter(
+            search.best(session, query, kind, limit=limit, where=where)
+        )
+    else:
+        found = search.find(session, query, kind, where=where)
+    left = wanted.limit
+    key = listing.order[1]
+    while page := [it.number(kind) for it in islice(found, _PAGE if left is None else left)]:
+        let_through = rows(session, listing, replace(wanted, limit=None), among=page)
+        by_id = {row[key]: row for row in let_through}
+        shown = [by_id[number] for number in page if number in by_id]
+        yield from shown
+        if left is not None:
+            left -= len(shown)
+            if not left:
+                return
+
+
+def _narrower(kind: search.Kind, wanted: Filter) -> Iterator[Node]:
+    """Yield what *wanted* says of articles and hits, so that no others are looked at."""
+    fields = ("company", "topic") if kind == "story" else ("company", "topic", "stage")
+    for name in fields:  # the stage of a story need not be that of the hit that answers
+        if (value := getattr(wanted, name)) is not None:
+            yield Is(name, (value,))
+    if wanted.min_score is not None:
+        yield Compares("score", ">=", wanted.min_score)
+    if kind == "article" and (wanted.since is not None or wanted.until is not None):
+        yield Seen(wanted.since, wanted.until)
+
+
+def _found_between(wanted: Filter) -> list[ColumnElement[bool]]:
+    since = [] if wanted.since is None else [HitRow.found_at >= wanted.since]
+    return since if wanted.until is None else [*since, HitRow.found_at < wanted.until]

@@ -1,0 +1,115 @@
+"""A query as the index and SQL can be asked: wide enough, so that nothing is missed.
+
+* The index, FTS5 or a `tsvector`, is asked for words; SQL for what is known of article and hit.
+* Neither asks more than the query does: `monitor.query.matches` has the last word.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, Text, and_, column, func, literal, not_, or_, select, table, text
+
+from monitor.query import AllOf, And, Not, Or, Word
+from monitor.query.tree import Compares, Is, Seen
+from monitor.store.schema import ArticleRow, FeedRow, HitRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.orm import Session
+
+    from monitor.query import Need, Node
+
+
+def having(session: Session, need: Need, below: int | None, limit: int) -> Select[int]:
+    """Return the query of the newest articles under *below* that have what is needed."""
+    if session.get_bind().dialect.name == "postgresql":
+        number: ColumnElement[int] = column("article_id", Integer)
+        has = column("words", Text).op("@@")(
+            text("CAST(:need AS tsquery)").bindparams(need=_tsquery(need))
+        )
+    else:
+        number = column("rowid", Integer)
+        has = column("article_words", Text).op("MATCH")(literal(_fts5(need)))
+    query = select(number).select_from(table("article_words")).where(has)
+    if below is not None:
+        query = query.where(number < below)
+    return query.order_by(number.desc()).limit(limit)
+
+
+def _fts5(need: Need) -> str:
+    if isinstance(need, Word):
+        return f'"{need.text}"' + ("*" if need.prefix else "")
+    sign = " AND " if isinstance(need, AllOf) else " OR "
+    return f"({sign.join(map(_fts5, need.needs))})"
+
+
+def _tsquery(need: Need) -> str:
+    if isinstance(need, Word):
+        return f"'{need.text}'" + (":*" if need.prefix else "")
+    sign = " & " if isinstance(need, AllOf) else " | "
+    return f"({sign.join(map(_tsquery, need.needs))})"
+
+
+def known(node: Node) -> ColumnElement[bool] | None:
+    """Return what SQL can ask of an article and its hit; never more than the query asks."""
+    match node:
+        case And(items) | Or(items):
+            limits = [limit for item in items if (limit := known(item)) is not None]
+            if isinstance(node, Or):
+                return or_(*limits) if len(limits) == len(items) else None
+            return and_(*limits) if limits else None
+        case Not(item):
+            exact = known(item) if _is_exact(item) else None
+            return None if exact is None else not_(func.coalesce(exact, literal(value=False)))
+        case Seen() | Compares() | Is():
+            return _known_of(node)
+        case _:
+            return None
+
+
+def _known_of(node: Seen | Compares | Is) -> ColumnElement[bool]:
+    if isinstance(node, Is):
+        return _is(node.name, node.values)
+    if isinstance(node, Compares):
+        return _compared(node)
+    limits = []
+    if node.since is not None:
+        limits.append(ArticleRow.first_seen >= node.since)
+    if node.until is not None:
+        limits.append(ArticleRow.first_seen < node.until)
+    return and_(*limits)
+
+
+def _is_exact(node: Node) -> bool:
+    """Return whether `_fields` says all that *node* does."""
+    match node:
+        case And(items) | Or(items):
+            return all(map(_is_exact, items))
+        case Not(item):
+            return _is_exact(item)
+        case _:
+            return isinstance(node, Is | Seen)
+
+
+def _is(name: str, values: Sequence[str]) -> ColumnElement[bool]:
+    if name == "lang":
+        language = func.lower(ArticleRow.language)
+        return or_(
+            *(
+                or_(language == value, language.startswith(f"{value}-", autoescape=True))
+                for value in values
+            )
+        )
+    if name == "feed":
+        return FeedRow.key.in_(values)
+    # Keys are in small letters, currencies in capitals, in the query and in the store.
+    return getattr(HitRow, name).in_(values)  # type: ignore[no-any-return]
+
+
+def _compared(node: Compares) -> ColumnElement[bool]:
+    number: Any = getattr(HitRow, node.name)
+    limit: ColumnElement[bool] = number.op(node.sign)(node.value)
+    return limit if node.currency is None else and_(limit, HitRow.currency == node.currency)

@@ -1,0 +1,203 @@
+"""Search: the articles, hits or stories that answer a query, the newest first.
+
+* The index says which articles have the words; the text of each decides (`monitor.query`), by the
+  same function on both databases. What the index does not hold is looked through as well.
+* Found a page at a time, as far as they are asked for: a page grows while it finds little.
+* A query is about an article and one of its hits: an article answers if one of its hits does, or
+  it has none and answers without; a story answers if one of its hits does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import merge, nlargest
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from sqlalchemy import (
+    and_,
+    literal_column,
+    or_,
+    select,
+)
+
+from monitor.query import (
+    HitFacts,
+    Piece,
+    alternatives,
+    matches,
+    narrow,
+    relevance,
+)
+from monitor.query.tree import about_hits
+from monitor.store.conditions import having, known
+from monitor.store.schema import ArticleRow, FeedRow, HitRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy.orm import Session
+
+    from monitor.query import Need, Node
+
+Kind = Literal["article", "hit", "story"]
+
+RANKED: Final = 1000  # the newest answers, of which the best come first if that is asked for
+_FIRST: Final = 200  # candidates of the first page
+_LARGEST: Final = 5000
+_AT_ONCE: Final = 500  # ids in one IN list; so many texts are in memory
+_UNINDEXED: Final = or_(ArticleRow.indexed.is_(None), ArticleRow.indexed == literal_column("0"))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer; *hit* and *story* are None for an article that answers without a hit."""
+
+    article: int
+    hit: int | None
+    story: int | None
+    piece: Piece
+
+    @property
+    def newness(self) -> tuple[int, int]:
+        """Return what to sort by: the newest article first, then the newest hit."""
+        return -self.article, -(self.hit or 0)
+
+    def number(self, kind: Kind) -> int | None:
+        """Return the id of the article, hit or story."""
+        return {"article": self.article, "hit": self.hit, "story": self.story}[kind]
+
+
+def find(
+    session: Session, query: Node, kind: Kind, *, where: Sequence[ColumnElement[bool]] = ()
+) -> Iterator[Found]:
+    """Yield the answers of that *kind* to *query*, each once, the newest article first.
+
+    *where* are conditions on ArticleRow, FeedRow or, unless *kind* is "article", HitRow.
+    """
+    streams = []
+    for part in alternatives(query):
+        need = narrow(part)
+        asked = _Asked(session, part, kind, tuple(where))
+        if need is None:
+            streams.append(asked.all())
+        else:
+            streams.append(asked.indexed(need))
+            if _any_unindexed(session):
+                streams.append(asked.all(_UNINDEXED))
+    stories: set[int] = set()
+    last = None
+    for found in merge(*streams, key=lambda it: it.newness):
+        number = found.number(kind)
+        if number is None or number == last or number in stories:
+            continue
+        last = number  # an article's or hit's answers follow one another
+        if kind == "story":
+            stories.add(number)
+        yield found
+
+
+def best(session: Session, query: Node, kind: Kind, *, limit: int, **more: Any) -> list[Found]:  # noqa: ANN401 - as `find`
+    """Return the *limit* best of the newest RANKED answers, by what they have of the query."""
+    newest = islice(find(session, query, kind, **more), RANKED)
+    scored = [(relevance(query, it.piece), it.article, it.hit or 0, it) for it in newest]
+    return [it for *_, it in nlargest(limit, scored, key=lambda row: row[:3])]
+
+
+def _any_unindexed(session: Session) -> bool:
+    some = select(ArticleRow.id).where(_UNINDEXED).limit(1)
+    return session.scalar(some) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A query, or one of its alternatives, on its way through the pages of candidates."""
+
+    session: Session
+    query: Node
+    kind: Kind
+    where: tuple[ColumnElement[bool], ...]
+
+    def indexed(self, need: Need) -> Iterator[Found]:
+        """Yield the answers among the articles that the index names."""
+        below: int | None = None
+        size = _FIRST
+        while True:
+            ids = self.session.scalars(having(self.session, need, below, size)).all()
+            for at in range(0, len(ids), _AT_ONCE):
+                some = ids[at : at + _AT_ONCE]
+                yield from self._judged(self._query().where(ArticleRow.id.in_(some)))
+            if len(ids) < size:
+                return
+            below, size = ids[-1], min(size * 4, _LARGEST)
+
+    def all(self, *limits: ColumnElement[bool]) -> Iterator[Found]:
+        """Yield the answers among all articles that *limits* and the fields leave."""
+        query = self._query().where(*limits)
+        below: int | None = None
+        size = _FIRST
+        while True:
+            page = query if below is None else query.where(self._article < below)
+            rows = self.session.execute(page.limit(size)).all()
+            whole = len(rows) < size
+            if not whole and rows[0].id == rows[-1].id:
+                size *= 4  # one article with more hits than a page has rows
+                continue
+            # The last article of a full page may have more hits: it is left to the next page.
+            last = None if whole else rows[-1].id
+            yield from self._answers(row for row in rows if row.id != last)
+            if last is None:
+                return
+            below, size = last + 1, min(size * 2, _AT_ONCE)
+
+    @property
+    def _article(self) -> Any:  # noqa: ANN401 - a column
+        return ArticleRow.id if self.kind == "article" else HitRow.article_id
+
+    def _query(self) -> Select[Any]:
+        """Return the query of candidates: articles with their live hits, the newest first."""
+        facts = (HitRow.company, HitRow.topic, HitRow.stage, HitRow.regulator)
+        numbers = (HitRow.amount, HitRow.currency, HitRow.score)
+        query: Any = select(
+            ArticleRow.id,
+            ArticleRow.title,
+            ArticleRow.summary,
+            FeedRow.key,
+            ArticleRow.language,
+            ArticleRow.first_seen,
+        )
+        live = HitRow.withdrawn_at.is_(None)
+        if self.kind != "article":
+            query = query.add_columns(HitRow.id.label("hit"), HitRow.story_id, *facts, *numbers)
+            query = query.select_from(HitRow).join(ArticleRow, ArticleRow.id == HitRow.article_id)
+            query = query.where(live).order_by(HitRow.article_id.desc(), HitRow.id.desc())
+        elif about_hits(self.query):
+            query = query.add_columns(HitRow.id.label("hit"), HitRow.story_id, *facts, *numbers)
+            query = query.outerjoin(HitRow, and_(HitRow.article_id == ArticleRow.id, live))
+            query = query.order_by(ArticleRow.id.desc(), HitRow.id.desc())
+        else:
+            query = query.order_by(ArticleRow.id.desc())
+        query = query.join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+        limit = known(self.query)
+        limited: Select[Any] = query.where(*self.where, *([] if limit is None else [limit]))
+        return limited
+
+    def _judged(self, query: Select[Any]) -> Iterator[Found]:
+        yield from self._answers(self.session.execute(query))
+
+    def _answers(self, rows: Any) -> Iterator[Found]:  # noqa: ANN401 - rows of `_query`
+        for row in rows:
+            piece = _piece(row)
+            if matches(self.query, piece):
+                hit = row.hit if piece.hit else None
+                yield Found(row.id, hit, row.story_id if piece.hit else None, piece)
+
+
+def _piece(row: Any) -> Piece:  # noqa: ANN401 - a row of `_query`
+    hit = None
+    if getattr(row, "hit", None) is not None:
+        hit = HitFacts(
+            row.company, row.topic, row.stage, row.regulator, row.amount, row.currency, row.score
+        )
+    return Piece(row.title, row.summary, row.key, row.language, row.first_seen, hit)
