@@ -386,7 +386,7 @@ class App:
     @cached_property
     def alert_step(self) -> AlertStep:
         """The step that tells at once."""
-        from monitor.deliver.message import address_of
+        from monitor.deliver.message import address_of, body_octets
         from monitor.digest.alert_words import AlertRenderer
         from monitor.pipeline.alert import AlertStep
 
@@ -405,6 +405,7 @@ class App:
             ranks={item.key: item.rank for item in lexicon.stages},
             fingerprint=lexicon.fingerprint,
             domain=address_of(self.config.delivery.sender).rpartition("@")[2],
+            measure=body_octets,
         )
 
     def cut_polling(self) -> None:

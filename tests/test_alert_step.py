@@ -11,7 +11,7 @@ from monitor.deliver.message import body_octets
 from monitor.digest.alert_words import AlertRenderer
 from monitor.digest.names import Names
 from monitor.digest.render import Renderer
-from monitor.model import Alerting, Schedule, Subscription
+from monitor.model import Alerting, Rendered, Schedule, Subscription
 from monitor.pipeline.alert import AlertStep
 from monitor.pipeline.compose import ComposeStep
 from monitor.pipeline.edition import Editor
@@ -51,9 +51,8 @@ def start(sessions, clock):
             names = [item.name for item in subscriptions]
             digests.sync_subscriptions(session, names, now=clock.now())
         ranks = {"fine": 95, "settlement": 92, "probe": 60}
-        return AlertStep(
-            of, clock, subscriptions, AlertRenderer(), NAMES, ranks, "f" * 64, "x.example"
-        )
+        words = AlertRenderer(), NAMES, ranks, "f" * 64, "x.example"
+        return AlertStep(of, clock, subscriptions, *words, body_octets)
 
     return step
 
@@ -247,6 +246,25 @@ def test_a_flood_is_bundled_and_says_so(sessions, clock, start, put_hit):
         ).one()
     assert subject.startswith("[Alert] 18 stories - Alibaba")
     assert "! There were more than 3 alerts within an hour, so these 18 stories" in text
+
+
+@pytest.mark.parametrize(("words", "most"), [(1, 4), (60, 25)])
+def test_a_large_flood_fits_into_mails(sessions, clock, start, put_hit, words, most):
+    """Of 200 stories each is told once, in mails no provider cuts, the rest in ten minutes."""
+    step = start(subscription(alert=Alerting(("fine",), at_most=1, max_age=timedelta(days=7))))
+    for number in range(200):
+        put_hit(title=f"Alibaba fined {number}" + " 阿里巴巴被罚款" * words)
+        clock.at -= timedelta(seconds=1)
+    mails = 0
+    while sum(map(len, made(sessions))) < 200:
+        mails += step.alert_due()
+        clock.at += timedelta(minutes=10)
+
+    assert sorted(hit for hits in made(sessions) for hit in hits) == list(range(1, 201))
+    with sessions.begin() as session:
+        rows = session.execute(select(DigestRow.subject, DigestRow.text, DigestRow.html)).all()
+    assert max(body_octets(Rendered(*row)) for row in rows) <= 92_500
+    assert mails == len(rows) <= most
 
 
 def test_two_processes_tell_a_story_once(sessions, start, put_hit):

@@ -31,7 +31,7 @@ def test_a_chat_gets_the_brief_as_text():
         channel(receiver).send(a_mail(), lambda head, body: kept.append((head, body)))
 
     told = json.loads(receiver.taken[0].body)
-    assert told["title"] == "［Monitor］ Tue 24 Nov: 1 story"
+    assert told["title"] == "Monitor: Tue 24 Nov: 1 story"
     assert told["message"].startswith("1. Alibaba - Antitrust - Fine - SAMR - 182亿元\n阿里巴巴")
     assert kept == [(f"{told['title']}\n\n{told['message']}".encode(), None)]
 

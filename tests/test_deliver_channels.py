@@ -91,7 +91,7 @@ def test_mails_and_channels_go_their_own_ways(sessions, clock, put):
     with sessions.begin() as session:
         kept = [deliveries.message(session, number) for number in (1, 2, 3)]
     assert kept[0] == b"headbody"
-    assert kept[1].startswith("［Monitor］".encode())
+    assert kept[1].startswith(b"Monitor: Tue 24 Nov")
     assert kept[2] == receiver.taken[0].body
 
 

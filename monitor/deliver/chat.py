@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -37,6 +38,7 @@ _LOOKALIKES: Final = str.maketrans(
         "&": "＆",
     }
 )
+_TAG: Final = re.compile(r"^\[(\w+)\] ")  # before our subjects: brackets are mark-up in chats
 _SAFE_IN_LINK: Final = "/:?=&%+,;.-"
 
 
@@ -58,7 +60,7 @@ def safe_link(url: str) -> str:
 
 def title_of(brief: Mapping[str, Any]) -> str:
     """Return the first line: what the subject of the mail says."""
-    return inert(brief["data"]["subject"])
+    return inert(_TAG.sub(r"\1: ", brief["data"]["subject"]))
 
 
 def text_of(brief: Mapping[str, Any], *, most_octets: int) -> str:

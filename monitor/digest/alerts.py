@@ -1,7 +1,8 @@
 """Alerts: which stories are told at once in mails of their own, which together, and what they say.
 
 * A story is told alone while there is room: so many alerts an hour. What is more goes into one mail
-  that says so, at once the first time and then every ten minutes. Nothing is dropped.
+  that says so, at once the first time and then every ten minutes. Nothing is dropped: what does
+  not fit into it stays due, for the next one or for the digest.
 * The gravest is told first. An alert says what an entry of a digest says, and no more.
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from monitor.model import ReportedHit, Subscription
 
 HOUR: Final = timedelta(hours=1)
+BUNDLE_MOST: Final = 120  # stories in one mail
 BUNDLE_EVERY: Final = timedelta(minutes=10)  # once an hour's room is used up
 
 
@@ -87,9 +89,10 @@ def plan(
     if len(stories) <= room:
         return [(story,) for story in stories]
     if room > 0:
-        return [*((story,) for story in stories[: room - 1]), tuple(stories[room - 1 :])]
+        together = tuple(stories[room - 1 :][:BUNDLE_MOST])
+        return [*((story,) for story in stories[: room - 1]), together]
     if stories and now - max(recent) >= BUNDLE_EVERY:
-        return [tuple(stories)]
+        return [tuple(stories[:BUNDLE_MOST])]
     return []
 
 

@@ -20,16 +20,17 @@ from monitor.digest.alerts import HOUR, Due, alert_of, as_json, plan
 from monitor.digest.brief import ALERT, brief, stories_of
 from monitor.model import DigestKind
 from monitor.pipeline.compose import message_id
+from monitor.pipeline.edition import HEAD, LIMIT
 from monitor.store import alerts
 from monitor.store.digests import FrozenDigest
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from monitor.digest.alert_words import AlertRenderer
-    from monitor.model import Subscription
+    from monitor.model import Rendered, Subscription
     from monitor.ports import Clock
     from monitor.store.engine import Sessions
 
@@ -43,7 +44,8 @@ log = structlog.get_logger()
 class AlertStep:
     """The step, with the real parts it works with. *domain* stands in each Message-ID.
 
-    *names* are by kind, then key; *ranks* those of the stages.
+    *names* are by kind, then key; *ranks* those of the stages. *measure* gives the octets of a
+    mail's body.
     """
 
     sessions: Sessions
@@ -54,6 +56,7 @@ class AlertStep:
     ranks: Mapping[str, int]
     fingerprint: str
     domain: str
+    measure: Callable[[Rendered], int]
     _failed_at: dict[str, datetime] = field(default_factory=dict)
     _seen: int = 0
     _looked_at: datetime | None = None
@@ -113,6 +116,9 @@ class AlertStep:
         with reading(self.sessions) as session:
             slot = alerts.free_slot(session, subscription.name, now)
         frozen = self._frozen(subscription, stories, slot, now)
+        while len(stories) > 1 and self.measure(frozen.rendered) > LIMIT - HEAD:
+            stories = stories[: len(stories) // 2]  # the gravest; the others stay due
+            frozen = self._frozen(subscription, stories, slot, now)
         with self.sessions.begin() as session:
             told = [(story.story_id, story.stage) for story in stories]
             made = alerts.freeze(session, frozen, told)
