@@ -661,13 +661,21 @@ class FeedEvent:
     at: datetime
 
 
+class DigestKind(StrEnum):
+    """What a row of digests is."""
+
+    DIGEST = "digest"  # an edition for a slot
+    ALERT = "alert"  # sent at once, for one story or several
+
+
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """An earlier digest that *missing* of its *recipients* have not got, for the coverage line."""
+    """An earlier digest or alert that *missing* of its *recipients* have not got."""
 
     slot: datetime
     missing: int
     recipients: int
+    kind: DigestKind = DigestKind.DIGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -710,13 +718,6 @@ class Rendered:
     text: str
     html: str
     attachments: tuple[Attachment, ...] = ()
-
-
-class DigestKind(StrEnum):
-    """What a row of digests is."""
-
-    DIGEST = "digest"  # an edition for a slot
-    ALERT = "alert"  # sent at once, for one story or several
 
 
 class DeliveryStatus(StrEnum):

@@ -11,11 +11,19 @@ from monitor.deliver.message import body_octets
 from monitor.digest.alert_words import AlertRenderer
 from monitor.digest.names import Names
 from monitor.digest.render import Renderer
-from monitor.model import Alerting, Rendered, Schedule, Subscription
+from monitor.model import (
+    Alerting,
+    DigestKind,
+    LeftBy,
+    Rendered,
+    Schedule,
+    Subscription,
+    Undelivered,
+)
 from monitor.pipeline.alert import AlertStep
 from monitor.pipeline.compose import ComposeStep
 from monitor.pipeline.edition import Editor
-from monitor.store import digests
+from monitor.store import deliveries, digests, suppressions
 from monitor.store.schema import (
     AlertRow,
     ArticleRow,
@@ -304,6 +312,34 @@ def test_dying_in_the_middle(engine, sessions, clock, start, put_hit, table):
     assert left == [0, 0, 0, 0]
     assert again == 1
     assert count(sessions, DeliveryRow) == 1
+
+
+def test_who_left_gets_no_alert(sessions, clock, start, put_hit):
+    """A recipient who has left the list gets no alert either, and the others do."""
+    step = start(subscription(recipients=("a@x.example", "b@x.example")))
+    with sessions.begin() as session:
+        suppressions.leave(session, "desk", "a@x.example", now=clock.now(), by=LeftBy.PAGE)
+    put_hit()
+    step.alert_due()
+
+    with sessions.begin() as session:
+        assert list(session.scalars(select(DeliveryRow.recipient))) == ["b@x.example"]
+
+
+def test_an_alert_that_did_not_arrive_is_told(sessions, clock, start, put_hit):
+    """A channel that fails is named in the next digest's coverage, as an alert's, and in health."""
+    step = start(subscription(recipients=("a@x.example", "ops")))
+    put_hit()
+    step.alert_due()
+    with sessions.begin() as session:
+        failed = update(DeliveryRow).where(DeliveryRow.recipient == "ops")
+        session.execute(failed.values(status="failed", last_error="error=500", due_at=None))
+    with sessions.begin() as session:
+        told = deliveries.undelivered(session, "desk", since=clock.now() - timedelta(days=1))
+        troubled = deliveries.troubled(session, since=clock.now() - timedelta(days=1))
+
+    assert told == [Undelivered(the_alert(sessions).slot, 1, 2, DigestKind.ALERT)]
+    assert troubled == [("ops", "failed", 0, "error=500")]
 
 
 def test_an_alert_is_no_digest_of_a_slot(sessions, clock, start, put_hit):

@@ -129,7 +129,7 @@ def table(coverage: Coverage, matched: Mapping[str, int]) -> tuple[Line, ...]:
 
 def _missing(digest: Undelivered, when: ReaderCalendar) -> str:
     others = f"{digest.missing} of {_count(digest.recipients, 'recipient')}"
-    return f"The digest of {when.moment(digest.slot)} has not reached {others}."
+    return f"The {digest.kind} of {when.moment(digest.slot)} has not reached {others}."
 
 
 def _trouble(feed: FeedTrouble, when: ReaderCalendar) -> str:

@@ -280,7 +280,7 @@ def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, 
 
 
 def undelivered(session: Session, subscription: str, *, since: datetime) -> list[Undelivered]:
-    """Return the digests made after *since* that not all recipients have got, oldest first.
+    """Return the digests and alerts after *since* that not all recipients have got, oldest first.
 
     What is to be tried for the first time does not count, nor what may have arrived or what its
     recipient did not want any more.
@@ -289,14 +289,15 @@ def undelivered(session: Session, subscription: str, *, since: datetime) -> list
     tried = DeliveryRow.status.not_in(arrived) & DeliveryRow.last_error.is_not(None)
     missing = func.sum(case((tried, 1), else_=0))
     query = (
-        select(DigestRow.slot, missing, func.count(DeliveryRow.id))
+        select(DigestRow.slot, missing, func.count(DeliveryRow.id), DigestRow.kind)
         .join(DeliveryRow, DeliveryRow.digest_id == DigestRow.id)
         .where(DigestRow.subscription == subscription, DigestRow.composed_at > since)
-        .group_by(DigestRow.id, DigestRow.slot)
+        .group_by(DigestRow.id, DigestRow.slot, DigestRow.kind)
         .having(missing > 0)
         .order_by(DigestRow.slot)
     )
-    return [Undelivered(slot, lost, count) for slot, lost, count in session.execute(query)]
+    rows = session.execute(query)
+    return [Undelivered(slot, lost, count, DigestKind(kind)) for slot, lost, count, kind in rows]
 
 
 def of_slot(session: Session, slot: datetime) -> list[tuple[str, str, str, str | None]]:
