@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from monitor.pipeline.compose import ComposeStep
     from monitor.pipeline.full_text import FullTextStep
     from monitor.pipeline.poll import PollStep
+    from monitor.pipeline.push import PushStep
     from monitor.pipeline.rematch import RematchStep
     from monitor.ports import Clock
 
@@ -335,6 +336,23 @@ class App:
             worker=self.worker,
         )
 
+    @cached_property
+    def push_step(self) -> PushStep | None:
+        """The step that asks hubs to call; None unless they can reach us."""
+        if self.config.websub is None:
+            return None
+        from monitor.pipeline.push import AT_ONCE, PushStep
+
+        self.hub_fetcher = self.build_fetcher(AT_ONCE)
+        return PushStep(
+            sessions=self.sessions,
+            clock=self.clock,
+            fetcher=self.hub_fetcher,
+            callback=self.config.websub.callback.rstrip("/"),
+            lease=self.config.polling.timeout + timedelta(minutes=1),
+            worker=self.worker,
+        )
+
     def rematch_step(self, *, news_since: datetime, jobs: int = 1) -> RematchStep:
         """Return the step that applies the rules to stored articles."""
         from monitor.pipeline.rematch import RematchStep
@@ -410,7 +428,7 @@ class App:
 
     def cut_polling(self) -> None:
         """End the fetching and reading that is under way; what is unfinished comes due again."""
-        for part in ("fetcher", "parser", "page_fetcher", "page_parser"):
+        for part in ("fetcher", "parser", "page_fetcher", "page_parser", "hub_fetcher"):
             if part in self.__dict__:
                 getattr(self, part).close()
 

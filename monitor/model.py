@@ -89,12 +89,15 @@ class Wishes:
     """How a feed itself asks to be polled.
 
     *ttl* is how long a copy may be kept; *skip_hours* (0 to 23) and *skip_days* (0 is Monday) are
-    times in UTC at which nobody need ask.
+    times in UTC at which nobody need ask. *hub* calls when the feed, which it knows as *topic*,
+    changes (`monitor.feeds.websub`).
     """
 
     ttl: timedelta | None = None
     skip_hours: frozenset[int] = frozenset()
     skip_days: frozenset[int] = frozenset()
+    hub: str | None = None
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ class FeedToPoll:
     *host* is what few feeds at once may be asked of, None where any number may. *haste* counts
     how often its interval was halved after gaps. *prints* and *shown* are of the entries it showed
     last, in order: what tells whether one is the same, and its article. With *full_text* the pages
-    of its articles are read too.
+    of its articles are read too. Until *push_until* a hub calls when it changes. *form* is posted
+    to the address, which is then no feed's.
     """
 
     id: int
@@ -145,10 +149,18 @@ class FeedToPoll:
     prints: bytes = b""
     shown: tuple[int, ...] = ()
     full_text: bool = False
+    push_until: datetime | None = None
+    form: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def once(
-        cls, number: int, key: str, url: str, *, page: Page | WebPage | None = None
+        cls,
+        number: int,
+        key: str,
+        url: str,
+        *,
+        page: Page | WebPage | None = None,
+        form: tuple[tuple[str, str], ...] = (),
     ) -> FeedToPoll:
         """Return what is asked for once, of which nothing is known and nothing remembered."""
         return cls(
@@ -164,6 +176,7 @@ class FeedToPoll:
             body_hash=None,
             failures=0,
             page=page,
+            form=form,
         )
 
     @property
@@ -191,6 +204,8 @@ class Answer:
     fresh_for: timedelta | None = None
     moved_to: str | None = None
     took: timedelta | None = None
+    hub: str | None = None
+    topic: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +246,43 @@ class Document:
     handed_over: str | None = field(default=None, compare=False)  # how, not what, was read
     prints: bytes = field(default=b"", compare=False)
     shown: tuple[int | None, ...] | None = None
+
+
+# --- pushes ------------------------------------------------------------------------------------
+
+
+class PushState(StrEnum):
+    """Where it stands with the hub of a feed."""
+
+    WANTED = "wanted"  # to be asked for
+    ASKED = "asked"  # the hub has yet to ask back
+    HELD = "held"  # the hub has promised to call
+    REFUSED = "refused"  # the hub said no; it is asked again later
+    LEAVING = "leaving"  # the hub is to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What is known of a push when its hub speaks: whose it is, and what makes it ours."""
+
+    feed: int
+    feed_key: str
+    topic: str
+    secret: str = field(repr=False)
+    state: PushState = PushState.WANTED
+
+
+@dataclass(frozen=True, slots=True)
+class PushToAsk:
+    """A claimed push; *attempt* is the fence against whatever happens while its hub is asked."""
+
+    id: int
+    attempt: int
+    hub: str
+    topic: str
+    token: str
+    secret: str = field(repr=False)
+    leaving: bool = False
 
 
 # --- full texts --------------------------------------------------------------------------------

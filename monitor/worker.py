@@ -38,7 +38,7 @@ TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
 INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
-THREADS = 10  # one for each step, so that none waits for another
+THREADS = 12  # one for each step, so that none waits for another
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
@@ -104,6 +104,7 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
         "poll": (lambda: _poll(app, stop), TICK_S),
         "full_text": (lambda: _read_pages(app, stop), TICK_S),
         "alert": (lambda: _alert(app, stop), TICK_S),
+        "push": (lambda: _push(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
         "deliver": (lambda: _deliver(app, stop, Way.MAIL), TICK_S),
         "channels": (lambda: _deliver(app, stop, Way.CHANNEL), TICK_S),
@@ -158,6 +159,12 @@ def _alert(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
         group_new(app.sessions)
         app.alert_step.alert_due()
+
+
+def _push(app: App, stop: threading.Event) -> None:
+    step = app.push_step
+    if step is not None and not stop.is_set():
+        step.work(stop)
 
 
 def _compose(app: App, stop: threading.Event) -> None:

@@ -31,6 +31,7 @@ class Request:
     method: str
     path: str
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 def answer(body=b"", status=200, **headers):
@@ -143,7 +144,8 @@ class FeedServer:
                 while line := self.rfile.readline(8192).decode("latin-1").strip():
                     name, _, value = line.partition(":")
                     headers[name.strip().lower()] = value.strip()
-                return Request(method, path, headers)
+                body = self.rfile.read(int(headers.get("content-length", 0)))
+                return Request(method, path, headers, body)
 
             def _serve(self, steps):
                 for step in steps:

@@ -353,12 +353,14 @@ def test_the_glossary_knows_the_vocabulary():
         "Step",
         "StoryEdit",
         "FullTextStatus",
+        "PushState",
         "WebPage",
     }
     moments = {
         "FeedToPoll",
         "HitToGroup",
         "PageToRead",
+        "PushToAsk",
         "OpenStory",
         "Alerted",
         "ReportedHit",

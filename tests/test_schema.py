@@ -26,7 +26,7 @@ VIEWS = {
     "v_story_edits": "edit_id at who verb story_id other_story_id hits note",
     "v_feeds": "feed_id url name state last_ok_at last_error newest_article_at articles hits "
     "state_since state_reason gaps last_gap_at moved_to moved_since next_poll_at full_texts "
-    "pages_waiting pages_given_up",
+    "pages_waiting pages_given_up push_until push_error",
     "v_full_texts": "article_id feed url status attempts last_attempt_at next_attempt_at error",
     "v_polls": "poll_id feed at outcome status took_ms bytes entries new known revised rejected "
     "overlap gap newest_at handed_over error notes",

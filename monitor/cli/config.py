@@ -70,7 +70,8 @@ def shown_settings(config: Config) -> dict[str, Any]:
 
     shown = config.model_dump(mode="json", by_alias=True, exclude_none=True)
     for feed, plain in zip(config.model_feeds(), shown["feeds"], strict=True):
-        plain |= {"url": without_password(feed.url), "id": feed.key, "name": feed.name}
+        address = {} if "imap" in plain else {"url": without_password(feed.url)}
+        plain |= {**address, "id": feed.key, "name": feed.name}
     return shown
 
 

@@ -164,6 +164,13 @@ class NetworkSettings(Settings):
     """Private networks that feeds may be in, such as 10.0.0.0/8."""
 
 
+class WebSubSettings(Settings):
+    """Whether publishers' hubs are asked to call when a feed changes."""
+
+    callback: types.Origin
+    """Where hubs reach the pages of this service, such as https://monitor.example.com."""
+
+
 class LoggingSettings(Settings):
     """What is logged to stderr, and how."""
 
@@ -206,6 +213,8 @@ class Config(Settings):
     """A file that holds the database's address instead."""
     polling: PollingSettings = Field(default_factory=PollingSettings)
     """How feeds are asked for and read."""
+    websub: WebSubSettings | None = None
+    """Whether hubs are asked to call when a feed changes."""
     network: NetworkSettings = Field(default_factory=NetworkSettings)
     """Where requests may go."""
     web: WebSettings = Field(default_factory=WebSettings)

@@ -36,6 +36,7 @@ from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.failures import MAX_REDIRECTS, explain
 from monitor.feeds.manners import moved_to, read_retry_after
 from monitor.feeds.resolve import Resolver
+from monitor.feeds.websub import web_address
 from monitor.feeds.wishes import read_freshness
 from monitor.model import Answer
 
@@ -246,14 +247,20 @@ class HttpFetcher:
         conditions = {"If-None-Match": feed.etag, "If-Modified-Since": feed.last_modified}
         headers = {name: value for name, value in conditions.items() if value}
         # aiohttp counts the first request among its redirects.
-        async with session.get(
-            feed.address, headers=headers, max_redirects=MAX_REDIRECTS + 1
-        ) as response:
+        asking = session.request(
+            "POST" if feed.form else "GET",
+            feed.address,
+            data=list(feed.form) or None,
+            headers=headers,
+            max_redirects=MAX_REDIRECTS + 1,
+        )
+        async with asking as response:
             retry_after = _retry_after(response)
             targets = [*(str(hop.url) for hop in response.history[1:]), str(response.url)]
             hops = [(hop.status, to) for hop, to in zip(response.history, targets, strict=False)]
             unchanged = response.status == HTTPStatus.NOT_MODIFIED and headers
-            if response.status != HTTPStatus.OK and not unchanged:
+            taken = feed.form and HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
+            if response.status != HTTPStatus.OK and not (unchanged or taken):
                 raise FetchError(
                     f"HTTP {response.status}", status=response.status, retry_after=retry_after
                 )
@@ -267,6 +274,8 @@ class HttpFetcher:
                 retry_after=retry_after,
                 fresh_for=read_freshness(response.headers, now=datetime.now(UTC)),
                 moved_to=moved_to(feed.address, hops),
+                hub=_linked(response, "hub"),
+                topic=_linked(response, "self"),
             )
 
     async def _read(
@@ -307,6 +316,15 @@ def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:
     """Return the header *name* if it is text that can be kept and sent back (RFC 9110, 5.5)."""
     value = response.headers.get(name)
     return value if value and value.isprintable() else None
+
+
+def _linked(response: aiohttp.ClientResponse, rel: str) -> str | None:
+    """Return the address that a Link header names as *rel* (RFC 8288)."""
+    try:
+        link = response.links.get(rel)
+    except ValueError:
+        return None
+    return web_address(str(link["url"])) if link and "url" in link else None
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:

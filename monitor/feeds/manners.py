@@ -57,14 +57,16 @@ def interval(
     ttl: timedelta | None,
     fresh_for: timedelta | None,
     haste: int,
+    pushed: bool = False,
 ) -> timedelta:
     """Return how long to wait after a good poll.
 
     *own* is the interval the operator gave this feed; *ttl* and *fresh_for* are how long the feed
     and HTTP say that nothing will change; *haste* is how often to halve.
+    *pushed* says that a hub calls when something changes: polls are the safety net.
     """
     wait: timedelta = own or _relaxed(
-        pace, rhythm, max(filter(None, (ttl, fresh_for)), default=None)
+        pace, rhythm, pace.longest if pushed else max(filter(None, (ttl, fresh_for)), default=None)
     )
     least = wait / SHORTENED if pace.shortest is None else pace.shortest
     hasty = wait / (1 << min(haste, _MOST_DOUBLINGS))

@@ -14,6 +14,7 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
+from monitor.feeds.websub import read_links
 from monitor.model import Wishes
 
 if TYPE_CHECKING:
@@ -53,8 +54,11 @@ def read_wishes(text: str) -> Wishes:
         beside = text[: min(first.start(), _HEAD)] + text[max(end, len(text) - _HEAD) :]
     hours = {int(hour) % _HOURS_A_DAY for hour in _inside(_SKIP_HOURS, _HOUR, beside)}
     days = {day.lower() for day in _inside(_SKIP_DAYS, _DAY, beside)}
+    links = read_links(beside)
     return Wishes(
         ttl=_ttl(beside),
+        hub=links.get("hub"),
+        topic=links.get("self"),
         skip_hours=frozenset(hours),
         skip_days=frozenset(_DAYS.index(day) for day in days if day in _DAYS),
     )

@@ -224,7 +224,9 @@ class Settler:
     def _after(self, read: Read, seen: _Seen) -> tuple[health.Judgement, dict[str, Any]]:
         """Return the feed's state and its columns after a document."""
         answer, document, now = read.answer, read.document, read.now
-        feed = replace(read.feed, wishes=document.wishes)
+        wishes = document.wishes
+        hub, topic = answer.hub or wishes.hub, answer.topic or wishes.topic
+        feed = replace(read.feed, wishes=replace(wishes, hub=hub, topic=topic))
         if seen.notice is None and read.size:
             new = read.size - (seen.compared.overlap or 0)
             observed = rhythm.observe(feed.rhythm, now=now, new=new, dates=read.dates())
@@ -273,6 +275,7 @@ class Settler:
             ttl=feed.wishes.ttl,
             fresh_for=fresh_for,
             haste=haste,
+            pushed=feed.push_until is not None and feed.push_until > self.clock.now(),
         )
 
     def _due(

@@ -71,6 +71,7 @@ def _update(row: FeedRow, feed: Feed, configured: dict[str, Any], *, now: dateti
     if row.url != feed.url or row.page != configured["page"]:
         row.etag = row.last_modified = row.body_hash = None
         row.moved_to = row.moved_since = row.articles = row.prints = row.wishes = None
+        row.push_until = None
         row.due_at = now
     usual_s = configured["usual_s"]
     if usual_s and row.usual_s and usual_s < row.usual_s and not row.failures:
@@ -206,6 +207,7 @@ _CLAIMED = (
     FeedRow.page,
     FeedRow.prints,
     FeedRow.full_text,
+    FeedRow.push_until,
     case((FeedRow.prints.is_not(None), FeedRow.articles)).label("shown"),
 )
 
@@ -235,6 +237,7 @@ def _to_poll(row: Row[Any]) -> FeedToPoll:
         prints=row.prints or b"",
         shown=tuple(row.shown or ()),
         full_text=row.full_text,
+        push_until=row.push_until,
     )
 
 
@@ -260,6 +263,8 @@ def _wishes(stored: dict[str, Any]) -> Wishes:
         ttl=None if ttl_s is None else timedelta(seconds=ttl_s),
         skip_hours=frozenset(stored.get("skip_hours", ())),
         skip_days=frozenset(stored.get("skip_days", ())),
+        hub=stored.get("hub"),
+        topic=stored.get("topic"),
     )
 
 
@@ -269,6 +274,8 @@ def wishes_columns(wishes: Wishes) -> dict[str, Any]:
         "ttl_s": _seconds(wishes.ttl),
         "skip_hours": sorted(wishes.skip_hours),
         "skip_days": sorted(wishes.skip_days),
+        "hub": wishes.hub,
+        "topic": wishes.topic if wishes.hub else None,
     }
     return {"wishes": stored if any(stored.values()) else None}
 

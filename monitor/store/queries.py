@@ -198,6 +198,8 @@ FEEDS = Listing(
         "full_texts": Integer(),
         "pages_waiting": Integer(),
         "pages_given_up": Integer(),
+        "push_until": Instant(),
+        "push_error": Text(),
     },
     instant="last_ok_at",
     order=("name", "feed_id"),

@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from monitor.store.types import Instant
 
-SCHEMA = "0013"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0014"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -109,6 +109,32 @@ class FeedRow(Base):
     rhythm: Mapped[dict[str, Any] | None]
     wishes: Mapped[dict[str, Any] | None]
     full_text: Mapped[bool] = mapped_column(default=False, server_default=false())
+    push_until: Mapped[datetime | None]
+
+
+class PushRow(Base):
+    """A hub that is asked to call when a feed changes. Its address ends in `token`.
+
+    `due_at` is when the hub is to be asked next; `pending` that it called and the feed is to be
+    made due.
+    """
+
+    __tablename__ = "pushes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"), unique=True)
+    hub: Mapped[str]
+    topic: Mapped[str]
+    token: Mapped[str] = mapped_column(unique=True)
+    secret: Mapped[str]
+    state: Mapped[str]
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+    claimed_by: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0, server_default=ZERO)
+    lease_until: Mapped[datetime | None]
+    pushed_at: Mapped[datetime | None]
+    pending: Mapped[bool] = mapped_column(default=False, server_default=false())
+    error: Mapped[str | None]
 
 
 class PollRow(Base):

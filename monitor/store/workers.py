@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select, update
 
-from monitor.store.schema import DeliveryRow, FeedRow, FullTextRow, WorkerRow
+from monitor.store.schema import DeliveryRow, FeedRow, FullTextRow, PushRow, WorkerRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-CLAIMED = (FeedRow, DeliveryRow, FullTextRow)
+CLAIMED = (FeedRow, DeliveryRow, FullTextRow, PushRow)
 
 
 def started(session: Session, name: str, *, now: datetime) -> None:

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from monitor.web import archive, atom, leaving, probes
+from monitor.web import archive, atom, leaving, probes, push
 from monitor.web.context import Site
 from monitor.web.pages import asset, not_served
 from monitor.web.shield import InsideOnly, Shield
@@ -42,6 +42,12 @@ FOR_EVERYBODY = (
     Route("/unsubscribe/{token}", leaving.unsubscribe, methods=["GET", "POST"]),
     Route("/subscribe/{token}", leaving.subscribe, methods=["POST"]),
     Route("/d/{token}", archive.as_mailed),
+    Route(
+        "/websub/{token}",
+        push.hub,
+        methods=["GET", "POST"],
+        max_body_size=push.MAX_BODY_BYTES,
+    ),
 )
 INSIDE = (
     ("/", home),

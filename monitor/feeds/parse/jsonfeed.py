@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.errors import ParseError
 from monitor.feeds.parse.entries import make_entry, read_address, read_each, read_language
 from monitor.feeds.parse.instants import find_instant
-from monitor.model import Document
+from monitor.feeds.websub import web_address
+from monitor.model import Document, Wishes
 from monitor.text import one_line, to_text
 
 if TYPE_CHECKING:
@@ -52,7 +53,16 @@ def read(text: str, url: str, charset: str, flaws: list[str]) -> Document:
         charset=charset,
         flaws=tuple(dict.fromkeys(flaws)),
         format=f"JSON Feed {version.rpartition('/')[2]}"[:20],
+        wishes=_wishes(feed),
     )
+
+
+def _wishes(feed: dict[str, Any]) -> Wishes:
+    hubs = feed.get("hubs")
+    named = [hub for hub in hubs if isinstance(hub, dict)] if isinstance(hubs, list) else []
+    websub = (hub.get("url") for hub in named if str(hub.get("type")).lower() == "websub")
+    topic = web_address(_text(feed, "feed_url"))
+    return Wishes(hub=next(filter(None, map(web_address, map(str, websub))), None), topic=topic)
 
 
 def _load(text: str) -> Any:  # noqa: ANN401 - JSON may be anything
