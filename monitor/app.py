@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from monitor.config import Config
     from monitor.deliver.folder import FolderMailer
     from monitor.deliver.smtp import SmtpMailer
-    from monitor.deliver.ways import Ways
+    from monitor.deliver.ways import Channel, Ways
     from monitor.detect.lexicon import Lexicon
     from monitor.digest.names import Names
     from monitor.digest.render import Renderer
@@ -246,10 +246,17 @@ class App:
     @cached_property
     def ways(self) -> Ways:
         """The mailer and the channels."""
-        from monitor.mailing import build_ways
+        from monitor.deliver.ways import Ways
+
+        return Ways(self.mailer, self.channels)
+
+    @cached_property
+    def channels(self) -> Mapping[str, Channel]:
+        """The chats and webhooks, by name."""
+        from monitor.mailing import build_channels
 
         agent = self.config.polling.user_agent(version())
-        return build_ways(self.mailer, self.config.channels, self.guard.check_address, agent)
+        return build_channels(self.config, self.guard.check_address, agent)
 
     @cached_property
     def identity(self) -> str:

@@ -6,20 +6,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from monitor.deliver.message import Letterhead
+from monitor.errors import ConfigError, Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from monitor.config import Config
     from monitor.config.channels import ChannelSettings
     from monitor.config.delivery import DeliverySettings
     from monitor.deliver.folder import FolderMailer
     from monitor.deliver.smtp import SmtpMailer
-    from monitor.deliver.ways import Channel, Ways
-    from monitor.ports import Mailer
+    from monitor.deliver.ways import Channel
 
     Link = Callable[[str, str], str | None]
 
@@ -50,20 +52,23 @@ def build_mailer(settings: DeliverySettings, link: Link) -> SmtpMailer | FolderM
     return SmtpMailer(server, letterhead)
 
 
-def build_ways(
-    mailer: Mailer,
-    settings: Mapping[str, ChannelSettings],
-    judge: Callable[[str], None],
-    agent: str,
-) -> Ways:
-    """Return *mailer* with the channels of *settings*; raise ConfigError if one cannot be used.
+def build_channels(config: Config, judge: Callable[[str], None], agent: str) -> dict[str, Channel]:
+    """Return the channels of *config*; raise ConfigError with all that cannot be used.
 
     *judge* raises AddressRefused for a literal address that webhooks may not reach; *agent* is
     what their receivers are told who sends.
     """
-    from monitor.deliver.ways import Ways
-
-    return Ways(mailer, {name: _channel(name, settings[name], judge, agent) for name in settings})
+    built: dict[str, Channel] = {}
+    mistakes: list[Mistake] = []
+    for name, settings in config.channels.items():
+        try:
+            built[name] = _channel(name, settings, judge, agent)
+        except ConfigError as error:
+            place = config.place_of("channels", name, "apprise")
+            mistakes += [replace(mistake, place=place) for mistake in error.mistakes]
+    if mistakes:
+        raise ConfigError(*mistakes)
+    return built
 
 
 def _channel(

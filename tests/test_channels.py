@@ -8,6 +8,7 @@ from briefs import briefed, hit
 from mails import ignore, mail
 from receiver import Receiver, Reply
 
+from monitor.cli import main
 from monitor.deliver.channels import AppriseChannel
 from monitor.deliver.ways import Ways
 from monitor.errors import ConfigError, MailDeferred, MailRefused, MailUnsure
@@ -99,6 +100,26 @@ def test_an_address_nobody_knows_stops_the_start(url):
 
     assert str(caught.value).startswith("channels.ops.apprise: is no address that Apprise knows")
     assert url not in str(caught.value)
+
+
+def test_config_check_names_each_with_its_line(tmp_path, capsys):
+    """All addresses Apprise cannot use are named at once, with file, line and key."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "channels:\n  good: {apprise: 'json://127.0.0.1'}\n  ops:\n    apprise: nonsense\n"
+        "  other: {apprise: 'slack://'}\n",
+        "utf-8",
+    )
+
+    with pytest.raises(SystemExit) as ended:
+        main(["config", "check", "--config", str(path)])
+
+    told = capsys.readouterr().err
+    what = "is no address that Apprise knows; https://appriseit.com lists them"
+    assert ended.value.code == 2
+    assert f"{path}:4: channels.ops.apprise: {what}" in told
+    assert f"{path}:5: channels.other.apprise: {what}" in told
+    assert "good" not in told
 
 
 def test_a_channel_that_is_gone_is_refused():

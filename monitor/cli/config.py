@@ -34,9 +34,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def check(args: argparse.Namespace) -> int:
     """Print what is risky, then one line per part; mistakes are a ConfigError."""
     from monitor.config import load
+    from monitor.mailing import build_channels
 
     path = config_path(args)
     config = load(path, os.environ)
+    build_channels(config, lambda _address: None, "")  # only Apprise knows what it can reach
     for warning in config.warnings:
         print(f"warning: {warning}")
     print(f"{path}: no mistakes")

@@ -57,6 +57,7 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Config:
         raise AssertionError
     config._lexicon = lexicon  # noqa: SLF001 - it is made here, and nowhere else
     config._warnings = tuple(risks(entries, lexicon))  # noqa: SLF001 - likewise
+    config._places = places  # noqa: SLF001 - likewise
     return config
 
 

@@ -21,15 +21,23 @@ if TYPE_CHECKING:
 _FILE, _OTHER_FILE, _VARIABLE = range(3)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Places:
-    """The places of the values of one *file*, and every mistake reported about them."""
+    """The places of the values of one *file*, and every mistake reported about them.
+
+    All are equal: where a value stands is no part of what is set.
+    """
 
     file: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     variables: dict[KeyPath, str] = field(default_factory=dict)
     _found: list[tuple[int, str, int, Mistake]] = field(default_factory=list)
     _reported: set[KeyPath] = field(default_factory=set)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Places)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def report(self, path: KeyPath, message: str, *, line: int | None = None) -> None:
         """Take down a mistake at *path*, unless one was taken down there before."""
@@ -60,6 +68,10 @@ class Places:
     def where(self, path: KeyPath) -> str:
         """Return the place of *path* as part of a sentence: "line 4" or a variable's name."""
         return self.variable(path) or f"line {self.line(path)}"
+
+    def place(self, path: KeyPath) -> str:
+        """Return the place of *path* as it stands before a mistake: "config.yaml:4"."""
+        return self.variable(path) or f"{self.file}:{self.line(path)}"
 
     def any_inside(self, path: KeyPath) -> bool:
         """Return whether a mistake was reported at *path* or below."""

@@ -19,6 +19,7 @@ from monitor.config.channels import ChannelSettings
 from monitor.config.delivery import DeliverySettings
 from monitor.config.frozen import Settings, default_duration
 from monitor.config.mailbox import ImapSettings
+from monitor.config.places import Places
 from monitor.config.subscriptions import SubscriptionSettings
 from monitor.config.web import WebSettings
 from monitor.detect.lexicon import Lexicon
@@ -224,6 +225,7 @@ class Config(Settings):
 
     _lexicon: Lexicon = PrivateAttr()
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _places: Places | None = PrivateAttr(default=None)
 
     @property
     def lexicon(self) -> Lexicon:
@@ -234,6 +236,10 @@ class Config(Settings):
     def warnings(self) -> tuple[str, ...]:
         """What works but is likely to find too much: a sentence each, with file and line."""
         return self._warnings
+
+    def place_of(self, *path: str | int) -> str:
+        """Return where the value at *path* stands, for a mistake that shows when it is used."""
+        return self._places.place(path) if self._places else ""
 
     @property
     def database_url(self) -> str:
