@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from receiver import Receiver, Reply
 from smtpserver import Script, SmtpServer
 
 CONFIG = """\
@@ -14,6 +15,8 @@ subscriptions:
   - {{name: other, to: [b@example.com], at: "07:30"}}
 delivery: {{from: m@desk.example, smtp: {{host: 127.0.0.1, port: {port}, security: none}}}}
 """
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 
 
 def run(folder, *args, code=0, text=True):
@@ -93,3 +96,23 @@ def test_retry(sent):
     assert row["next_attempt_at"] is not None
     run(folder, "deliveries", "retry", code=2)
     run(folder, "deliveries", "retry", gone, "--failed", code=2)
+
+
+def test_try_tells_how_a_channel_is_reached(tmp_path):
+    """A test goes to an address, a chat or a webhook at once, and what is wrong is said."""
+    with SmtpServer() as server, Receiver() as chat, Receiver(Reply(410)) as gone:
+        (tmp_path / "config.yaml").write_text(
+            CONFIG.format(port=server.port)
+            + "network: {allow_private: [127.0.0.0/8]}\nchannels:\n"
+            + f"  chat: {{apprise: 'json://127.0.0.1:{chat.port}/x'}}\n"
+            + f"  hook: {{webhook: 'http://127.0.0.1:{gone.port}/', secret: {SECRET}}}\n",
+            encoding="utf-8",
+        )
+        assert run(tmp_path, "deliveries", "try", "me@example.com") == "me@example.com: taken\n"
+        assert run(tmp_path, "deliveries", "try", "chat") == "chat: taken\n"
+        refused = run(tmp_path, "deliveries", "try", "hook", code=1)
+        run(tmp_path, "deliveries", "try", "nobody", code=2)
+
+    assert "hook: 127.0.0.1: answered 410" in refused
+    assert [taken.recipients for taken in server.taken] == [("me@example.com",)]
+    assert json.loads(chat.taken[0].body)["message"] == "Nothing new."

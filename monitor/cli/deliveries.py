@@ -1,4 +1,4 @@
-"""`monitor deliveries`: what became of each, trying them again, and the very mail."""
+"""`monitor deliveries`: what became of each, trying them again, the very mail, and a test."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from monitor.model import DeliveryStatus
 
 if TYPE_CHECKING:
     import argparse
+
+    from monitor.app import App
+    from monitor.model import Mail
 
 SHOWN = ("delivery_id", "slot", "status", "recipient", "last_error")
 
@@ -34,6 +37,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     message = declare(actions, "message", "write the mail to stdout as it was sent, byte for byte")
     message.add_argument("id", type=count, metavar="ID", help="number of the delivery")
     message.set_defaults(work=_message)
+    attempt = declare(actions, "try", "send a test to an address or a channel, past the outbox")
+    attempt.add_argument("to", metavar="ADDRESS|CHANNEL", help="a mail address or a channel's name")
+    attempt.set_defaults(work=_try)
 
 
 def _list_options(command: argparse.ArgumentParser) -> None:
@@ -103,3 +109,45 @@ def _message(args: argparse.Namespace) -> int:
         raise InputError(f"delivery {args.id} does not exist, or nothing was sent for it")
     sys.stdout.buffer.write(raw)
     return 0
+
+
+def _try(args: argparse.Namespace) -> int:
+    from monitor.app import App
+    from monitor.errors import MailError
+    from monitor.model import is_address
+
+    with App.load(config_path(args)) as app:
+        channels = app.config.channels
+        if not is_address(args.to) and args.to not in channels:
+            known = ", ".join(channels) or "none"
+            raise UsageError(f"no channel is called {args.to!r}; there are: {known}")
+        try:
+            app.ways.send(_test_mail(args.to, app), lambda _head, _body: None)
+        except MailError as error:
+            print(f"{args.to}: {error}")
+            return 1
+        finally:
+            app.ways.rest()
+    print(f"{args.to}: taken")
+    return 0
+
+
+def _test_mail(to: str, app: App) -> Mail:
+    from uuid import uuid4
+
+    from monitor.deliver.message import address_of
+    from monitor.digest.brief import DIGEST, brief
+    from monitor.model import Mail
+
+    now, subject = app.clock.now(), "[Monitor] a test: this is how you are reached"
+    domain = address_of(app.config.delivery.sender).rpartition("@")[2]
+    return Mail(
+        message_id=f"<{uuid4().hex}@{domain}>",
+        recipient=to,
+        list_name="test",
+        date=now,
+        subject=subject,
+        text="Digests and alerts will arrive here.\n",
+        html="<!DOCTYPE html><p>Digests and alerts will arrive here.</p>\n",
+        brief=brief(DIGEST, "test", now, now, stories=(), subject=subject),
+    )
