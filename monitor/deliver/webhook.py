@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import ssl
 from base64 import b64encode
 from contextlib import suppress
@@ -22,7 +23,7 @@ from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from time import time
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from monitor.deliver.fuse import Fuse, connect
 from monitor.errors import AddressRefused, MailDeferred, MailRefused, MailUnsure
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 REPLY_BYTES: Final = 64 * 1024  # of an answer, which only an error message comes from
 REPLY_CHARS: Final = 200
+LONG: Final = 8  # characters of a part of an address that may be a password
 _GONE: Final = 410
 _LATER: Final = frozenset({408, 425, 429})  # timeout, too early, too many (RFC 9110, 8470, 6585)
 
@@ -105,8 +107,8 @@ class Webhook:
             leaving = True
             connection.send(body)
             answer = connection.getresponse()
-            words = one_line(answer.read(REPLY_BYTES).decode("utf-8", "replace"))[:REPLY_CHARS]
-            return answer.status, words, _retry_after(answer)
+            words = one_line(answer.read(REPLY_BYTES).decode("utf-8", "replace"))
+            return answer.status, self._hide(words)[:REPLY_CHARS], _retry_after(answer)
         except AddressRefused as error:
             raise MailDeferred(self._say(f"{error}; see network.allow_private")) from None
         except (OSError, HTTPException, ValueError) as error:
@@ -149,6 +151,13 @@ class Webhook:
         ):
             connection.putheader(name, value)
         connection.endheaders()
+
+    def _hide(self, words: str) -> str:
+        """Return *words* without parts of our address: many a page of an error repeats them."""
+        for part in re.split(r"[/?&=]", f"{self._parts.path}?{self._parts.query}"):
+            if len(part) >= LONG:
+                words = words.replace(part, "***").replace(unquote(part), "***")
+        return words
 
     def _say(self, what: str) -> str:
         # Path and query of a webhook's address are often as good as a password.

@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,8 +39,8 @@ HIT_EVERY = 5
 class Publisher:
     """Feeds that grow by the clock until they are told to stop."""
 
-    def __init__(self, feeds, period_s=PERIOD_S):
-        self.period_s = period_s
+    def __init__(self, feeds, period_s=PERIOD_S, window=WINDOW):
+        self.period_s, self.window = period_s, window
         self.feeds, self.began, self.ended = feeds, time.monotonic(), None
         self.asked = []  # when
 
@@ -58,7 +59,7 @@ class Publisher:
         items = "".join(
             f"<item><guid>{feed}-{n}</guid><link>http://feed{feed}.example/{n}</link>"
             f"<title>{self.title(feed, n)}</title></item>"
-            for n in range(newest, max(-1, newest - WINDOW), -1)
+            for n in range(newest, max(-1, newest - self.window), -1)
         )
         return f'<rss version="2.0"><channel><title>{feed}</title>{items}</channel></rss>'.encode()
 
@@ -81,7 +82,8 @@ def handler(publisher):
             self.send_header("ETag", etag)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # the service was killed meanwhile
+                self.wfile.write(body)
 
         def log_message(self, *_):
             pass
