@@ -431,12 +431,16 @@ class HitToGroup:
 
 @dataclass(frozen=True, slots=True)
 class OpenStory:
-    """A story that may still take hits, with those it holds, in any order."""
+    """A story that may still take hits, with those it holds, in any order.
+
+    *merged* says that an analyst put it together: it takes what either part would have taken.
+    """
 
     id: int
     company: str
     topic: str
     hits: tuple[HitToGroup, ...]
+    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

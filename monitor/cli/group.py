@@ -16,7 +16,7 @@ from monitor.cli import config_option
 from monitor.cli.match import Reading, file_argument, line, read_items
 from monitor.cli.published import during
 from monitor.model import HitToGroup, Role
-from monitor.store.stories import subject
+from monitor.store.grouping import subject
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.store import stories
+from monitor.store import proceedings, stories
 from monitor.store.engine import lock, reading
 
 if TYPE_CHECKING:
@@ -37,5 +37,6 @@ def group_new(sessions: Sessions) -> int:
                 return grouped
             opened = stories.open_stories(session, hits, window=WINDOW)
             new = stories.record(session, hits, group(hits, opened))
+            proceedings.link(session, new)
         grouped += len(hits)
-        log.info("hits grouped", hits=len(hits), new_stories=new)
+        log.info("hits grouped", hits=len(hits), new_stories=len(new))

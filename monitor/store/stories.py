@@ -8,14 +8,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Select, and_, func, insert, or_, select, update
 
-from monitor.model import Amount, HitToGroup, OpenStory, Role, Source, Step, Story
+from monitor.model import HitToGroup, OpenStory, Source, Step, Story
+from monitor.store.grouping import hits_of, to_group, told_at
 from monitor.store.queries import hit_title, text_of_hit
-from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow, StoryRow
+from monitor.store.schema import ArticleRow, FeedRow, HitRow, StoryRow
 from monitor.stories.head import Account, head_of, stage_of
 
 if TYPE_CHECKING:
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
     from monitor.stories.group import Grouping
 
+MERGED: Final = "merge by "  # so begins `joined` of a hit that an analyst's merge moved
 _CHUNK: Final = 500  # numbers in one IN
 _CONDITIONS: Final = 100  # in one OR
 _ROUNDED: Final = 0.02  # by which two outlets' words for one sum may be apart
-_UNIT_PARTS: Final = 4  # of the id of a unit's term: alibaba.cainiao.en.cainiao
 
 
 def ungrouped(session: Session, *, limit: int) -> list[HitToGroup]:
     """Return up to *limit* hits without a story, oldest first."""
-    query = _hits().where(HitRow.story_id.is_(None), HitRow.withdrawn_at.is_(None))
-    return [_to_group(row) for row in session.execute(query.order_by(HitRow.id).limit(limit))]
+    query = hits_of().where(HitRow.story_id.is_(None), HitRow.withdrawn_at.is_(None))
+    return [to_group(row) for row in session.execute(query.order_by(HitRow.id).limit(limit))]
 
 
 def open_stories(
@@ -52,11 +52,14 @@ def open_stories(
         query = select(StoryRow.id, StoryRow.company, StoryRow.topic).where(near)
         rows |= {row.id: (row.company, row.topic) for row in session.execute(query)}
     held: dict[int, list[HitToGroup]] = defaultdict(list)
+    merged: set[int] = set()
     for chunk in _chunks(rows):
-        members = _hits().where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
+        members = hits_of().where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
         for row in session.execute(members.order_by(HitRow.id)):
-            held[row.HitRow.story_id].append(_to_group(row))
-    return [OpenStory(story, *rows[story], tuple(held[story])) for story in sorted(rows)]
+            held[row.HitRow.story_id].append(to_group(row))
+            if (row.HitRow.joined or "").startswith(MERGED):
+                merged.add(row.HitRow.story_id)
+    return [OpenStory(it, *rows[it], tuple(held[it]), it in merged) for it in sorted(rows)]
 
 
 def _near(hits: Iterable[HitToGroup], window: timedelta) -> Iterator[ColumnElement[bool]]:
@@ -93,10 +96,11 @@ def _spans(hits: Iterable[HitToGroup], window: timedelta) -> list[tuple[datetime
     return spans
 
 
-def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> int:
-    """Write *grouping* of *hits*; return how many stories are new. The caller commits."""
+def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> list[int]:
+    """Write *grouping* of *hits*; return the stories that are new. The caller commits."""
     by_id = {hit.id: hit for hit in hits}
     placed = dict(grouping.joined)
+    new: list[int] = []
     for ids in grouping.new:
         first = by_id[ids[0]]
         story = {
@@ -108,11 +112,12 @@ def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> 
         }
         story_id = session.execute(insert(StoryRow).returning(StoryRow.id), [story]).scalar_one()
         placed |= dict.fromkeys(ids, story_id)
+        new.append(story_id)
     why = grouping.joined_by
     rows = [{"id": hit, "story_id": it, "joined": why.get(hit)} for hit, it in placed.items()]
     session.execute(update(HitRow), rows)
     refresh(session, set(placed.values()))
-    return len(grouping.new)
+    return new
 
 
 def refresh(session: Session, story_ids: Collection[int]) -> None:
@@ -151,6 +156,21 @@ def told(session: Session, story_ids: Collection[int]) -> dict[int, Story]:
     return stories
 
 
+def reports(session: Session, story_id: int) -> list[Source]:
+    """Return every hit of a story, in order of time, however many are of one publisher."""
+    return [_source(_account(row), row) for row in session.execute(_of_stories([story_id]))]
+
+
+def why_gone(session: Session, story_id: int) -> str:
+    """Return, in a sentence, why a story has nothing to tell."""
+    story = session.get(StoryRow, story_id)
+    if story is None:
+        return f"story {story_id} does not exist"
+    if story.merged_into is not None:
+        return f"the hits of story {story_id} are in story {story.merged_into}"
+    return f"all hits of story {story_id} are withdrawn"
+
+
 def history(session: Session, story_ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
     """Return for each story the earlier ones of its proceeding, oldest first."""
     asked: dict[int, tuple[int, datetime]] = {}  # proceeding and beginning of each story
@@ -181,33 +201,22 @@ def history(session: Session, story_ids: Collection[int]) -> dict[int, tuple[Ste
 # --- rows --------------------------------------------------------------------------------------
 
 
-def _at() -> ColumnElement[datetime]:
-    at = func.coalesce(ArticleRow.published_at, ArticleRow.first_seen, type_=HitRow.found_at.type)
-    return at.label("at")
-
-
-def _hits() -> Select[*tuple[Any, ...]]:
-    summary = func.coalesce(RevisionRow.summary, ArticleRow.summary).label("summary")
-    query: Select[*tuple[Any, ...]] = select(HitRow, hit_title(), summary, _at())
-    return text_of_hit(query)
-
-
 def _of_stories(story_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
     """Return the query of all live hits of stories, in order of time."""
     publisher = func.coalesce(ArticleRow.publisher, FeedRow.name).label("publisher")
     query: Select[*tuple[Any, ...]] = select(
-        HitRow, hit_title(), ArticleRow.url, ArticleRow.language, publisher, _at()
+        HitRow, hit_title(), ArticleRow.url, ArticleRow.language, publisher, told_at()
     )
     query = text_of_hit(query).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
     query = query.where(HitRow.story_id.in_(story_ids), HitRow.withdrawn_at.is_(None))
-    return query.order_by(_at(), HitRow.id)
+    return query.order_by(told_at(), HitRow.id)
 
 
 def _accounts(session: Session, story_ids: Collection[int]) -> dict[int, list[Account]]:
     found: dict[int, list[Account]] = defaultdict(list)
     for chunk in _chunks(story_ids):
         query = text_of_hit(
-            select(HitRow.story_id, HitRow.id, hit_title(), ArticleRow.url, HitRow.stage, _at())
+            select(HitRow.story_id, HitRow.id, hit_title(), ArticleRow.url, HitRow.stage, told_at())
         ).where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
         for story_id, hit_id, title, url, stage, at in session.execute(query):
             if story_id is not None:
@@ -215,63 +224,14 @@ def _accounts(session: Session, story_ids: Collection[int]) -> dict[int, list[Ac
     return found
 
 
-def _to_group(row: Row[Any]) -> HitToGroup:
-    hit: HitRow = row.HitRow
-    return HitToGroup(
-        id=hit.id,
-        company=hit.company,
-        topic=hit.topic,
-        stage=hit.stage,
-        title=row.title,
-        at=row.at,
-        summary=row.summary,
-        regulator=hit.regulator,
-        amounts=_amounts(hit),
-        event_date=hit.event_date,
-        subject=subject(hit.company, (quote.get("term", "") for quote in hit.evidence)),
-        names=tuple(it["text"] for it in hit.evidence if it.get("role") == Role.COMPANY),
-    )
-
-
-def _amounts(hit: HitRow) -> tuple[Amount, ...]:
-    """Return the sums of a hit; one stored by an earlier version has the first only."""
-    if hit.amounts is not None:
-        return tuple(Amount(Decimal(it["value"]), it["currency"], it["text"]) for it in hit.amounts)
-    if hit.amount is None or hit.currency is None:
-        return ()
-    return (Amount(Decimal(str(hit.amount)), hit.currency, hit.amount_text or ""),)
-
-
-def subject(company: str, terms: Iterable[str]) -> str | None:
-    """Return the unit or person of *company* that the ids of *terms* name first, if any."""
-    for term in terms:
-        parts = term.split(".")
-        if len(parts) >= _UNIT_PARTS and parts[0] == company:
-            return parts[1]
-    return None
-
-
 def _story(story: StoryRow, rows: Sequence[Row[Any]], earlier: tuple[Step, ...]) -> Story:
-    accounts = [
-        Account(row.HitRow.id, row.title, row.url, row.HitRow.stage, row.at) for row in rows
-    ]
+    accounts = [_account(row) for row in rows]
     head = head_of(accounts)
     sources: dict[str, Source] = {}
     for account, row in sorted(
         zip(accounts, rows, strict=True), key=lambda it: it[0].hit_id != head.hit_id
     ):
-        source = Source(
-            hit_id=account.hit_id,
-            publisher=row.publisher,
-            title=account.title,
-            url=account.url,
-            language=row.language,
-            at=account.at,
-            official=account.official,
-            comment=account.comment,
-            joined=row.HitRow.joined,
-        )
-        sources.setdefault(row.publisher, source)
+        sources.setdefault(row.publisher, _source(account, row))
     hits = [row.HitRow for row in rows]
     return Story(
         id=story.id,
@@ -288,6 +248,24 @@ def _story(story: StoryRow, rows: Sequence[Row[Any]], earlier: tuple[Step, ...])
         proceeding_id=story.proceeding_id,
         earlier=earlier,
         comment=all(it.comment for it in accounts),
+    )
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(row.HitRow.id, row.title, row.url, row.HitRow.stage, row.at)
+
+
+def _source(account: Account, row: Row[Any]) -> Source:
+    return Source(
+        hit_id=account.hit_id,
+        publisher=row.publisher,
+        title=account.title,
+        url=account.url,
+        language=row.language,
+        at=account.at,
+        official=account.official,
+        comment=account.comment,
+        joined=row.HitRow.joined,
     )
 
 

@@ -64,4 +64,5 @@ def _opened(story: OpenStory) -> Tale:
     tale = Tale(first, story.id, fresh=False)
     for report in others:
         tale.take(report, fresh=False)
+    tale.merged = story.merged
     return tale

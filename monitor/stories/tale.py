@@ -34,6 +34,7 @@ class Tale:
         self.when: When = first.when
         self.first_at: datetime = first.hit.at
         self.dated = False
+        self.merged = False  # by an analyst
         self.coarse = True
         self.reaction = True
         self.reports: list[Report] = []
@@ -99,6 +100,11 @@ class Tale:
     def shortest(self) -> int:
         """How many words its shortest headline has."""
         return min(map(len, self.headlines), default=0)
+
+    @property
+    def steps(self) -> tuple[str | None, ...]:
+        """The stages it may be at: its own; all it tells of if an analyst made it one."""
+        return tuple(self.stages) if self.merged and self.stages else (self.stage,)
 
     def known_by(self) -> tuple[object, ...]:
         """Return what tells whether a comparison made before still holds."""

@@ -66,7 +66,7 @@ class _Scale:
 
 def weigh(one: Tale, two: Tale) -> Weight | None:
     """Return what speaks for two tales being one, None if too little does."""
-    stages = fit(one.stage, two.stage)
+    stages = max(fit(mine, other) for mine in one.steps for other in two.steps)
     if stages is Fit.NEVER or not _may_react(one, two):
         return None
     if stages is Fit.NEIGHBOURS and not one.days & two.days:

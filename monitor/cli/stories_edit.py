@@ -1,0 +1,66 @@
+"""`monitor stories split`, `merge` and `undo`: what an analyst changes, kept on record."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, TypeVar
+
+from monitor.cli import config_path
+from monitor.cli.listing import count
+from monitor.errors import UsageError
+from monitor.text import one_line
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+_Made = TypeVar("_Made")
+
+
+def edit_options(command: argparse.ArgumentParser) -> None:
+    """Declare who makes the edit, and why."""
+    command.add_argument("--note", metavar="TEXT", help="why")
+    command.add_argument("--who", metavar="NAME", help="whose edit it is (default: the user)")
+
+
+def numbers(text: str) -> list[int]:
+    """Return the numbers in "3,5"."""
+    return [count(part.strip()) for part in text.split(",")]
+
+
+def split_story(args: argparse.Namespace) -> int:
+    """Move some hits of a story into a new one."""
+    from monitor.store import edits
+
+    edit, new = _edit(args, lambda session, **by: edits.split(session, args.story, args.hits, **by))
+    print(f"edit {edit}: {len(set(args.hits))} hits of story {args.story} are now story {new}")
+    return 0
+
+
+def merge_stories(args: argparse.Namespace) -> int:
+    """Move all hits of a story into another."""
+    from monitor.store import edits
+
+    edit = _edit(args, lambda session, **by: edits.merge(session, args.story, args.other, **by))
+    print(f"edit {edit}: the hits of story {args.other} are now in story {args.story}")
+    return 0
+
+
+def undo_edit(args: argparse.Namespace) -> int:
+    """Move the hits of an edit back."""
+    from monitor.store import edits
+
+    edit, story = _edit(args, lambda session, **by: edits.undo(session, args.edit, **by))
+    print(f"edit {edit}: the hits of edit {args.edit} are back in story {story}")
+    return 0
+
+
+def _edit(args: argparse.Namespace, work: Callable[..., _Made]) -> _Made:
+    from monitor.app import App
+
+    who = one_line(args.who if args.who is not None else getpass.getuser())
+    if not who:
+        raise UsageError("--who names nobody")
+    note = one_line(args.note) if args.note else None
+    with App.load(config_path(args)) as app, app.sessions.begin() as session:
+        return work(session, who=who, at=app.clock.now(), note=note)
