@@ -31,6 +31,7 @@ VERBS = (
     "hits",
     "stories",
     "articles",
+    "sql",
     "feeds",
     "match",
     "group",

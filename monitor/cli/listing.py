@@ -1,4 +1,4 @@
-"""Printing lists: `--format table|json|ndjson|csv`, and the options that limit a list.
+"""Printing lists: `--format`, `--output`, and the options that limit a list.
 
 The default is a table on a terminal and NDJSON in a pipe. Instants are UTC, ISO 8601. Text from
 feeds loses control characters before it reaches a terminal, and a CSV cell that a spreadsheet
@@ -12,16 +12,19 @@ import csv
 import json
 import re
 import sys
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
-from monitor.errors import InputError
+from monitor.errors import InputError, UsageError
 from monitor.text import one_line, safe_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 FORMATS = ("table", "json", "ndjson", "csv")
+FILES = ("parquet", "xlsx")  # formats that only a file can have
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 NARROW = 18  # columns of a table but the last, which takes the rest; more ends in an ellipsis
 
@@ -33,6 +36,16 @@ def format_option(command: argparse.ArgumentParser, *, inherited: bool = False) 
         choices=FORMATS,
         default=argparse.SUPPRESS if inherited else None,
         help="default: table on a terminal, ndjson in a pipe",
+    )
+
+
+def output_option(command: argparse.ArgumentParser) -> None:
+    """Let the list of *command* go to a file, in formats that only a file can have as well."""
+    form = next(action for action in command._actions if action.dest == "format")  # noqa: SLF001 - argparse has no other way to it
+    form.choices = (*FORMATS, *FILES)
+    form.help = f"{form.help}; of a file: what its name ends in"
+    command.add_argument(
+        "--output", type=Path, metavar="FILE", help="write to this file; parquet and xlsx need one"
     )
 
 
@@ -58,30 +71,69 @@ def count(text: str) -> int:
 
 
 def chosen_format(args: argparse.Namespace) -> str:
-    """Return the format *args* ask for, or the default for where stdout goes."""
-    return args.format or ("table" if sys.stdout.isatty() else "ndjson")
+    """Return the format *args* ask for, or the default for where the list goes."""
+    form: str | None = args.format
+    output: Path | None = getattr(args, "output", None)
+    if form is None and output is not None:
+        form = output.suffix.lstrip(".").lower()
+        if form not in {*FORMATS, *FILES}:
+            raise UsageError(f"{output} does not end in a format: add --format")
+    return form or ("table" if sys.stdout.isatty() else "ndjson")
 
 
 def show(
-    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], form: str, *, shown: Sequence[str]
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    form: str,
+    *,
+    shown: Sequence[str],
+    output: Path | None = None,
+    kinds: Mapping[str, type] | None = None,
 ) -> None:
-    """Print *rows* with *columns* to stdout; a table has only the columns in *shown*.
+    """Print *rows* with *columns* to stdout, or into the file *output*, which is there when whole.
 
-    NDJSON and CSV are written row by row as they are read.
+    A table has only the columns in *shown*, JSON is made in memory, everything else row by row as
+    it is read. *kinds* are the types of columns, where they are known.
     """
+    if output is None:
+        if form in FILES:
+            raise UsageError(f"--format {form} needs a file: --output FILE.{form}")
+        _print(rows, columns, form, shown, sys.stdout)
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        if form in FILES:
+            from monitor.cli.export import WRITERS
+
+            WRITERS[form](rows, columns, part, kinds or {})
+        else:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                _print(rows, columns, form, shown, file)
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _print(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    form: str,
+    shown: Sequence[str],
+    file: TextIO,
+) -> None:
     if form == "table":
-        _table(rows, shown)
+        _table(rows, shown, file)
     elif form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_cell(row[name]) for name in columns])
+        writer.writerows([_cell(row[name]) for name in columns] for row in rows)
     elif form == "ndjson":
         for row in rows:
-            print(json.dumps({name: _plain(row[name]) for name in columns}, ensure_ascii=False))
+            plain = {name: _plain(row[name]) for name in columns}
+            file.write(json.dumps(plain, ensure_ascii=False) + "\n")
     elif form == "json":
         listed = [{name: _plain(row[name]) for name in columns} for row in rows]
-        print(json.dumps(listed, ensure_ascii=False, indent=2))
+        file.write(json.dumps(listed, ensure_ascii=False, indent=2) + "\n")
     else:
         raise InputError(f"unknown format {form!r}")
 
@@ -94,18 +146,22 @@ def instant_text(at: datetime | None) -> str | None:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, datetime):
         return instant_text(value)
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value if isinstance(value, list | dict) else str(value)
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
-    if isinstance(value, str):
-        return safe_cell(value)
-    return "" if value is None else str(_plain(value))
+def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
+    return safe_cell(value) if isinstance(value, str) else _plain(value)
 
 
-def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str]) -> None:
+def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str], file: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -117,7 +173,7 @@ def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str]) -> None:
     for row in rows:
         table.add_row(*(_shown(row[name]) for name in shown))
         count += 1
-    console = Console(markup=False, highlight=False, emoji=False)
+    console = Console(file=file, markup=False, highlight=False, emoji=False)
     console.print(table)
     if not count:
         console.print("nothing found")

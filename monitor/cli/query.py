@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
-from monitor.cli.listing import chosen_format, count, format_option, instant, show
+from monitor.cli.listing import chosen_format, count, format_option, instant, output_option, show
 from monitor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def add_query(
     command.add_argument("--min-score", type=float, metavar="0..1", help="at least this sure")
     command.add_argument("--limit", type=count, metavar="N", help="at most so many, the newest")
     format_option(command)
+    output_option(command)
     return command
 
 
@@ -63,5 +64,7 @@ def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str])
             rows = queries.rows(session, listing, wanted)
         else:
             rows = answers(session, listing, query, wanted, ranked=args.sort == "relevance")
-        show(rows, list(listing.columns), chosen_format(args), shown=shown)
+        kinds = {name: kind.python_type for name, kind in listing.columns.items()}
+        form = chosen_format(args)
+        show(rows, list(kinds), form, shown=shown, output=args.output, kinds=kinds)
     return 0

@@ -24,6 +24,11 @@ class Instant(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """What a column of it holds."""
+        return datetime
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose text on SQLite."""
         return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else self.impl)
