@@ -411,7 +411,7 @@ class HitToGroup:
 
     Where only the year or month of that is known, *at* is its first instant and *until* its last.
     *subject* is the unit or person of the company that is named, None for the company itself.
-    *names* are the words of the text that name the company and the topic.
+    *names* are the quotes that name company, regulator and stage: no words to compare it by.
     """
 
     id: int

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from monitor.cli import config_option
 from monitor.cli.match import Reading, file_argument, line, read_items
 from monitor.cli.published import during
-from monitor.model import HitToGroup, Role
-from monitor.store.grouping import subject
+from monitor.model import HitToGroup
+from monitor.store.grouping import WEIGHED, subject
 
 if TYPE_CHECKING:
     import argparse
@@ -64,16 +64,17 @@ def stories_of(items: Iterable[Item], found: Iterable[tuple[Match, ...]]) -> lis
         held.append([])
         for match in reported:
             held[-1].append((len(hits), match.score))
-            hits.append(_to_group(len(hits), match, item, *span))
+            hits.append(to_group(len(hits), match, item, *span))
     grouping = group(hits, ())
     number = {hit: n for n, story in enumerate(grouping.new, start=1) for hit in story}
     best = shown([{number[hit]: score for hit, score in reversed(own)} for own in held])
     return [None if story is None else f"s{story}" for story in best]
 
 
-def _to_group(
-    number: int, match: Match, item: Item, at: datetime, until: datetime | None
+def to_group(
+    number: int, match: Match, item: Item, at: datetime, until: datetime | None = None
 ) -> HitToGroup:
+    """Return a match as grouping reads it; *at* and *until* as in `HitToGroup`."""
     return HitToGroup(
         id=number,
         company=match.company,
@@ -87,7 +88,7 @@ def _to_group(
         amounts=match.amounts,
         event_date=match.event_date,
         subject=subject(match.company, (it.term for it in match.evidence)),
-        names=tuple(it.text for it in match.evidence if it.role is Role.COMPANY),
+        names=tuple(it.text for it in match.evidence if it.role in WEIGHED),
     )
 
 

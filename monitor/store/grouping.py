@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Row
 
+# Quotes that are weighed as what they stand for, and not as words again.
+WEIGHED: Final = frozenset({Role.COMPANY, Role.REGULATOR})
 _UNIT_PARTS: Final = 4  # of the id of a unit's term: alibaba.cainiao.en.cainiao
 
 
@@ -48,7 +50,7 @@ def to_group(row: Row[Any]) -> HitToGroup:
         amounts=_amounts(hit),
         event_date=hit.event_date,
         subject=subject(hit.company, (quote.get("term", "") for quote in hit.evidence)),
-        names=tuple(it["text"] for it in hit.evidence if it.get("role") == Role.COMPANY),
+        names=tuple(it["text"] for it in hit.evidence if it.get("role") in WEIGHED),
     )
 
 

@@ -70,10 +70,26 @@ PARTIES: Final = {
     "universal": "universal music|umg|环球音乐",
     "sony": "sony|索尼",
 }
+# Lines of business, with units that stand for one: two offerings of two lines are two.
+LINES: Final = {
+    "music": "music*|copyright*|音乐|版权|musique|musik",
+    "cloud": "cloud*|aliyun|云计算|云智能|阿里云|百度云|腾讯云",
+    "chips": "chip|chips|chipmak*|semiconductor*|kunlun*|t-head|芯片|半导体|昆仑芯|平头哥",
+    "logistics": "logistic*|cainiao|物流|快递|菜鸟",
+    "grocery": "grocer*|supermarket*|freshippo|hema|盒马|生鲜",
+    "games": "game|games|gaming|esport*|游戏|电竞",
+    "streaming": "livestream*|live-stream*|huya|douyu|直播|虎牙|斗鱼",
+    "video": "video*|iqiyi|youku|视频|爱奇艺|优酷",
+    "books": "china literature|online publish*|e-book*|阅文|网络文学",
+    "maps": "map|maps|navigation|autonavi|地图|高德",
+    "food delivery": "food delivery|takeaway|ele.me|外卖|饿了么",
+    "payment": "payment*|wallet*|alipay|支付|钱包",
+    "lending": "lending|loan*|microlend*|小贷|消费金融|信贷",
+    "cars": "car|cars|ev|electric vehicle*|robotaxi*|汽车|自动驾驶",
+}
 MATTERS: Final = {
     "exclusivity": "exclusiv*|choose one|pick one|picking sides|forced exclusiv*|merchant*|二选一"
     "|独家|二者択一|exclusivité|exklusiv*",
-    "music": "music*|copyright*|音乐|版权|musique|musik",
     "merger": "merger*|merge*|acquisition*|acquire*|takeover|buyout|concentration*"
     "|合并|收购|并购|经营者集中|fusion*|übernahme|買収",
     "joint venture": "joint venture|合营|合资",
@@ -92,19 +108,7 @@ MATTERS: Final = {
     "appeal": "appeal*|上诉|berufung|recours",
     "patent": "patent*|专利|标准必要",
     "privacy": "privacy|personal data|user data|数据安全|个人信息|隐私",
-    "payment": "payment*|wallet*|支付|钱包",
-    "lending": "lending|loan*|microlend*|小贷|消费金融|信贷",
-    "cloud": "cloud*|云计算|云智能|阿里云|百度云",
-    "chips": "chip*|semiconductor*|芯片|半导体",
-    "logistics": "logistic*|物流|快递",
-    "grocery": "grocer*|supermarket*|盒马|生鲜",
-    "games": "game*|gaming|esport*|游戏|电竞",
-    "streaming": "livestream*|live-stream*|streaming|直播",
-    "video": "video*|视频",
     "search": "search engine*|search|搜索",
-    "cars": "car|cars|ev|electric vehicle*|汽车",
-    "maps": "map|maps|navigation|地图",
-    "food delivery": "food delivery|takeaway|外卖",
     "advertising": "advertis*|广告",
     "retail investors": "retail investor*|散户|认购|oversubscri*|超额认购|超购",
     "staff": "staff|employee*|员工",
@@ -119,16 +123,21 @@ MATTERS: Final = {
     "twelve": "12 compan*|dozen|12家|十二家",
 }
 
+# Matters that tell which case it is: two reports of two such are seldom of one.
+CASES: Final = frozenset({"exclusivity", "merger", "joint venture", "patent", "audit", "privacy"})
+
 _NUMBER: Final = re.compile(r"(?<![\d.,])\d+(?:[.,]\d+)*")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
 class Marks(NamedTuple):
-    """The marks of a text: *every* one, and of these the *places* and the *parties*."""
+    """The marks of a text: *every* one, and of these those of a kind."""
 
     every: frozenset[str]
     places: frozenset[str]
     parties: frozenset[str]
+    lines: frozenset[str]
+    cases: frozenset[str]
 
 
 def marks(folded: str) -> Marks:
@@ -144,6 +153,8 @@ def marks(folded: str) -> Marks:
         frozenset(found | telling),
         frozenset(found & PLACES.keys()),
         frozenset(found & PARTIES.keys()),
+        frozenset(found & LINES.keys()),
+        frozenset(found & CASES),
     )
 
 
@@ -156,7 +167,7 @@ def _stands(text: str, start: int, end: int, *, open_ended: bool) -> bool:
 
 _SPELLINGS: Final = [
     (mark, spelling)
-    for table in (PLACES, PARTIES, MATTERS)
+    for table in (PLACES, PARTIES, LINES, MATTERS)
     for mark, spellings in table.items()
     for spelling in spellings.split("|")
 ]

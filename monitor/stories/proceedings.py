@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from monitor.stories.report import FORETOLD, read
+from monitor.stories.report import FORETOLD, OFFERING, read
 from monitor.stories.stages import order
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 LONG: Final = timedelta(days=730)
 _ANSWERED: Final = timedelta(days=30)
-_OFFERING: Final = frozenset({"ipo", "listing"})
 _HALTS: Final = frozenset({"suspension", "withdrawal", "denial"})
 _PRIVATE: Final = frozenset({"suit"})
 
@@ -85,7 +84,7 @@ def _follows(later: Chapter, earlier: Chapter) -> bool:
         earlier.report.hit.regulator or later.report.hit.regulator
     ):
         return False
-    again = later.report.hit.topic in _OFFERING and earlier.stage in _HALTS
+    again = later.report.hit.topic in OFFERING and earlier.stage in _HALTS
     foretold = earlier.report.stage or ""
     come_true = foretold.startswith(FORETOLD) and not (later.report.stage or "").startswith(
         FORETOLD
@@ -95,16 +94,18 @@ def _follows(later: Chapter, earlier: Chapter) -> bool:
 
 def _of_one_affair(one: Report, two: Report) -> bool:
     mine, other = one.hit, two.hit
-    if mine.topic in _OFFERING and mine.subject != other.subject:
+    if mine.topic in OFFERING and mine.subject != other.subject:
         return False
     if mine.subject and other.subject and mine.subject != other.subject:
         return False
-    authorities = mine.topic not in _OFFERING and mine.regulator and other.regulator
+    authorities = mine.topic not in OFFERING and mine.regulator and other.regulator
     if (
         authorities
         and mine.regulator != other.regulator
         and "appeal" not in (mine.stage, other.stage)
     ):
         return False
-    pairs = ((one.marks.parties, two.marks.parties), (one.marks.places, two.marks.places))
+    if mine.topic in OFFERING and one.marks.lines and two.marks.lines:
+        return bool(one.marks.lines & two.marks.lines)
+    pairs = ((one.marks.parties, two.marks.parties), (one.places, two.places))
     return all(these & those or not (these and those) for these, those in pairs)

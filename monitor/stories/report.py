@@ -31,7 +31,7 @@ _BEFORE: Final = timedelta(hours=48)  # how soon news is told, at most
 AFTER: Final = timedelta(hours=12)  # by which zones and clocks may be apart
 _LEDE: Final = 320  # characters of the summary that are compared
 FORETOLD: Final = "foretold "  # before the name of a stage
-_OFFERINGS: Final = ("plan", "filing", "approval", "pricing", "listed")
+OFFERING: Final = frozenset({"ipo", "listing"})  # topics of which a plan is a step itself
 
 _PUBLISHER: Final = re.compile(r"(?: [-|_] |[|_])[^-|_]{2,30}$")
 # Words that say nothing of what happened, and places, which are marks.
@@ -101,6 +101,7 @@ class Report:
     text: frozenset[str]
     whole: tuple[str, ...]
     marks: Marks
+    places: frozenset[str]  # of the headline alone
     script: str
 
     @property
@@ -132,6 +133,7 @@ def read(hit: HitToGroup) -> Report:
         text=telling | _telling(words(named.sub(" ", lede))),
         whole=tuple(sorted(headline)),
         marks=marks(both),
+        places=marks(title).places,
         script=_language(both),
     )
 
@@ -163,7 +165,7 @@ def _telling(found: Iterable[str]) -> frozenset[str]:
 
 
 def _stage(hit: HitToGroup) -> str | None:
-    if hit.stage is None or hit.stage in _OFFERINGS or not is_foretold(hit.title):
+    if hit.stage is None or hit.topic in OFFERING or not is_foretold(hit.title):
         return hit.stage
     return FORETOLD + hit.stage
 

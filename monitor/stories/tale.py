@@ -48,6 +48,8 @@ class Tale:
         self.regulators: set[str] = set()
         self.places: set[str] = set()
         self.parties: set[str] = set()
+        self.lines: set[str] = set()
+        self.cases: set[str] = set()
         self.marks: set[str] = set()
         self.scripts: Counter[str] = Counter()  # how many wordings of each
         self.headlines: list[tuple[str, ...]] = []
@@ -90,8 +92,10 @@ class Tale:
             self.scripts[report.script] += 1
             self.headlines.append(report.whole)
             self.wordings.append((report.title, report.text))
-            self.places |= report.marks.places
+            self.places |= report.places
             self.parties |= report.marks.parties
+            self.lines |= report.marks.lines
+            self.cases |= report.marks.cases
             self.marks |= report.marks.every
             self.words |= report.text
             self.keys |= keys(report)

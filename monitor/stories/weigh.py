@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.stories import sums
-from monitor.stories.report import AFTER, DAY, MONTH
+from monitor.stories.report import AFTER, DAY, MONTH, OFFERING
 from monitor.stories.stages import Fit, fit
 from monitor.stories.sums import Agreement
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 ENOUGH: Final = 2.0
 _ALIKE: Final = 0.62  # of the words of two headlines, from which on they are one wording
+_CHINESE: Final = frozenset({"hongkong", "shanghai", "shenzhen"})
 _SAME: Final = 0.9  # and from here on one headline
 _WORDS: Final = 4  # of which a headline has at least, if it is to say it all
 _HALF: Final = 0.5  # of what is told is the same
 _THIRD: Final = 0.34
 _LITTLE: Final = 0.2
-_OFFERING: Final = frozenset({"ipo", "listing"})
 _ESTIMATES: Final = frozenset({"plan", "filing", "approval", "hearing", "suspension", "withdrawal"})
 _EXACT: Final = 4 * DAY
 _MOST_FOR_WORDS: Final = 5.0
@@ -72,7 +72,9 @@ def weigh(one: Tale, two: Tale) -> Weight | None:
     if stages is Fit.NEIGHBOURS and not one.days & two.days:
         return None
     scale = _Scale()
-    if not (_sums(scale, one, two) and _units(scale, one, two) and _regulators(scale, one, two)):
+    if not (_places(one, two) and _sums(scale, one, two)):
+        return None
+    if not (_units(scale, one, two) and _regulators(scale, one, two)):
         return None
     if stages in (Fit.SAME, Fit.ONE):
         scale.add(2.0 if _seldom(one, two) else 1.0, "stage")
@@ -96,7 +98,7 @@ def _seldom(one: Tale, two: Tale) -> bool:
 
 
 def _may_react(one: Tale, two: Tale) -> bool:
-    """Return whether an answer or a share move came on the day of what it is about."""
+    """Return whether an answer or a share move came on the day of what it is about, not before."""
     if one.reaction and two.reaction:
         return bool(one.days & two.days)
     if not (one.reaction or two.reaction):
@@ -104,11 +106,12 @@ def _may_react(one: Tale, two: Tale) -> bool:
     answer, news = (one, two) if one.reaction else (two, one)
     if answer.coarse or news.coarse:
         return answer.coarse and not answer.when.gap(news.when)
-    return answer.when.end - AFTER < news.when.end
+    at = answer.when.end - AFTER
+    return news.first_at - AFTER <= at < news.when.end
 
 
 def _sums(scale: _Scale, one: Tale, two: Tale) -> bool:
-    estimates = one.topic in _OFFERING and (one.stage or two.stage) in _ESTIMATES
+    estimates = one.topic in OFFERING and (one.stage or two.stage) in _ESTIMATES
     found = sums.agreement(one.amounts, two.amounts, estimates=estimates)
     if found is Agreement.SAME:
         scale.add(1.0 if estimates else 2.0, "sum")
@@ -126,10 +129,18 @@ def _units(scale: _Scale, one: Tale, two: Tale) -> bool:
         scale.add(0.5, "unit")
     elif one.subjects and two.subjects:
         scale.add(-0.5, "unit")
-        return one.topic not in _OFFERING
-    elif one.topic in _OFFERING and (one.subjects or two.subjects):
+        return one.topic not in OFFERING
+    elif one.topic in OFFERING and one.lines and two.lines and not one.lines & two.lines:
+        return False
+    elif one.topic in OFFERING and (one.subjects or two.subjects):
         scale.add(-0.5, "unit")
     return True
+
+
+def _places(one: Tale, two: Tale) -> bool:
+    """Return whether the headlines do not set the case in two countries."""
+    mine, others = one.places - _CHINESE, two.places - _CHINESE
+    return one.topic in OFFERING or not (mine and others) or bool(mine & others)
 
 
 def _regulators(scale: _Scale, one: Tale, two: Tale) -> bool:
@@ -137,7 +148,7 @@ def _regulators(scale: _Scale, one: Tale, two: Tale) -> bool:
         scale.add(0.5, "regulator")
     elif one.regulators and two.regulators:
         scale.add(-0.5, "regulator")
-        return one.topic in _OFFERING and "approval" not in (one.stage, two.stage)
+        return one.topic in OFFERING and "approval" not in (one.stage, two.stage)
     return True
 
 
@@ -146,7 +157,8 @@ def _time(scale: _Scale, one: Tale, two: Tale) -> None:
     if one.dated and two.dated:
         scale.add(1.0 if not gap else -1.5 if gap > 3 * DAY else 0.0, "day")
     if not gap:
-        scale.add(1.0 if wide <= _EXACT else 0.25 if wide <= MONTH else -1.0, "time")
+        told = 1.0 if abs(min(one.days) - min(two.days)) <= DAY else 0.5
+        scale.add(told if wide <= _EXACT else 0.25 if wide <= MONTH else -1.0, "time")
     elif gap <= DAY:
         scale.add(0.5, "time")
     else:
@@ -159,9 +171,10 @@ def _marks(scale: _Scale, one: Tale, two: Tale) -> None:
         scale.add(min(1.0, 0.25 * common), "names and numbers")
     else:
         scale.add(min(1.5, 0.5 * common), "names and numbers")
-    for mine, others in ((one.places, two.places), (one.parties, two.parties)):
+    told = (one.places, two.places, -0.5), (one.parties, two.parties, -0.5)
+    for mine, others, cost in (*told, (one.cases, two.cases, -1.0)):
         if mine and others and not mine & others:
-            scale.add(-0.5, "names")
+            scale.add(cost, "names")
 
 
 def _words(scale: _Scale, one: Tale, two: Tale) -> None:
