@@ -12,10 +12,10 @@ from monitor.errors import AddressRefused, FetchError, ParseError
 from monitor.feeds.fulltext import WAITS, next_try, refusal, whole_text
 from monitor.feeds.parse.children import BoundedParser
 from monitor.feeds.parse.document import parse
-from monitor.model import Answer, FeedToPoll, WebPage
+from monitor.model import Answer, Feed, FeedToPoll, WebPage
 from monitor.pipeline.full_text import FullTextStep
 from monitor.pipeline.matches import LateDetector
-from monitor.store import full_texts, workers
+from monitor.store import feeds, full_texts, workers
 from monitor.store.schema import ArticleRow, FullTextRow, HitRow, RevisionRow
 
 TITLE = "Regulator acts on platforms"
@@ -164,6 +164,28 @@ def revise(clock, web, step):  # noqa: F811 - the fixture
         assert step.poll_due().updated_articles == 1
 
     return revise
+
+
+def test_what_another_feed_brought_is_left_alone(sessions, clock, poll, web, step, reader, pages):  # noqa: F811 - the fixture
+    """An article that a feed without the setting brought is not read for one with it."""
+    poll(TITLE, full_text=False, keys=("plain",))
+    shown = rss(TITLE, name="plain")
+    told = shown.body.replace(b"</link></item>", b"</link><description>Other</description></item>")
+    with sessions.begin() as session:
+        both = [
+            Feed("plain", "https://plain.example/feed", "Plain"),
+            Feed("news", "https://news.example/feed", "News", terms="open", full_text=True),
+        ]
+        feeds.sync(session, both, now=clock.now())
+    web.put("news", shown, Answer(200, shown.url, told))
+    for _ in range(2):
+        clock.at += timedelta(hours=1)
+        step.poll_due()
+
+    reader.read_due()
+
+    assert article(sessions).summary == "Other"
+    assert pages.asked == []
 
 
 def test_a_text_the_feed_changes_is_read_again(sessions, poll, revise, reader, pages):

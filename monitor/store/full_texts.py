@@ -34,11 +34,13 @@ LOOKED_AT = 20  # due pages looked at for each that is claimed: most may be of o
 def want(session: Session, feed: int, changed: Sequence[int], *, now: datetime) -> None:
     """Have the pages of these articles read, whose text *feed* gave or changed.
 
-    An article without an address has none. The caller commits.
+    An article without an address has none. One that another feed brought is left out: its address
+    is that feed's, and what allows reading pages is said of this one. The caller commits.
     """
     rows: list[dict[str, Any]] = []
     for some in chunks(set(changed)):
-        query = select(ArticleRow.id, ArticleRow.url).where(ArticleRow.id.in_(some))
+        query = select(ArticleRow.id, ArticleRow.url)
+        query = query.where(ArticleRow.id.in_(some), ArticleRow.feed_id == feed)
         rows += [
             {
                 "article_id": article,
