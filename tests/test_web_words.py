@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from monitor.model import DeliveryStatus
+from monitor.model import DeliveryStatus, FeedState, PollOutcome
 from monitor.resources import shipped
 from monitor.web.pages import _WRONG, MENU
 
@@ -16,7 +16,8 @@ CHINESE = yaml.safe_load((WEB / "zh.yaml").read_text("utf-8"))
 def used():
     """Return all English words that pages may show."""
     words = {said for _, _, said in MENU} | set(_WRONG.values())
-    words |= {str(status) for status in DeliveryStatus}
+    words |= {str(it) for kind in (DeliveryStatus, FeedState, PollOutcome) for it in kind}
+    words |= {"Company", "Topic", "Stage"}  # of the filters
     for path in WEB.glob("*.j2"):
         text = path.read_text("utf-8")
         words |= set(re.findall(r"_\('((?:[^'\\]|\\.)+)'", text))

@@ -1,6 +1,7 @@
 """How pages look: templates, their words in the reader's language, and the files they load.
 
-* Everything that is put into a template is escaped; words from feeds are values, never template.
+* Everything that is put into a template is escaped, and loses what is no letter and could turn or
+  hide others; words from feeds are values, never template.
 * A page speaks English or Chinese: as `?lang=` says, which is remembered, else as the browser asks.
 * The English words of a template are the key to the Chinese ones, in templates/web/zh.yaml.
 """
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from monitor.errors import StoreError
 from monitor.resources import shipped
+from monitor.text import one_line
 from monitor.web.context import site_of
 
 if TYPE_CHECKING:
@@ -30,7 +33,13 @@ if TYPE_CHECKING:
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 ASSETS = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
-MENU = (("digests", "/digests/", "Digests"),)  # route, address, words
+MENU = (  # route, address, words
+    ("today", "/", "Today"),
+    ("stories", "/stories/", "Stories"),
+    ("hits", "/hits/", "Hits"),
+    ("feeds", "/feeds/", "Feeds"),
+    ("digests", "/digests/", "Digests"),
+)
 COOKIE = "lang"
 _YEAR_S = 31_536_000
 _WRONG: dict[int | str, str] = {
@@ -137,15 +146,25 @@ def _chinese() -> Mapping[str, str]:
     return words
 
 
+def _shown(value: object) -> object:
+    """Return a text as one safe line, a blank at its ends kept: pieces stand side by side."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    safe = one_line(value)
+    return f"{' ' * value[:1].isspace()}{safe}{' ' * (bool(safe) and value[-1:].isspace())}"
+
+
 @cache
 def _environment(zone: ZoneInfo) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(shipped("templates")),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["verbatim"] = escape
     environment.filters["local"] = lambda instant: f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
     return environment

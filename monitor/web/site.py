@@ -8,31 +8,27 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from anyio.to_thread import current_default_thread_limiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from monitor.web import archive, atom, leaving, probes, push
+from monitor.web import archive, atom, feeds, leaving, probes, push, stories
 from monitor.web.context import Site
 from monitor.web.pages import asset, not_served
 from monitor.web.shield import InsideOnly, Shield
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from collections.abc import AsyncIterator
 
     from monitor.app import App
 
 MAX_BODY_BYTES = 65_536  # of a request whose route has no `max_body_size` of its own
-
-
-def home(request: Request) -> Response:
-    """Lead to the first page."""
-    return RedirectResponse(request.app.url_path_for("digests"))
+THREADS = 4  # for the functions behind the addresses, and so at most as many connections
 
 
 FOR_EVERYBODY = (
@@ -50,14 +46,25 @@ FOR_EVERYBODY = (
     ),
 )
 INSIDE = (
-    ("/", home),
+    ("/", stories.today),
+    ("/stories/", stories.stories),
+    ("/stories/{story:int}", stories.story),
+    ("/hits/", stories.hits),
+    ("/feeds/", feeds.feeds),
     ("/digests/", archive.digests),
     ("/digests/{digest:int}", archive.digest),
     ("/digests/{digest:int}/html", archive.html),
     ("/feeds/hits.atom", atom.hits),
     ("/feeds/stories.atom", atom.stories),
+    ("/feeds/{feed}", feeds.feed),
     ("/deliveries/{delivery:int}.eml", archive.mail),
 )
+
+
+@asynccontextmanager
+async def _few_threads(_site: Starlette) -> AsyncIterator[None]:
+    current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def build_site(app: App, *, everything: bool) -> Starlette:
@@ -68,6 +75,7 @@ def build_site(app: App, *, everything: bool) -> Starlette:
         routes=[*FOR_EVERYBODY, *inside],
         middleware=[Middleware(Shield)],
         exception_handlers={HTTPException: not_served},
+        lifespan=_few_threads,
         max_body_size=MAX_BODY_BYTES,
     )
     site.state.site = Site(
