@@ -317,16 +317,21 @@ class App:
             per_host=polling.per_host,
         )
 
+    def wants_full_texts(self) -> bool:
+        """Return whether a feed asks for full texts; raise ConfigError if what reads them lacks."""
+        asking = next((feed for feed in self.config.model_feeds() if feed.full_text), None)
+        # Only looked for: it is imported in the child that needs it.
+        lacking = any(find_spec(name) is None for name in ("trafilatura", "lxml_html_clean"))
+        if asking is not None and lacking:
+            needs = "needs trafilatura: pip install 'regulatory-monitor[fulltext]'"
+            raise ConfigError(Mistake("", f"feeds, {asking.key}: full_text", needs))
+        return asking is not None
+
     @cached_property
     def full_text_step(self) -> FullTextStep | None:
         """The step that reads the pages of articles; None if no feed asks for that."""
-        asking = next((feed for feed in self.config.model_feeds() if feed.full_text), None)
-        if asking is None:
+        if not self.wants_full_texts():
             return None
-        # Only looked for: it is imported in the child that needs it.
-        if any(find_spec(name) is None for name in ("trafilatura", "lxml_html_clean")):
-            needs = "needs trafilatura: pip install 'regulatory-monitor[fulltext]'"
-            raise ConfigError(Mistake("", f"feeds, {asking.key}: full_text", needs))
         from monitor.pipeline.full_text import AT_ONCE, FullTextStep
 
         polling = self.config.polling

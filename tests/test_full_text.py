@@ -1,5 +1,7 @@
 """Full text: pages are read where terms allow it, add to what the feed gave, and delay nothing."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -340,6 +342,27 @@ def test_a_late_worker_records_nothing(sessions, clock, poll, reader):
     with sessions.begin() as session:
         assert full_texts.replace_text(session, late, "x", lexicon=None, now=clock.now()) is None
     assert article(sessions).summary == "\n".join(BODY)
+
+
+def test_without_the_extra_the_start_stops(tmp_path):
+    """Where trafilatura is not installed, nothing is begun, and the way to install it is told."""
+    config = "feeds: [{id: a, url: 'https://a.example/', terms: open, full_text: true}]"
+    (tmp_path / "config.yaml").write_text(config, "utf-8")
+    program = (
+        "import sys; sys.modules['trafilatura'] = None;from monitor.cli import main; main(['poll'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "pip install 'regulatory-monitor[fulltext]'" in done.stderr
+    assert "feeds, a: full_text" in done.stderr
+    assert not (tmp_path / "monitor.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from monitor.app import App
+    from monitor.pipeline.full_text import FullTextStep
 
 
 WAIT_S = 0.5  # before pages are looked for again, while their hosts are given a pause
@@ -36,10 +37,11 @@ def _poll(args: argparse.Namespace) -> int:
 
     began = time.monotonic()
     with App.load(config_path(args)) as app:
+        app.wants_full_texts()  # first of all: what is not installed stops the start
         app.prepare()
         _make_due(app, args)
         totals = app.poll_step.poll_due(keys=args.feed, due_by=app.clock.now())
-        totals.hits += _read_pages(app)
+        totals.hits += _read_pages(app.full_text_step)
         group_new(app.sessions)
     report = {**asdict(totals), "seconds": round(time.monotonic() - began, 3)}
     if args.json:
@@ -53,9 +55,8 @@ def _poll(args: argparse.Namespace) -> int:
     return 1 if totals.failed else 0
 
 
-def _read_pages(app: App) -> int:
+def _read_pages(step: FullTextStep | None) -> int:
     """Read the pages that are due, for feeds that ask for it, with pauses; return the new hits."""
-    step = app.full_text_step
     hits = 0
     while step is not None and step.any_due():
         came = step.read_due()
