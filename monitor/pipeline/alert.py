@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,16 +27,18 @@ from monitor.store.digests import FrozenDigest
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from monitor.digest.alert_words import AlertRenderer
     from monitor.model import Rendered, Subscription
     from monitor.ports import Clock
+    from monitor.store.alerts import Touched
     from monitor.store.engine import Sessions
 
 RETRY = timedelta(minutes=1)  # after an alert that could not be made
-LOOK = timedelta(seconds=20)  # how often it is looked whether what waited may go, without new hits
+OVERLAP = timedelta(minutes=5)  # hits become visible out of order, and some get a story late
+WHOLE = timedelta(minutes=10)  # how often all open stories are looked at
 
 log = structlog.get_logger()
 
@@ -58,61 +61,99 @@ class AlertStep:
     domain: str
     measure: Callable[[Rendered], int]
     _failed_at: dict[str, datetime] = field(default_factory=dict)
-    _seen: int = 0
+    _waiting: set[str] = field(default_factory=set)
+    _seen: set[int] = field(default_factory=set)
     _looked_at: datetime | None = None
+    _whole_at: datetime | None = None
 
     def alert_due(self) -> int:
         """Make the alerts that are due; return how many were made."""
         wanting = [item for item in self.subscriptions if item.alert is not None]
-        if not wanting or not self._anything_new():
+        if not wanting:
             return 0
-        return sum(self._alert_if_due(subscription) for subscription in wanting)
-
-    def _anything_new(self) -> bool:
-        """Return whether a hit got a story since the last look, or that look is a while ago."""
         now = self.clock.now()
+        stages = frozenset(chain.from_iterable(item.alert.stages for item in wanting if item.alert))
+        stories = self._touched(stages, now)
+        every = self._open(stages, now) if self._waiting else stories
+        made = 0
+        for subscription in wanting:
+            name = subscription.name
+            waits = name in self._waiting
+            looked = every if waits else stories
+            if concerned := [it.story_id for it in looked if it.may_concern(subscription)]:
+                made += self._alert_if_due(subscription, concerned, now)
+            elif waits:
+                self._waiting.discard(name)
+        return made
+
+    def _touched(self, stages: Collection[str], now: datetime) -> Collection[Touched]:
+        """Return the stories with hits that no look saw before; all of them now and then.
+
+        Since a story's stage may change without a new hit, and a hit may get its story late.
+        """
+        looked_at, whole_at = self._looked_at, self._whole_at
+        self._looked_at = now
+        if looked_at is None or whole_at is None or not whole_at <= now < whole_at + WHOLE:
+            self._whole_at = now
+            self._seen.clear()
+            return self._open(stages, now)
         with reading(self.sessions) as session:
-            latest = alerts.any_since(session, self._seen)
-        looked_at = self._looked_at
-        if latest == self._seen and looked_at is not None and looked_at <= now < looked_at + LOOK:
-            return False
-        self._seen, self._looked_at = latest, now
-        return True
+            found = dict(alerts.touched(session, since=looked_at - OVERLAP, stages=stages))
+        fresh = frozenset(story for hit, story in found.items() if hit not in self._seen)
+        self._seen.update(found)
+        return fresh
 
-    def _alert_if_due(self, subscription: Subscription) -> int:
-        now = self.clock.now()
+    def _open(self, stages: Collection[str], now: datetime) -> Collection[Touched]:
+        with reading(self.sessions) as session:
+            found = dict(alerts.touched(session, since=now - alerts.REACH, stages=stages))
+        self._seen.update(found)
+        return frozenset(found.values())
+
+    def _alert_if_due(
+        self, subscription: Subscription, stories: Sequence[int], now: datetime
+    ) -> int:
         failed_at = self._failed_at.get(subscription.name)
+        self._waiting.add(subscription.name)
         if failed_at is not None and failed_at <= now < failed_at + RETRY:
             return 0
         made = 0
         try:
-            for stories in self._planned(subscription, now):
-                made += self._make(subscription, stories, now)
+            planned, rest = self._planned(subscription, stories, now)
+            for bundle in planned:
+                whole = self._make(subscription, bundle, now)
+                made += 1
+                rest = rest or not whole
+            if not rest:
+                self._waiting.discard(subscription.name)
         except IntegrityError:
             # Another process told one of these stories a moment ago; the next look sees that.
-            self._looked_at = None
             log.info("alert postponed", subscription=subscription.name)
         except Exception:
             self._failed_at[subscription.name] = now
-            self._looked_at = None
             log.exception("alert failed", subscription=subscription.name)
         return made
 
-    def _planned(self, subscription: Subscription, now: datetime) -> list[tuple[Due, ...]]:
+    def _planned(
+        self, subscription: Subscription, stories: Sequence[int], now: datetime
+    ) -> tuple[list[tuple[Due, ...]], bool]:
+        """Return the alerts to make, and whether that leaves stories due for later."""
         if subscription.alert is None:
-            return []
+            return [], False
         with reading(self.sessions) as session:
-            found = alerts.due(session, subscription, now=now)
+            found = alerts.due(session, subscription, stories, now=now)
             if not found:
-                return []
+                return [], False
             sent = alerts.sent_since(session, subscription.name, now - HOUR)
         due = [
             Due(story, stage, self.ranks.get(stage, 0), tuple(hits))
             for (story, stage), hits in found.items()
         ]
-        return plan(due, sent, now, subscription.alert.at_most)
+        planned = plan(due, sent, now, subscription.alert.at_most)
+        return planned, sum(map(len, planned)) < len(due)
 
     def _make(self, subscription: Subscription, stories: Sequence[Due], now: datetime) -> bool:
+        """Make the alert of *stories*; return whether it tells all of them."""
+        wanted = len(stories)
         with reading(self.sessions) as session:
             slot = alerts.free_slot(session, subscription.name, now)
         frozen = self._frozen(subscription, stories, slot, now)
@@ -122,16 +163,17 @@ class AlertStep:
         with self.sessions.begin() as session:
             told = [(story.story_id, story.stage) for story in stories]
             made = alerts.freeze(session, frozen, told)
-        if made:
-            found = min(hit.found_at for story in stories for hit in story.hits)
-            log.info(
-                "alert made",
-                subscription=subscription.name,
-                stories=[story.story_id for story in stories],
-                recipients=len(frozen.message_ids),
-                after_s=round((now - found).total_seconds(), 1),
-            )
-        return made
+        if not made:
+            return False
+        found = min(hit.found_at for story in stories for hit in story.hits)
+        log.info(
+            "alert made",
+            subscription=subscription.name,
+            stories=[story.story_id for story in stories],
+            recipients=len(frozen.message_ids),
+            after_s=round((now - found).total_seconds(), 1),
+        )
+        return len(stories) == wanted
 
     def _frozen(
         self, subscription: Subscription, stories: Sequence[Due], slot: datetime, now: datetime

@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import exists, func, insert, or_, select
+from sqlalchemy import bindparam, exists, func, insert, or_, select
 from sqlalchemy.orm import aliased
 
 from monitor.model import Alerted, DigestKind, Kind, wants
@@ -27,57 +29,99 @@ from monitor.store.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
     from monitor.model import Alerting, ReportedHit, Subscription
     from monitor.store.digests import FrozenDigest
 
+_CHUNK: Final = 500  # numbers in one IN
 REACH: Final = timedelta(days=2)  # what was found longer ago is no matter of minutes any more
 
 
-def due(
-    session: Session, subscription: Subscription, *, now: datetime
-) -> dict[tuple[int, str], list[ReportedHit]]:
-    """Return the unreported hits of each story, at its stage, that *subscription* is alerted of.
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A story that got a hit, and what decides who is alerted of it."""
 
-    Found since the subscription began, and published not longer ago than it wants.
+    story_id: int
+    stage: str
+    company: str
+    topic: str
+
+    def may_concern(self, subscription: Subscription) -> bool:
+        """Return whether *subscription* may have to be alerted of it: a look at its hits tells."""
+        alert = subscription.alert
+        return (
+            alert is not None
+            and self.stage in alert.stages
+            and self.company in (alert.companies or subscription.companies or (self.company,))
+            and self.topic in (alert.topics or subscription.topics or (self.topic,))
+        )
+
+
+def due(
+    session: Session, subscription: Subscription, stories: Iterable[int], *, now: datetime
+) -> dict[tuple[int, str], list[ReportedHit]]:
+    """Return the unreported hits of those of *stories* that *subscription* is alerted of.
+
+    By story and its stage. Found since the subscription began, and published not longer ago than
+    it wants.
     """
     alert = subscription.alert
     if alert is None:
         return {}
     started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription.name)
-    since = max(session.scalar(started) or now, now - REACH)
-    query = (
-        hits_with_articles()
-        .add_columns(StoryRow.stage.label("story_stage"))
-        .where(HitRow.found_at >= since, StoryRow.stage.in_(alert.stages))
-        .where(HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
-        .where(
-            or_(
-                ArticleRow.published_at.is_(None),
-                ArticleRow.published_at >= now - alert.max_age,
-            )
-        )
-        .where(~_reported(subscription.name), ~_told(subscription.name))
-        .order_by(HitRow.id)
-    )
+    values = {
+        "subscription": subscription.name,
+        "since": max(session.scalar(started) or now, now - REACH),
+        "oldest": now - alert.max_age,
+        "stages": alert.stages,
+    }
     found: dict[tuple[int, str], list[ReportedHit]] = {}
-    for row in session.execute(query):
-        hit = reported_hit(row)
-        kind = Kind(hit.company, hit.topic, row.story_stage, hit.language, hit.score)
-        if wants(subscription, kind) and _narrowed(alert, kind):
-            found.setdefault((hit.story_id, row.story_stage), []).append(hit)
+    for chunk in _chunks(stories):
+        for row in session.execute(_due_hits(), values | {"stories": chunk}):
+            hit = reported_hit(row)
+            kind = Kind(hit.company, hit.topic, row.story_stage, hit.language, hit.score)
+            if wants(subscription, kind) and _narrowed(alert, kind):
+                found.setdefault((hit.story_id, row.story_stage), []).append(hit)
     return found
 
 
-def any_since(session: Session, hit_id: int) -> int:
-    """Return the number of the latest hit that has a story, if it is after *hit_id*; else that."""
-    latest = select(func.max(HitRow.id)).where(HitRow.id > hit_id, HitRow.story_id.is_not(None))
-    return session.scalar(latest) or hit_id
+@cache
+def _due_hits() -> Select[*tuple[Any, ...]]:
+    """Return the query of `due`, made once: making it costs more than running it."""
+    return (
+        hits_with_articles()
+        .add_columns(StoryRow.stage.label("story_stage"))
+        .where(HitRow.story_id.in_(bindparam("stories", expanding=True)))
+        .where(StoryRow.stage.in_(bindparam("stages", expanding=True)))
+        .where(HitRow.found_at >= bindparam("since"), HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
+        .where(
+            or_(
+                ArticleRow.published_at.is_(None),
+                ArticleRow.published_at >= bindparam("oldest"),
+            )
+        )
+        .where(~_reported(), ~_told())
+        .order_by(HitRow.id)
+    )
+
+
+def touched(
+    session: Session, *, since: datetime, stages: Collection[str]
+) -> Iterator[tuple[int, Touched]]:
+    """Yield each live hit found since then with its story, of stories at one of *stages*."""
+    query = (
+        select(HitRow.id, StoryRow.id, StoryRow.stage, StoryRow.company, StoryRow.topic)
+        .join(StoryRow, StoryRow.id == HitRow.story_id)
+        .where(HitRow.found_at >= since, StoryRow.stage.in_(stages))
+        .where(HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
+    )
+    for hit_id, story_id, stage, company, topic in session.execute(query):
+        yield hit_id, Touched(story_id, stage or "", company, topic)
 
 
 def sent_since(session: Session, subscription: str, since: datetime) -> list[datetime]:
@@ -150,29 +194,36 @@ def freeze(session: Session, frozen: FrozenDigest, stories: Sequence[tuple[int, 
     return True
 
 
+def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
+    rest = sorted(set(numbers))
+    while rest:
+        yield rest[:_CHUNK]
+        rest = rest[_CHUNK:]
+
+
 def _narrowed(alert: Alerting, kind: Kind) -> bool:
     return (not alert.companies or kind.company in alert.companies) and (
         not alert.topics or kind.topic in alert.topics
     )
 
 
-def _reported(subscription: str) -> ColumnElement[bool]:
+def _reported() -> ColumnElement[bool]:
     return exists().where(
-        DigestItemRow.subscription == subscription, DigestItemRow.hit_id == HitRow.id
+        DigestItemRow.subscription == bindparam("subscription"), DigestItemRow.hit_id == HitRow.id
     )
 
 
-def _told(subscription: str) -> ColumnElement[bool]:
+def _told() -> ColumnElement[bool]:
     """Return whether the story was told at its stage: by an alert, or by a hit in a digest."""
     other = aliased(HitRow)
     reported = exists().where(
-        DigestItemRow.subscription == subscription,
+        DigestItemRow.subscription == bindparam("subscription"),
         DigestItemRow.hit_id == other.id,
         other.story_id == HitRow.story_id,
         other.stage == StoryRow.stage,
     )
     alerted = exists().where(
-        AlertRow.subscription == subscription,
+        AlertRow.subscription == bindparam("subscription"),
         AlertRow.story_id == HitRow.story_id,
         AlertRow.stage == StoryRow.stage,
     )
