@@ -603,7 +603,8 @@ def wants(subscription: Subscription, kind: Kind) -> bool:
 class OpenHit:
     """A stored hit that may be due: what decides in which order it is told.
 
-    *searched* says that its feed is a search engine's; *story_stage* is its story's stage.
+    *official* marks an authority's or exchange's own page, *searched* a search engine's feed;
+    *story_stage* is its story's stage.
     """
 
     id: int
@@ -612,8 +613,8 @@ class OpenHit:
     company: str
     topic: str
     found_at: datetime
-    url: str | None
     feed: str
+    official: bool
     searched: bool
     story_stage: str | None
 

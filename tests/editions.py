@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from monitor.digest.compose import compose
 from monitor.digest.dates import ReaderCalendar
 from monitor.digest.entries import entry_of, head_of
-from monitor.digest.material import Material
+from monitor.digest.material import Material, Tally
 from monitor.digest.names import Names
 from monitor.digest.news import arrange
 from monitor.model import (
@@ -124,8 +124,8 @@ def open_hit(hit, stage=None):
         company=hit.company,
         topic=hit.topic,
         found_at=hit.found_at,
-        url=hit.url,
         feed=hit.feed,
+        official=is_official(hit.url),
         searched=False,
         story_stage=stage,
     )
@@ -191,6 +191,7 @@ def edition(*hits, covered=None, names=NAMES, told=None, steps=None, shown=None,
         "names": names,
         "fingerprint": "1f3a5b7c9d0e2f4a6b8c",
         "coverage": covered or coverage(),
+        "tally": Tally.of(news, follows),
         "news": news,
         "entries": entries,
         "follows": follows,

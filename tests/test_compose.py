@@ -123,7 +123,7 @@ def test_authorities_before_press_before_search():
     stories = [hit(n, stage="probe") for n in (1, 2, 3)]
     due = [open_hit(it, "probe") for it in stories]
     due[0] = replace(due[0], searched=True)
-    due[2] = replace(due[2], url="https://www.samr.gov.cn/1.html")
+    due[2] = replace(due[2], official=True)
 
     news, _ = arrange(subscription(), due, {}, NAMES)
 

@@ -1,8 +1,11 @@
-"""`monitor digest`: what a subscription would be sent now, or sending it now."""
+"""`monitor digest`: what a subscription would be sent now, sending it now, or what it was sent."""
 
 from __future__ import annotations
 
 import sys
+import tempfile
+import webbrowser
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.app import App
-    from monitor.model import Subscription
+    from monitor.model import Rendered, Subscription
+
+BROWSER = "browser"  # what --preview without a file means
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
+    from monitor.cli.listing import format_option
+
     purpose = "show the digest that would be sent now, or send it"
     command = declare(commands, "digest", purpose)
     command.add_argument("--subscription", metavar="NAME", help="this one")
@@ -26,31 +33,107 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     how.add_argument(
         "--preview",
         metavar="FILE.html|-",
-        help="write the HTML part there instead of showing the text part (- is stdout)",
+        nargs="?",
+        const=BROWSER,
+        help="write the HTML part there instead of showing the text part (- is stdout); "
+        "without a file, open it in a browser",
     )
     how.add_argument(
         "--send",
         action="store_true",
         help="make the digest now and deliver it; without, nothing is stored",
     )
+    how.add_argument(
+        "--show",
+        metavar="NAME@SLOT",
+        help="show a digest as it was made, such as daily@2026-11-23T23:30",
+    )
+    command.add_argument(
+        "--hits", action="store_true", help="list all hits of the digest instead of its text"
+    )
+    format_option(command)
     command.set_defaults(work=_digest)
 
 
 def _digest(args: argparse.Namespace) -> int:
     from monitor.app import App
 
+    if args.hits and (args.send or args.preview):
+        raise UsageError("--hits lists; it goes with neither --send nor --preview")
     with App.load(config_path(args)) as app:
+        if args.show is not None:
+            _show(app, args)
+            return 0
         chosen = _choose(app.subscriptions, args.subscription, several=args.send)
         if args.send:
             return _send(app, chosen)
-        made = app.compose_step.make(chosen[0], app.clock.now()).rendered
-        if args.preview is None:
-            print(f"Subject: {made.subject}\n\n{made.text}")
-        elif args.preview == "-":
-            sys.stdout.write(made.html)
+        made = app.compose_step.make(chosen[0], app.clock.now())
+        if args.hits:
+            _list(app, args, made.hits)
+        elif args.preview is None:
+            _print(made.rendered)
         else:
-            _write(Path(args.preview), made.html)
+            _preview(chosen[0], args.preview, made.rendered)
     return 0
+
+
+def _print(rendered: Rendered) -> None:
+    print(f"Subject: {rendered.subject}\n\n{rendered.text}", end="")
+    for file in rendered.attachments:
+        print(f"\nAttached: {file.name}, {len(file.content):,} bytes")
+
+
+def _preview(subscription: Subscription, target: str, rendered: Rendered) -> None:
+    """Show the HTML part: on stdout, in a file, or in a browser if there is one."""
+    if target == "-":
+        sys.stdout.write(rendered.html)
+        return
+    if target != BROWSER:
+        _write(Path(target), rendered.html)
+        return
+    path = Path(tempfile.mkdtemp(prefix="monitor-")) / f"digest-{subscription.name}.html"
+    _write(path, rendered.html)
+    if sys.stdout.isatty():
+        webbrowser.open(path.as_uri())
+
+
+def _show(app: App, args: argparse.Namespace) -> None:
+    from monitor.store import digests
+    from monitor.store.engine import reading
+
+    name, minute = _place(args.show)
+    with reading(app.sessions) as session:
+        found = digests.frozen(session, name, minute)
+    if found is None:
+        raise UsageError(f"no digest {args.show!r}: `monitor deliveries` lists names and slots")
+    if args.hits:
+        _list(app, args, found.hits)
+    else:
+        _print(found.rendered)
+
+
+def _place(written: str) -> tuple[str, datetime]:
+    """Return the name and the minute in "daily@2026-11-23T23:30+00:00"; UTC unless it says else."""
+    name, _, slot = written.rpartition("@")
+    try:
+        at = datetime.fromisoformat(slot)
+    except ValueError:
+        raise UsageError(
+            f"{written!r} is no NAME@SLOT, such as daily@2026-11-23T23:30+00:00"
+        ) from None
+    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    return name, at.replace(second=0, microsecond=0)
+
+
+def _list(app: App, args: argparse.Namespace, hits: Sequence[int]) -> None:
+    from monitor.cli import listing
+    from monitor.store import due
+    from monitor.store.engine import reading
+
+    with reading(app.sessions) as session:
+        rows = (dict(zip(due.LISTED, row, strict=True)) for row in due.listed(session, hits))
+        shown = ("hit_id", "company", "topic", "stage", "publisher", "title")
+        listing.show(rows, due.LISTED, listing.chosen_format(args), shown=shown)
 
 
 def _write(path: Path, html: str) -> None:

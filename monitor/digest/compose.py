@@ -41,8 +41,7 @@ def compose(made_of: Material) -> Edition:
     news, entries = made_of.news, made_of.entries
     shown = list(zip(news, entries, strict=False))
     hidden = news[len(entries) :]
-    hits = [hit for due in (*news, *made_of.follows) for hit in due.hits]
-    feeds_of = {hit.article_id: hit.feed for hit in hits}
+    tally = made_of.tally
     changes = changed(made_of, when)
     return Edition(
         subscription=subscription.name,
@@ -51,8 +50,8 @@ def compose(made_of: Material) -> Edition:
         date=when.date(),
         period=period(coverage, when),
         stories=len(news),
-        articles=len({hit.article_id for due in news for hit in due.hits}),
-        hits=len(hits),
+        articles=tally.new_articles,
+        hits=tally.hits,
         leads=_leads(news, entries),
         troubles=troubles(coverage, when),
         notes=notes(coverage, made_of.fingerprint, when),
@@ -70,20 +69,13 @@ def compose(made_of: Material) -> Edition:
         possible=tuple(_possible(it, names) for it in made_of.near_misses[:POSSIBLE]),
         possible_more=max(0, len(made_of.near_misses) - POSSIBLE),
         chart=chart(made_of.counted, when),
-        coverage=polled(coverage, matched=len(feeds_of)),
-        table=table(coverage, _tally(feeds_of.values())),
+        coverage=polled(coverage, matched=tally.articles),
+        table=table(coverage, tally.by_feed),
         rules=rules(coverage, made_of.fingerprint),
         fingerprint=made_of.fingerprint[:12],
         permalink=made_of.permalink,
         contact=made_of.contact,
     )
-
-
-def _tally(keys: Iterable[str]) -> dict[str, int]:
-    counted: dict[str, int] = defaultdict(int)
-    for key in keys:
-        counted[key] += 1
-    return counted
 
 
 def _sections(

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from monitor.model import ReportedHit, Story
     from monitor.model import Source as StorySource
 
+FEW_SOURCES = 3
 SOURCES = 20  # listed by name in one entry; all of them are in the list of hits
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -78,6 +80,17 @@ def entry_of(
         sources=1 + len(others),
         others=tuple(_source(it) for it in others[:SOURCES]),
         unlisted=max(0, len(others) - SOURCES),
+    )
+
+
+def in_brief(entry: Entry) -> Entry:
+    """Return *entry* without excerpt and reasons, and with few sources, for a crowded mail."""
+    return replace(
+        entry,
+        excerpt=(),
+        why=(),
+        others=entry.others[:FEW_SOURCES],
+        unlisted=entry.unlisted + len(entry.others[FEW_SOURCES:]),
     )
 
 

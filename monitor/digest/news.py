@@ -3,7 +3,7 @@
 * A story is new to a subscription, or told to it before. One told before is news again only if
   its stage is graver than any it was told; else its new articles are a line under "what changed".
 * The most consequential comes first: by the rank of its stage, then by who says so (an authority
-  or exchange, the press, a search engine's feed), then as on the watch-list, then the newest.
+  or exchange, the press, a search engine's feed), then as on the watch-list, then the last found.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from monitor.stories.head import is_official
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -78,9 +76,7 @@ def places_of(subscription: Subscription, names: Names) -> tuple[dict[str, int],
 def _due(members: Sequence[OpenHit], names: Names, *, updated: bool) -> Due:
     first = members[0]
     stage = first.story_stage
-    tiers = (
-        OFFICIAL if is_official(hit.url) else SEARCH if hit.searched else PRESS for hit in members
-    )
+    tiers = [OFFICIAL if it.official else SEARCH if it.searched else PRESS for it in members]
     return Due(
         story_id=first.story_id,
         company=first.company,
@@ -102,6 +98,5 @@ def _order(due: Due, places: tuple[dict[str, int], dict[str, int]]) -> tuple[Any
         due.company,
         topics.get(due.topic, len(topics)),
         due.topic,
-        -max(hit.found_at for hit in due.hits).timestamp(),
-        -due.story_id,
+        -due.hits[-1].id,
     )

@@ -17,7 +17,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import css_inline
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 from rich.cells import cell_len, set_cell_size
@@ -134,13 +140,15 @@ class Renderer:
         return subject
 
 
-def environment_of(folder: str | Path | None) -> ImmutableSandboxedEnvironment:
+def environment_of(folder: str | Path | None) -> Environment:
     """Return where templates are looked for and what they can use.
 
-    Everything but plain text is escaped, and nothing can be declared safe.
+    Everything but plain text is escaped, and nothing can be declared safe. Templates of an
+    operator's run in a sandbox, which costs time and is of no use to ours.
     """
     folders = [shipped("templates")] if folder is None else [folder, shipped("templates")]
-    environment = ImmutableSandboxedEnvironment(
+    kind = Environment if folder is None else ImmutableSandboxedEnvironment
+    environment = kind(
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         autoescape=lambda name: name is None or not name.endswith(".txt.j2"),
@@ -168,7 +176,7 @@ def _octets(part: str) -> int:
     return min(len(octets) * 103 // 100 + 2 * beyond, len(octets) * 137 // 100)
 
 
-def compiled(environment: ImmutableSandboxedEnvironment, name: str) -> Template:
+def compiled(environment: Environment, name: str) -> Template:
     """Return the template; raise RenderError, which names template and line, if it is none."""
     try:
         return environment.get_template(name)
@@ -178,7 +186,7 @@ def compiled(environment: ImmutableSandboxedEnvironment, name: str) -> Template:
         raise RenderError(f"template {name}: {type(error).__name__}: {error}") from error
 
 
-def _source(environment: ImmutableSandboxedEnvironment, name: str) -> str:
+def _source(environment: Environment, name: str) -> str:
     try:
         loader = environment.loader
         return loader.get_source(environment, name)[0] if loader else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -41,8 +42,12 @@ def wrap(text: str, first: str = "", rest: str = "", width: int = WIDTH) -> str:
 def _atoms(text: str, width: int) -> Iterator[str]:
     """Yield the unbreakable parts of *text*, each with the blank that follows it."""
     atom, wide = "", 0
-    for char in _BLANK.sub(" ", text.strip()):
-        cells = cell_len(char)
+    line = _BLANK.sub(" ", text.strip())
+    if line.isascii():
+        yield from _words(line, width)
+        return
+    for char in line:
+        cells = _cells(char)
         if atom and (_may_break(atom[-1], char) or (char != " " and wide + cells > width)):
             yield atom
             atom, wide = "", 0
@@ -50,6 +55,17 @@ def _atoms(text: str, width: int) -> Iterator[str]:
         wide += cells
     if atom:
         yield atom
+
+
+def _words(line: str, width: int) -> Iterator[str]:
+    """Yield the atoms of plain ASCII, which are its words."""
+    words = line.split(" ")
+    for number, word in enumerate(words, start=1):
+        cut = word
+        while len(cut) > width:
+            yield cut[:width]
+            cut = cut[width:]
+        yield cut if number == len(words) else f"{cut} "
 
 
 def _may_break(before: str, after: str) -> bool:
@@ -60,5 +76,11 @@ def _may_break(before: str, after: str) -> bool:
     return _is_wide(before) or _is_wide(after)
 
 
+@lru_cache(maxsize=20_000)
+def _cells(char: str) -> int:
+    return cell_len(char)
+
+
+@lru_cache(maxsize=20_000)
 def _is_wide(char: str) -> bool:
     return unicodedata.east_asian_width(char) in "WF"

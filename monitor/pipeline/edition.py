@@ -2,7 +2,8 @@
 
 * A mail with all that comes with it is at most LIMIT octets: larger ones are cut by some mail
   programs. What does not fit is in the attached list of all hits, where it is the less
-  consequential; where not even the list fits, the mail says how to get it.
+  consequential; where not even the list fits, the mail says how to get it. A mail that cannot
+  hold all shows its entries in brief, so that it holds more of them.
 * How many entries fit is estimated from what each takes, then measured on the mail itself.
 """
 
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING
 from monitor.digest import sheet
 from monitor.digest.compose import compose
 from monitor.digest.dates import ReaderCalendar
-from monitor.digest.entries import entry_of, head_of
-from monitor.digest.material import Material
+from monitor.digest.entries import entry_of, head_of, in_brief
+from monitor.digest.material import Material, Tally
 from monitor.digest.news import arrange
 from monitor.store.due import LISTED
 
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
 
 LIMIT = 95_000  # octets of a mail; Gmail cuts at 102 kB
 HEAD = 2_500  # of them for a recipient's own headers, a signature and ways out included
-LEAST = 42_000  # for what is shown, when a list of all hits has to fit as well
-BASE = 16_000  # about what a mail takes without entries
+LEAST = 34_000  # for what is shown, when a list of all hits has to fit as well
+MUCH = 60_000  # the same, where the list is also behind a link
+MOST = 70  # stories that a mail may hold in full, were each as short as can be
 TRIES = 4
-BATCH = 40  # stories read at a time
+BATCH = 20  # stories read at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class Editor:
             names=self.names,
             fingerprint=self.fingerprint,
             coverage=shared.coverage(subscription, standing),
+            tally=Tally.of(news, follows),
             news=news,
             follows=follows,
             stories=shared.stories([due.story_id for due in follows[:BATCH]]),
@@ -113,23 +116,26 @@ class _Fitting:
 
     def fitted(self) -> tuple[Edition, Rendered]:
         room = LIMIT - HEAD
-        entries = self._entries(room - BASE)
+        entries = self._entries(room) if len(self.material.news) <= MOST else []
         if len(entries) == len(self.material.news):
             edition, rendered = self._rendered(entries, None)
             whole = not edition.hidden and not edition.changed_more
             if whole and self.editor.measure(rendered) <= room:
                 return edition, rendered
-        return self._with_list(entries, room)
+        return self._with_list(room)
 
-    def _with_list(self, entries: Sequence[Entry], room: int) -> tuple[Edition, Rendered]:
-        listed = self._list(room - LEAST)
+    def _with_list(self, room: int) -> tuple[Edition, Rendered]:
+        """Return what fits beside the list of all hits, each entry in brief."""
+        listed = self._list(room - (MUCH if self.material.permalink else LEAST))
         if listed is not None:
             room -= sheet.encoded(len(listed.content))
-        shown = self._prefix(entries, room - BASE)
+        entries = self._entries(room, brief=True)
+        shown = self._prefix(entries, room - self.shared.rest)
         edition, rendered, octets = self._measured(entries[:shown], listed)
         for _ in range(TRIES):
-            rest = octets - sum(self.renderer.octets(entry) for entry in entries[:shown])
-            better = self._prefix(entries, room - rest)
+            taken = sum(self.renderer.octets(entry) for entry in entries[:shown])
+            self.shared.rest = max(0, octets - taken)
+            better = self._prefix(entries, room - self.shared.rest)
             if better == shown:
                 break
             shown = better
@@ -169,7 +175,7 @@ class _Fitting:
             LISTED, [whole for whole, _ in lines], [few, *(short for _, short in lines)], room
         )
 
-    def _entries(self, room: int) -> list[Entry]:
+    def _entries(self, room: int, *, brief: bool = False) -> list[Entry]:
         """Return the entries of the first stories, some more than fit into *room*."""
         news = self.material.news
         made: list[Entry] = []
@@ -177,9 +183,16 @@ class _Fitting:
             if room < 0:
                 break
             batch = self._made(news[start : start + BATCH])
+            if brief:
+                batch = [self._in_brief(entry) for entry in batch]
             made += batch
             room -= sum(self.renderer.octets(entry) for entry in batch)
         return made
+
+    def _in_brief(self, entry: Entry) -> Entry:
+        zone = self.material.subscription.schedule.zone.key
+        key = "brief", entry.story, entry.hits, entry.badges, zone, self.material.slot
+        return self.shared.entry(key) or self.shared.keep(key, in_brief(entry))
 
     def _made(self, batch: Sequence[Due]) -> list[Entry]:
         """Return the entries of *batch*, one each.

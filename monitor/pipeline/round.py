@@ -54,6 +54,7 @@ class Round:
     sessions: Sessions
     now: datetime
     names: Names
+    rest: int = 12_000  # about what a mail takes without entries, as it was measured last
     _open: dict[Kind, list[OpenHit]] = field(default_factory=dict)
     _open_since: datetime | None = None
     _began: dict[int, datetime] = field(default_factory=dict)

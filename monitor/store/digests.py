@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, exists, func, select
 
-from monitor.model import DigestKind
+from monitor.model import Attachment, DigestKind, Rendered
 from monitor.store import audit, suppressions
 from monitor.store.schema import (
     AttachmentRow,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from monitor.model import Rendered
 
 REACH = timedelta(days=7)  # how far before the last digest a hit may have been found to be due yet
 LOOKBACK = timedelta(days=1)  # what a new subscription's first digest reaches back to
@@ -66,6 +65,14 @@ class FrozenDigest:
     kind: DigestKind = DigestKind.DIGEST
     brief: dict[str, Any] | None = None
     token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A digest as it was made, with the hits it reports."""
+
+    rendered: Rendered
+    hits: tuple[int, ...]
 
 
 def sync_subscriptions(session: Session, names: Iterable[str], *, now: datetime) -> None:
@@ -194,3 +201,17 @@ def made_since(session: Session, subscription: str, slot: datetime) -> bool:
     """Return whether the subscription has a digest for a slot later than *slot*."""
     made = exists().where(_of(subscription), DigestRow.slot > slot)
     return bool(session.scalar(select(made)))
+
+
+def frozen(session: Session, subscription: str, minute: datetime) -> Frozen | None:
+    """Return the last digest of *subscription* whose slot lies in the minute from *minute* on."""
+    within = DigestRow.slot >= minute, DigestRow.slot < minute + timedelta(minutes=1)
+    rows = select(DigestRow).where(DigestRow.subscription == subscription, *within)
+    row = session.scalars(rows.order_by(DigestRow.id.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    items = select(DigestItemRow.hit_id).where(DigestItemRow.digest_id == row.id)
+    files = tuple(Attachment(it.name, it.kind, it.content) for it in row.attachments)
+    return Frozen(
+        Rendered(row.subject, row.text, row.html, files), tuple(sorted(session.scalars(items)))
+    )

@@ -24,6 +24,7 @@ from monitor.store.schema import (
     RevisionRow,
     StoryRow,
 )
+from monitor.stories.head import is_official
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,8 +83,8 @@ def open_hits(session: Session, *, since: datetime) -> Iterator[tuple[Kind, Open
                 company=row.company,
                 topic=row.topic,
                 found_at=row.found_at,
-                url=row.url,
                 feed=row.key,
+                official=is_official(row.url),
                 searched=searched,
                 story_stage=row.story_stage,
             ),
