@@ -375,9 +375,10 @@ class App:
     def renderers(self) -> Mapping[str | None, Renderer]:
         """A renderer for each folder of templates in use, and one with the shipped ones alone."""
         from monitor.digest.render import Renderer
+        from monitor.digest.samples import proven
 
         return {
-            folder: Renderer(folder)
+            folder: proven(folder) if folder else Renderer()
             for folder in (None, *(subscription.templates for subscription in self.subscriptions))
         }
 

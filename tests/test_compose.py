@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +18,7 @@ from editions import (
     quotes,
     subscription,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.digest.edition import as_json
@@ -26,7 +26,20 @@ from monitor.digest.entries import SOURCES
 from monitor.digest.excerpt import EXCERPT_CHARS
 from monitor.digest.names import Names
 from monitor.digest.news import arrange
-from monitor.model import Evidence, FeedState, FeedTrouble, Role, Schedule, Undelivered
+from monitor.model import (
+    Alteration,
+    Evidence,
+    FeedEvent,
+    FeedFigures,
+    FeedState,
+    FeedTrouble,
+    Kind,
+    NearMissToTell,
+    Role,
+    Schedule,
+    Step,
+    Undelivered,
+)
 
 
 def entries(made):
@@ -141,6 +154,7 @@ def test_order_of_the_subscription():
     assert [section.company for section in made.sections] == ["Baidu", "Alibaba"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=30), st.randoms())
 def test_every_hit_is_reported_once(stories, random):
     """Whatever the grouping and whatever the order they come in, each hit is in one entry."""
@@ -474,3 +488,110 @@ def test_hits_are_not_changed_by_their_order():
     one, other = hit(1, story_id=7), hit(2, story_id=7)
 
     assert edition(one, other) == edition(replace(other), replace(one))
+
+
+# --- what changed ------------------------------------------------------------------------------
+
+
+def test_a_step_of_a_proceeding():
+    """A story that follows an earlier step says which, on top and in its entry."""
+    before = Step(9, "probe", datetime(2025, 12, 24, tzinfo=UTC), "Inquiry opened")
+
+    made = edition(hit(1), steps={1: [before]})
+
+    assert [(it.kind, it.what) for it in made.changed] == [("stage", "Probe 24 Dec 2025 → Fine")]
+    assert [(it.stage, it.day) for it in made.high[0].steps] == [("Probe", "24 Dec 2025")]
+
+
+def test_more_sources_are_no_news():
+    """More articles of a story told before are a line, not an entry, and not in the subject."""
+    made = edition(
+        hit(1, story_id=7, publisher="A"), hit(2, story_id=7, publisher="B"), told={7: {"fine"}}
+    )
+
+    assert (made.stories, entries(made), made.leads) == (0, [], ())
+    assert [(it.kind, it.what) for it in made.changed] == [("sources", "2 more articles: A, B")]
+    assert made.hits == 2
+
+
+def test_a_graver_stage_is_news():
+    """A story told before at a lesser stage is news again, and is marked as updated."""
+    made = edition(hit(1, story_id=7), told={7: {"probe", None}})
+
+    assert [it.badges for it in made.high] == [("updated",)]
+
+
+def test_what_became_of_reported_articles():
+    """A title that changed and a hit that is none any more are told, with the former title."""
+    altered = [
+        Alteration(1, "alibaba", "antitrust", SLOT, "New", "Old", "https://x.example/1", "en"),
+        Alteration(2, "ant", "ipo", SLOT, "Gone", None, "javascript:x", "en"),
+    ]
+
+    made = edition(alterations=altered)
+
+    assert [(it.kind, it.title, it.before, it.url) for it in made.changed] == [
+        ("retitled", "New", "Old", "https://x.example/1"),
+        ("withdrawn", "Gone", None, None),
+    ]
+
+
+def test_what_is_not_shown_is_counted():
+    """Stories that do not fit are the least consequential ones, and are counted with their hits."""
+    made = edition(hit(1, stage=None), hit(2, story_id=2), hit(3, story_id=1, stage=None), shown=1)
+
+    assert [it.story for it in entries(made)] == [2]
+    assert (made.stories, made.hidden, made.hidden_hits, made.hits) == (2, 1, 2, 3)
+
+
+def test_possible_matches():
+    """Ten near-misses are named, the others counted."""
+    near = [
+        NearMissToTell(Kind("ant", "ipo", None, "en", 0.4), SLOT, f"t{n}", "data:x", "P", "en")
+        for n in range(13)
+    ]
+
+    made = edition(near_misses=near)
+
+    assert [it.title for it in made.possible] == [f"t{n}" for n in range(10)]
+    assert (made.possible_more, made.possible[0].url) == (3, None)
+
+
+def test_chart():
+    """There is a bar for each of the last thirty days, and none at all where nothing was found."""
+    made = edition(counted={date(2026, 11, 24): (4, 1), date(2026, 10, 26): (2, 0)})
+
+    assert (len(made.chart), made.chart[0].day, made.chart[0].hits) == (30, "26 Oct", 2)
+    assert (made.chart[-1].day, made.chart[-1].hits, made.chart[-1].high) == ("24 Nov", 4, 1)
+    assert edition().chart == ()
+
+
+def test_what_is_watched_in_another_way():
+    """Gaps, feeds that were removed and changed rules are told, each once."""
+    event = FeedEvent("Gazette", SLOT - timedelta(hours=3))
+    made = edition(covered=coverage(gaps=(event,), removed=(event,), lexicon="0" * 20))
+
+    assert made.troubles == (
+        "Gazette had a gap before 24 Nov 04:30: entries may have come and gone unseen.",
+    )
+    assert made.notes == (
+        "Gazette is not polled any more since 24 Nov 04:30.",
+        "The rules have changed since the last digest: 000000000000 became 1f3a5b7c9d0e.",
+    )
+    assert made.rules == "Rules 1f3a5b7c9d0e, changed since the last digest."
+
+
+def test_coverage_table():
+    """Feeds that are not well or brought something have a line, the others one together."""
+    figures = [FeedFigures(f"f{n}", f"F{n:02}", FeedState.OK, 2, 9, 0) for n in range(20)]
+    figures[3] = replace(figures[3], state=FeedState.FAILING)
+    figures[5] = replace(figures[5], new=4)
+
+    lines = edition(hit(1, feed="f7"), covered=coverage(figures=tuple(figures))).table
+
+    assert [(it.feed, it.state, it.new, it.matched) for it in lines] == [
+        ("F03", "failing", 0, 0),
+        ("F07", "ok", 0, 1),
+        ("F05", "ok", 4, 0),
+        ("17 other feeds", "ok", 0, 0),
+    ]

@@ -11,9 +11,9 @@ from monitor.digest.names import Names
 from monitor.digest.render import Renderer
 from monitor.model import CatchUp, EmptyDay, Schedule, Subscription
 from monitor.pipeline.compose import ComposeStep, message_id
-from monitor.pipeline.edition import Editor
+from monitor.pipeline.edition import HEAD, LIMIT, Editor
 from monitor.pipeline.health import check
-from monitor.store import digests, workers
+from monitor.store import deliveries, digests, workers
 from monitor.store.schema import (
     ArticleRow,
     DeliveryRow,
@@ -21,6 +21,7 @@ from monitor.store.schema import (
     DigestRow,
     FeedRow,
     HitRow,
+    RevisionRow,
     StoryRow,
 )
 
@@ -447,3 +448,84 @@ def test_only_the_wanted_stages(sessions, clock, compose, put_hit):
     step.compose_due()
 
     assert reported(sessions, "desk") == [3, 4]
+
+
+def test_more_than_a_mail_holds(clock, compose, put_hit):
+    """With hits beyond measure the mail stays small, and every hit is in it or in its list."""
+    step = compose(subscription())
+    for _ in range(400):
+        put_hit()
+    clock.at += timedelta(days=1)
+    made = step.make(step.subscriptions[0], clock.now())
+
+    assert body_octets(made.rendered) + HEAD <= LIMIT
+    [file] = made.rendered.attachments
+    shown = made.content["stories"] - made.content["hidden"]
+    assert 20 < shown < 400
+    assert len(file.content.splitlines()) == 1 + 400 if file.kind == "text/csv" else file.content
+    assert f"and {made.content['hidden']} more stories" in made.rendered.html
+
+
+def test_files_are_frozen_with_the_digest(sessions, clock, compose, put_hit):
+    """Every attempt, and whoever asks later, gets the very files the digest was made with."""
+    step = compose(subscription())
+    for _ in range(150):
+        put_hit()
+    clock.at += timedelta(days=1)
+    slot = clock.now().replace(second=0, microsecond=0)
+    made = step.make(step.subscriptions[0], slot)
+    step.compose_now(step.subscriptions[0], slot)
+
+    with sessions.begin() as session:
+        stored = digests.frozen(session, "desk", slot)
+        due = deliveries.claim_due(
+            session, now=clock.now(), lease=timedelta(1), patience=timedelta(1), worker="w"
+        )
+    assert made.rendered.attachments != ()
+    assert stored.rendered == due.rendered == made.rendered
+    assert stored.hits == tuple(range(1, 151))
+
+
+def test_new_sources_of_a_told_story_are_no_news(sessions, clock, compose, put_hit):
+    """A second article of a story that was told is reported as a change, and only once."""
+    step = compose(subscription())
+    put_hit()
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    put_hit()
+    with sessions.begin() as session:
+        session.get(HitRow, 2).story_id = 1
+    clock.at += timedelta(days=1)
+    step.compose_due()
+
+    with sessions.begin() as session:
+        last = session.scalars(select(DigestRow).order_by(DigestRow.id.desc()).limit(1)).one()
+        assert (last.content["stories"], last.content["changed"][0]["kind"]) == (0, "sources")
+    assert reported(sessions, "desk") == [1, 2]
+
+
+def test_what_became_of_a_reported_article(sessions, clock, compose, put_hit):
+    """That a reported article was retitled, or is no hit any more, is told in the next one, once."""
+    step = compose(subscription())
+    put_hit()
+    put_hit()
+    clock.at += timedelta(days=1)
+    step.compose_due()
+    clock.at += timedelta(hours=1)
+    with sessions.begin() as session:
+        article = session.get(ArticleRow, 1)
+        past = {"article_id": 1, "number": 1, "title": article.title, "summary": ""}
+        session.execute(insert(RevisionRow), [{**past, "replaced_at": clock.now()}])
+        article.title, article.revision = "Alibaba not fined", 2
+        session.get(HitRow, 2).withdrawn_at = clock.now()
+    told = []
+    for _ in range(2):
+        clock.at += timedelta(days=1)
+        told.append(step.make(step.subscriptions[0], clock.now()).content["changed"])
+        step.compose_due()
+
+    assert [(it["kind"], it["before"]) for it in told[0]] == [
+        ("withdrawn", None),
+        ("retitled", "Alibaba fined 1"),
+    ]
+    assert told[1] == []

@@ -47,6 +47,23 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_templates(path: str, config: Config) -> None:
+    from monitor.digest.samples import proven
+    from monitor.errors import ConfigError, Mistake, RenderError
+
+    mistakes = []
+    for number, subscription in enumerate(config.subscriptions):
+        if subscription.templates is None:
+            continue
+        try:
+            proven(subscription.templates)
+        except RenderError as error:
+            key = f"subscriptions[{number}].templates"
+            mistakes.append(Mistake(path, key, str(error)))
+    if mistakes:
+        raise ConfigError(*mistakes)
+
+
 def schema(_args: argparse.Namespace) -> int:
     """Print the JSON Schema."""
     from monitor.config import json_schema

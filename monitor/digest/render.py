@@ -48,6 +48,7 @@ KEPT = 4000  # entries rendered
 
 SUBJECT, TEXT, HTML = "digest/subject.txt.j2", "digest/body.txt.j2", "digest/body.html.j2"
 ENTRY_TEXT, ENTRY_HTML, STYLE = "digest/entry.txt.j2", "digest/entry.html.j2", "digest/style.css"
+TEMPLATES = (SUBJECT, TEXT, HTML, ENTRY_TEXT, ENTRY_HTML, STYLE)
 _PLACE = re.compile("<!--entry ([0-9]+)-->")  # no word of a feed can make one: < is escaped
 
 
