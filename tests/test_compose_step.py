@@ -505,7 +505,7 @@ def test_new_sources_of_a_told_story_are_no_news(sessions, clock, compose, put_h
 
 
 def test_what_became_of_a_reported_article(sessions, clock, compose, put_hit):
-    """That a reported article was retitled, or is no hit any more, is told in the next one, once."""
+    """That a reported article was retitled, or is no hit any more, is told once."""
     step = compose(subscription())
     put_hit()
     put_hit()
