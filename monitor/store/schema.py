@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from monitor.store.types import Instant
 
-SCHEMA = "0014"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0015"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -41,6 +41,7 @@ NAMING = {  # so that a migration can name what it alters, on both databases
 
 
 UNGROUPED = text("story_id IS NULL")
+LIVE = text("withdrawn_at IS NULL")
 UNMATCHED = text("matched_with IS NULL")
 UNINDEXED = text("indexed IS NULL OR indexed = 0")
 WITHDRAWN = text("withdrawn_at IS NOT NULL")
@@ -175,6 +176,7 @@ class ArticleRow(Base):
 
     __tablename__ = "articles"
     __table_args__ = (
+        Index(None, "feed_id", "first_seen", "published_at"),
         Index("ix_articles_unmatched", "id", sqlite_where=UNMATCHED, postgresql_where=UNMATCHED),
         Index("ix_articles_unindexed", "id", sqlite_where=UNINDEXED, postgresql_where=UNINDEXED),
     )
@@ -183,7 +185,7 @@ class ArticleRow(Base):
     key: Mapped[str] = mapped_column(unique=True)
     link: Mapped[str | None] = mapped_column(index=True)
     url: Mapped[str | None]
-    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"), index=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey("feeds.id"))
     title: Mapped[str]
     summary: Mapped[str]
     language: Mapped[str | None]
@@ -255,6 +257,8 @@ class HitRow(Base):
     __table_args__ = (
         UniqueConstraint("article_id", "company", "topic", "revision"),
         Index(None, "company", "topic", "found_at"),
+        Index(None, "company", "article_id"),
+        Index("ix_hits_live", "article_id", sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_hits_ungrouped", "id", sqlite_where=UNGROUPED, postgresql_where=UNGROUPED),
         Index(
             "ix_hits_withdrawn_at",
