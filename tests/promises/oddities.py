@@ -41,6 +41,8 @@ TITLES = (
     "River levels fall",
     "Préavis de grève à la Bourse",
 )
+PLAIN = ("River levels fall", "河流水位下降", "川の水位が下がる", "강물 수위 하락")  # most: no hit
+HITS = 0.05  # share of titles that may be a hit: what is tried here is reading
 DATES = (
     *(
         "Mon, 23 Nov 2026 08:00:00 GMT",
@@ -161,7 +163,7 @@ class Odd:
 def _entries(chance):
     return [
         (
-            f"{chance.choice(TITLES)}, report {number} of {chance.randrange(10**6)}",
+            f"{chance.choice(TITLES if chance.random() < HITS else PLAIN)}, report {number} of {chance.randrange(10**6)}",
             f"https://odd.example/{chance.randrange(10**9)}",
             f"odd-{chance.randrange(10**9)}",
         )
