@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -55,6 +55,21 @@ def put(sessions, feed, entries, matches=lambda _index: ()):
 def count(sessions, table):
     with sessions.begin() as session:
         return session.scalar(select(func.count()).select_from(table))
+
+
+def test_dates_and_order_are_no_identity(sessions):
+    """A bumped date and another order repeat nothing; a new entry with an old date is not lost."""
+    [feed] = claim(sessions, "a")
+    first = [entry(f"g{n}", f"https://a.example/{n}", f"Notice {n}") for n in range(5)]
+    put(sessions, feed, first)
+
+    bumped = [replace(it, published_at=NOW + timedelta(days=n)) for n, it in enumerate(first)]
+    late = replace(
+        entry("g9", "https://a.example/9", "Filed late"), published_at=NOW - timedelta(days=900)
+    )
+    stored = put(sessions, feed, [*reversed(bumped), late])
+
+    assert (stored.new, stored.known, stored.revised) == (1, 5, 0)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -220,12 +220,13 @@ class _Round:
         return None
 
     def _refuse(self, read: Read, error: Exception) -> None:
-        log.error("poll not stored", feed=read.feed.key, exc_info=error)
         if isinstance(error, OperationalError):
-            # The database is away: no failure of this feed, whose claim runs out.
+            # The database is away or full: no failure of this feed, whose claim runs out.
+            log.error("poll not stored", feed=read.feed.key, error=str(error.orig))
             self.totals.failed += 1
             self._claims.done(read.feed.id)
             return
+        log.error("poll not stored", feed=read.feed.key, exc_info=error)
         reason = StoreError(f"cannot be stored: {_reason(error)}")
         self._fail(read.feed, reason, read.answer)
 

@@ -161,13 +161,15 @@ class Odd:
 
 
 def _entries(chance):
+    many = chance.choice((0, 1, 3, 12))
+    titles = [chance.choice(TITLES if chance.random() < HITS else PLAIN) for _ in range(many)]
     return [
         (
-            f"{chance.choice(TITLES if chance.random() < HITS else PLAIN)}, report {number} of {chance.randrange(10**6)}",
+            f"{title}, report {number} of {chance.randrange(10**6)}",
             f"https://odd.example/{chance.randrange(10**9)}",
             f"odd-{chance.randrange(10**9)}",
         )
-        for number in range(chance.choice((0, 1, 3, 12)))
+        for number, title in enumerate(titles)
     ]
 
 
