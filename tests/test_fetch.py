@@ -381,6 +381,22 @@ def test_order_of_completion(server):
     assert order[-1] == 0
 
 
+def test_slow_servers_hold_no_place(server):
+    """However few feeds are asked at once, a slow server lets others be asked, up to a limit."""
+    server.put("/slow", [30, *answer(BODY)])
+    server.put("/fast", answer(BODY))
+    feeds = [feed(server.url("/slow"), n) for n in range(7)]
+    feeds += [feed(server.url("/fast"), 7), *(feed(server.url("/slow"), n) for n in range(8, 20))]
+    waiting = iter(feeds)
+
+    outcomes = fetcher(connections=1).fetch_all(waiting, pulse=timedelta(seconds=0.05))
+    fast = next(found for found in outcomes if found)
+    outcomes.close()
+
+    assert fast[0].id == 7
+    assert len(list(waiting)) == 12
+
+
 def test_lazy(server):
     """Feeds are taken only as places get free, so a caller that stops costs nothing more."""
     server.put("/", answer(BODY))

@@ -7,7 +7,8 @@
 * The cap counts decoded bytes while they arrive, so that a small gzip (br, zstd) cannot grow
   large. All bodies together stay within a budget, which waits for those the caller still holds.
 * At most `connections` feeds are under way or waiting to be taken by the caller, so that a slow
-  caller slows the asking.
+  caller slows the asking. A server that takes longer than a second is not counted, up to MANY
+  times as many: it costs a socket, and ten slow ones shall not keep the others waiting.
 * Every failure is a FetchError with one clear line.
 
 This is the only place with asyncio: a loop in a thread that lives as long as one `fetch_all`.
@@ -16,13 +17,14 @@ This is the only place with asyncio: a loop in a thread that lives as long as on
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from itertools import islice
+from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -42,7 +44,7 @@ from monitor.model import Answer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
     from concurrent.futures import Future
 
     from aiohttp.abc import AbstractResolver
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
 
 # Per header line; aiohttp allows 128 lines. Real servers send policies of several kilobytes.
 MAX_HEADER_BYTES = 16_384
+SLOW_S = 1.0  # from then on an exchange counts as slow
+MANY = 8  # times `connections`, slow ones included
 HELD_BYTES = 32_000_000  # of all bodies that are being read or not yet let go of
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, "
@@ -125,17 +129,18 @@ class HttpFetcher:
         """
         waiting = iter(feeds)
         done: SimpleQueue[Future[Outcome] | None] = SimpleQueue()
-        under_way = 0
+        under_way: dict[Future[Outcome], float] = {}  # since when, oldest first
         pulse_s = None if pulse is None else pulse.total_seconds()
         self._running.add(done)
         try:
             with self._asking() as ask:
                 while not self._closed:
-                    for feed in islice(waiting, self._connections - under_way):
+                    for feed in islice(waiting, self._room(under_way)):
                         if feed is None:
                             break
-                        ask(feed).add_done_callback(done.put)
-                        under_way += 1
+                        future = ask(feed)
+                        under_way[future] = time.monotonic()
+                        future.add_done_callback(done.put)
                     if not under_way:
                         return
                     try:
@@ -145,13 +150,23 @@ class HttpFetcher:
                         continue
                     if answered is None:
                         return
-                    under_way -= 1
+                    del under_way[answered]
                     outcome = answered.result()
                     del answered  # its body is the caller's to let go of
                     yield outcome
                     del outcome
         finally:
             self._running.discard(done)
+
+    def _room(self, under_way: Mapping[Future[Outcome], float]) -> int:
+        """Return how many more feeds may be asked."""
+        before = time.monotonic() - SLOW_S
+        slow = sum(
+            not future.done()
+            for future, _ in takewhile(lambda it: it[1] < before, under_way.items())
+        )
+        room = self._connections - len(under_way) + slow
+        return max(0, min(room, MANY * self._connections - len(under_way)))
 
     @contextmanager
     def _asking(self) -> Iterator[Callable[[FeedToPoll], Future[Outcome]]]:
@@ -173,7 +188,9 @@ class HttpFetcher:
 
     async def _open_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=self._connections, resolver=self._resolver(), socket_factory=self._open_socket
+            limit=MANY * self._connections,
+            resolver=self._resolver(),
+            socket_factory=self._open_socket,
         )
         return aiohttp.ClientSession(
             connector=connector,
