@@ -20,7 +20,7 @@ from monitor.store import hits, known, near_misses
 from monitor.store import index as search_index
 from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
-from monitor.store.upsert import inserting
+from monitor.store.upsert import execute_many, inserting
 from monitor.text import CUT, index_words
 
 if TYPE_CHECKING:
@@ -179,7 +179,8 @@ class _New:
             for row, number in zip(rows, numbers, strict=True):
                 row["id"] = number
             connection = self._session.connection()
-            connection.execute(inserting(self._session, _ARTICLES).on_conflict_do_nothing(), rows)
+            statement = inserting(self._session, _ARTICLES).on_conflict_do_nothing()
+            execute_many(connection, statement, rows)
             span = {"first": min(numbers), "last": max(numbers)}
             landed = {row[0] for row in connection.execute(_BETWEEN, span)}
             ids = {row["key"]: row["id"] for row in rows if row["id"] in landed}
@@ -287,13 +288,11 @@ def _see(session: Session, works: Sequence[_Work]) -> None:
     rows = [row for work in works for row in _sightings(work)]
     if rows:
         insert = inserting(session, _SEEN)
-        session.connection().execute(
-            insert.on_conflict_do_update(
-                index_elements=[_SEEN.c.feed_id, _SEEN.c.guid, _SEEN.c.article_id],
-                set_={"content_hash": insert.excluded.content_hash},
-            ),
-            rows,
+        statement = insert.on_conflict_do_update(
+            index_elements=[_SEEN.c.feed_id, _SEEN.c.guid, _SEEN.c.article_id],
+            set_={"content_hash": insert.excluded.content_hash},
         )
+        execute_many(session.connection(), statement, rows)
 
 
 def _sightings(work: _Work) -> list[dict[str, Any]]:

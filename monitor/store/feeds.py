@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, case, func, literal, or_, select, true, update
 
 from monitor.model import FeedState, FeedToPoll, Page, Rhythm, Wishes
+from monitor.store.known import chunks
 from monitor.store.schema import FeedRow
 from monitor.store.upsert import inserting
 
@@ -49,22 +50,49 @@ def sync(
     one. *host_of* names the host of an address that few feeds at once may be asked of, None for any
     number. The caller commits.
     """
-    stored = {row.key: row for row in session.scalars(select(FeedRow))}
-    fresh = []
-    for feed in feeds:
-        row = stored.pop(feed.key, None)
-        configured = _configured(feed, interval) | {"host": host_of(feed.url)}
-        if row is None:
-            state = FeedState.PROBATION if feed.enabled else FeedState.OFF
-            start = {"key": feed.key, "due_at": now, "state": state, "state_since": now}
-            fresh.append(start | configured)
+    wanted = {
+        feed.key: (feed, _configured(feed, interval) | {"host": host_of(feed.url)})
+        for feed in feeds
+    }
+    stored, differing = _differing(session, wanted)
+    for row in differing:
+        if row.key in wanted:
+            _update(row, *wanted[row.key], now=now)
         else:
-            _update(row, feed, configured, now=now)
-    for row in stored.values():
-        row.enabled = False
-        _set_state(row, FeedState.OFF, now)
+            row.enabled = False
+            _set_state(row, FeedState.OFF, now)
+    fresh = []
+    for key, (feed, configured) in wanted.items():
+        if key in stored:
+            continue
+        state = FeedState.PROBATION if feed.enabled else FeedState.OFF
+        start = {"key": key, "due_at": now, "state": state, "state_since": now}
+        fresh.append(start | configured)
     if fresh:
         session.execute(inserting(session, FeedRow).on_conflict_do_nothing(), fresh)
+
+
+def _differing(
+    session: Session, wanted: Mapping[str, tuple[Feed, dict[str, Any]]]
+) -> tuple[set[str], list[FeedRow]]:
+    """Return the keys of all stored feeds, and the rows that are not as is *wanted*.
+
+    At nearly every start that is none, and a row has prints and articles by the thousand.
+    """
+    looked_at = ("key", "state", *CONFIGURED, "interval_s", "usual_s", "page", "host")
+    stored: set[str] = set()
+    differing = []
+    for row in session.execute(select(*(getattr(FeedRow, name) for name in looked_at))):
+        stored.add(row.key)
+        feed, configured = wanted.get(row.key, (None, {"enabled": False}))
+        is_off = row.state == FeedState.OFF
+        same = all(getattr(row, name) == value for name, value in configured.items())
+        if not same or not (is_off or (feed and feed.enabled)):
+            differing.append(row.key)
+    rows: list[FeedRow] = []
+    for some in chunks(differing):
+        rows += session.scalars(select(FeedRow).where(FeedRow.key.in_(some)))
+    return stored, rows
 
 
 def _update(row: FeedRow, feed: Feed, configured: dict[str, Any], *, now: datetime) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 UNFIT: Final = 0
 _LONG: Final = 500_000  # bytes of different words; PostgreSQL takes a million in one tsvector
 
-_ADD_FTS5: Final = text("INSERT INTO article_words (rowid, words) VALUES (:article, :words)")
+_ADD_FTS5: Final = "INSERT INTO article_words (rowid, words) VALUES (?, ?)"
 _DROP_FTS5: Final = text(
     "INSERT INTO article_words (article_words, rowid, words) VALUES ('delete', :article, :words)"
 )
@@ -45,11 +45,11 @@ def add(session: Session, articles: Sequence[Words]) -> None:
 
     The caller has set their `indexed` to `CUT`; those that do not fit are marked here.
     """
-    rows: list[dict[str, Any]] = [{"article": it, "words": words} for it, words in articles]
     if session.get_bind().dialect.name != "postgresql":
-        if rows:
-            session.connection().execute(_ADD_FTS5, rows)
+        if articles:
+            session.connection().exec_driver_sql(_ADD_FTS5, list(articles))
         return
+    rows: list[dict[str, Any]] = [{"article": it, "words": words} for it, words in articles]
     unfit = []
     for row in rows:
         row["words"] = distinct_words(row["words"])

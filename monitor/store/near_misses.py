@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, select
 
-from monitor.store.hits import evidence_of
+from monitor.store.hits import evidence_of, plain
 from monitor.store.schema import NearMissRow
 from monitor.store.upsert import inserting
 
@@ -55,8 +55,8 @@ def row(match: Match, at: Finding) -> dict[str, Any]:
         "reason": match.rejected or "",
         "possible": match.possible,
         "sentence": match.sentence,
-        "evidence": [asdict(quote) for quote in match.evidence],
-        "parts": [asdict(part) for part in match.parts],
+        "evidence": [plain(quote) for quote in match.evidence],
+        "parts": [plain(part) for part in match.parts],
         "lexicon": at.lexicon,
         "found_at": at.now,
     }
