@@ -71,6 +71,7 @@ class Claims:
                     due_by=self._due_by,
                     hosts=self._limit(),
                 )
+            asking_since = step.clock.now()  # a disk that is slow to commit is no slow server
             idle = not claimed
             if idle:
                 yield None
@@ -79,7 +80,7 @@ class Claims:
             for feed in claimed:
                 moved = has_held(feed.moved_since, now=now, failures=feed.failures)
                 yield replace(feed, moved=moved) if moved else feed
-            quick = len(claimed) == batch and step.clock.now() - now < QUICK
+            quick = len(claimed) == batch and step.clock.now() - asking_since < QUICK
             batch = min(2 * batch, MOST) if quick else step.batch
 
     def _any_due(self, now: datetime) -> bool:

@@ -69,6 +69,7 @@ class BoundedParser:
         self._memory_bytes = memory_bytes
         self._tasks: _Tasks = SimpleQueue()
         self._children: list[_Child] = []
+        self._started = False  # whether a child has read anything yet
         self._waited_s = 0.0  # since the last child was started, with feeds in line
         self._closed = False
         self._running: set[_Tasks] = set()
@@ -158,14 +159,16 @@ class BoundedParser:
         """Return the next finished task; None if none is within that time, or all is over."""
         began = time.monotonic()
         try:
-            return done.get(wait_s > 0, wait_s)
+            finished = done.get(wait_s > 0, wait_s)
         except Empty:
-            return None
-        finally:
-            if in_line > len(self._children):
-                self._waited_s += time.monotonic() - began
-                if self._waited_s > _HELP_AFTER_S and len(self._children) < self._workers:
-                    self._add_child()
+            finished = None
+        if in_line > len(self._children):
+            self._waited_s += time.monotonic() - began
+        if finished is not None and not self._started:
+            self._started, self._waited_s = True, 0.0  # until now a child was only starting
+        if self._waited_s > _HELP_AFTER_S and len(self._children) < self._workers:
+            self._add_child()
+        return finished
 
 
 def _bytes(under_way: Iterable[_Task]) -> int:

@@ -92,7 +92,9 @@ class _Reader:
         self._text = text
         self.has_base = "base" in text  # looked for once: a feed may have thousands of ids
         self._names: dict[str, str] = {}
-        self._readers: dict[str, Callable[[Element, _Raw], None]] = {}
+        # By tag, and of the class: bound ones would keep this reader, and the text, until the
+        # next collection of garbage.
+        self._readers: dict[str, Callable[[_Reader, Element, _Raw], None]] = {}
         self._atom = False
         self._language: str | None = None
 
@@ -198,19 +200,19 @@ class _Reader:
             raw |= self._about(item)
         for child in item:
             reader = self._readers.get(child.tag) or self._reader_of(child.tag)
-            reader(child, raw)
+            reader(self, child, raw)
         if not raw.get("title"):
             raise Unsure("no title")
         return raw
 
-    def _reader_of(self, tag: str) -> Callable[[Element, _Raw], None]:
+    def _reader_of(self, tag: str) -> Callable[[_Reader, Element, _Raw], None]:
         kind = KINDS.get(self._name(tag))
         if kind is None:
-            reader = self._read_other
+            reader = _Reader._read_other
         elif kind in {"published", "updated", "created"}:
-            reader = partial(self._read_date, key=f"{kind}_parsed")
+            reader = partial(_Reader._read_date, key=f"{kind}_parsed")
         else:
-            reader = getattr(self, f"_read_{kind}")
+            reader = getattr(_Reader, f"_read_{kind}")
         self._readers[tag] = reader
         return reader
 
