@@ -18,6 +18,8 @@ def used():
     words = {said for _, _, said in MENU} | set(_WRONG.values())
     words |= {str(it) for kind in (DeliveryStatus, FeedState, PollOutcome) for it in kind}
     words |= {"Company", "Topic", "Stage"}  # of the filters
+    search = (WEB / "search.html.j2").read_text("utf-8")
+    words |= set(re.findall(r"^  \('[^']+', '([^']+)'\)", search, re.MULTILINE))
     for path in WEB.glob("*.j2"):
         text = path.read_text("utf-8")
         words |= set(re.findall(r"_\('((?:[^'\\]|\\.)+)'", text))

@@ -16,6 +16,7 @@ from monitor.model import FeedState, Step
 from monitor.store import stories
 from monitor.store.queries import hits_with_articles, reported_hit
 from monitor.store.schema import (
+    ArticleRow,
     DeliveryRow,
     DigestItemRow,
     DigestRow,
@@ -74,6 +75,20 @@ class Polled:
     new: int
     gap: bool
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleShown:
+    """An article as a list of articles shows it."""
+
+    id: int
+    title: str
+    summary: str
+    url: str | None
+    publisher: str
+    language: str | None
+    first_seen: datetime
+    story: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,3 +255,32 @@ def feeds(session: Session) -> list[FeedHealth]:
         FeedRow.enabled,
     )
     return [FeedHealth(*row) for row in session.execute(query.order_by(FeedRow.name, FeedRow.id))]
+
+
+def older_than(article_id: int) -> ColumnElement[bool]:
+    """Return the condition for articles that were stored before that one."""
+    return ArticleRow.id < article_id
+
+
+def articles(session: Session, ids: Sequence[int]) -> dict[int, ArticleShown]:
+    """Return what is shown of each article; its story is that of its first live hit."""
+    of_hit = (
+        select(func.min(HitRow.story_id))
+        .where(HitRow.article_id == ArticleRow.id, HitRow.withdrawn_at.is_(None))
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            ArticleRow.id,
+            ArticleRow.title,
+            ArticleRow.summary,
+            ArticleRow.url,
+            func.coalesce(ArticleRow.publisher, FeedRow.name),
+            ArticleRow.language,
+            ArticleRow.first_seen,
+            of_hit,
+        )
+        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+        .where(ArticleRow.id.in_(ids))
+    )
+    return {row[0]: ArticleShown(*row) for row in session.execute(query)}

@@ -37,6 +37,7 @@ MENU = (  # route, address, words
     ("today", "/", "Today"),
     ("stories", "/stories/", "Stories"),
     ("hits", "/hits/", "Hits"),
+    ("find", "/search/", "Search"),
     ("feeds", "/feeds/", "Feeds"),
     ("digests", "/digests/", "Digests"),
 )

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from monitor.web import archive, atom, feeds, leaving, probes, push, stories
+from monitor.web import archive, atom, feeds, leaving, probes, push, search, stories
 from monitor.web.context import Site
 from monitor.web.pages import asset, not_served
 from monitor.web.shield import InsideOnly, Shield
@@ -50,6 +50,7 @@ INSIDE = (
     ("/stories/", stories.stories),
     ("/stories/{story:int}", stories.story),
     ("/hits/", stories.hits),
+    ("/search/", search.find),
     ("/feeds/", feeds.feeds),
     ("/digests/", archive.digests),
     ("/digests/{digest:int}", archive.digest),
