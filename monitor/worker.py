@@ -91,8 +91,12 @@ def _serve_until(app: App, stop: threading.Event) -> None:
     cut.start()
     scheduler.shutdown(wait=True)
     cut.cancel()
-    with app.sessions.begin() as session:
-        workers.stopped(session, name, now=app.clock.now())
+    try:
+        with app.sessions.begin() as session:
+            workers.stopped(session, name, now=app.clock.now())
+    except OperationalError as error:
+        # A full disk: it stops all the same, as after a power cut.
+        log.warning("stop not written down", worker=name, error=str(error.orig))
     log.info("stopped", worker=name)
 
 

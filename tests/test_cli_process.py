@@ -1,5 +1,6 @@
 """What a command owes the shell that runs it: streams, signals, exit codes."""
 
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -90,6 +91,23 @@ def test_what_is_no_database(tmp_path, command):
     assert done.returncode == 1
     assert "cannot be used: file is not a database" in said
     assert "Traceback" not in said
+
+
+def test_a_stop_on_a_full_disk(tmp_path):
+    """A service that can write nothing any more ends with 0, and says so."""
+    (tmp_path / "config.yaml").write_text("feeds: []\n", encoding="utf-8")
+    command = [sys.executable, "-m", "monitor", "run"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as service:
+        try:
+            while b'"started"' not in service.stderr.readline():
+                assert service.poll() is None
+            resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+            service.send_signal(signal.SIGTERM)
+            said = service.stderr.read()
+            assert service.wait(10) == 0
+            assert b"stop not written down" in said
+        finally:
+            service.kill()
 
 
 def test_a_stop_while_another_holds_the_database(tmp_path):
