@@ -15,13 +15,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from monitor.errors import InputError, UsageError
 from monitor.text import one_line, safe_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 FORMATS = ("table", "json", "ndjson", "csv")
 FILES = ("parquet", "xlsx")  # formats that only a file can have
@@ -98,7 +98,7 @@ def show(
     if output is None:
         if form in FILES:
             raise UsageError(f"--format {form} needs a file: --output FILE.{form}")
-        _print(rows, columns, form, shown, sys.stdout)
+        _print(rows, columns, form, shown, sys.stdout, kinds)
         return
     part = output.with_name(f"{output.name}.part")
     try:
@@ -108,7 +108,7 @@ def show(
             WRITERS[form](rows, columns, part, kinds or {})
         else:
             with part.open("w", encoding="utf-8", newline="") as file:
-                _print(rows, columns, form, shown, file)
+                _print(rows, columns, form, shown, file, kinds)
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)
@@ -120,13 +120,17 @@ def _print(
     form: str,
     shown: Sequence[str],
     file: TextIO,
+    kinds: Mapping[str, type] | None,
 ) -> None:
     if form == "table":
         _table(rows, shown, file)
     elif form == "csv":
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([_cell(row[name]) for name in columns] for row in rows)
+        cells = [(name, _CELLS.get((kinds or {}).get(name, object), _cell)) for name in columns]
+        writer.writerows(
+            [cell(row[name]) if cell else row[name] for name, cell in cells] for row in rows
+        )
     elif form == "ndjson":
         for row in rows:
             plain = {name: _plain(row[name]) for name in columns}
@@ -142,7 +146,9 @@ def instant_text(at: datetime | None) -> str | None:
     """Return an instant as commands print it: UTC, ISO 8601, to the second."""
     if at is None:
         return None
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
@@ -159,6 +165,19 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
 
 def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
     return safe_cell(value) if isinstance(value, str) else _plain(value)
+
+
+def _text_cell(value: str | None) -> str | None:
+    return value and safe_cell(value)
+
+
+# How a cell of a known kind is written: None as it stands. A million rows have many cells.
+_CELLS: Final[dict[type, Callable[[Any], Any] | None]] = {
+    int: None,
+    float: None,
+    str: _text_cell,
+    datetime: instant_text,
+}
 
 
 def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str], file: TextIO) -> None:

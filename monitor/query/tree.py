@@ -104,6 +104,19 @@ def phrases(node: Node) -> Iterator[Phrase]:
             return
 
 
+def needs_hit(node: Node) -> bool:
+    """Return whether nothing without a hit can answer *node*."""
+    match node:
+        case And(items):
+            return any(map(needs_hit, items))
+        case Or(items):
+            return all(map(needs_hit, items))
+        case Not():
+            return False
+        case _:
+            return about_hits(node)
+
+
 def about_hits(node: Node) -> bool:
     """Return whether *node* asks anything of a hit."""
     match node:

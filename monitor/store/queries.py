@@ -261,8 +261,9 @@ def rows(
         columns[name].asc() if listing is FEEDS else columns[name].desc() for name in listing.order
     ]
     query = query.order_by(*order).limit(wanted.limit)
+    names = tuple(columns)
     for row in session.execute(query.execution_options(yield_per=500)):
-        yield dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+        yield dict(zip(names, row, strict=True))
 
 
 def _limits(

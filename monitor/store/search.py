@@ -29,7 +29,7 @@ from monitor.query import (
     narrow,
     relevance,
 )
-from monitor.query.tree import about_hits
+from monitor.query.tree import about_hits, needs_hit
 from monitor.store.conditions import having, known
 from monitor.store.schema import ArticleRow, FeedRow, HitRow
 
@@ -153,7 +153,12 @@ class _Asked:
 
     @property
     def _article(self) -> Any:  # noqa: ANN401 - a column
-        return ArticleRow.id if self.kind == "article" else HitRow.article_id
+        return HitRow.article_id if self._by_hits else ArticleRow.id
+
+    @property
+    def _by_hits(self) -> bool:
+        """Whether the candidates are hits with their articles, not articles with their hits."""
+        return self.kind != "article" or needs_hit(self.query)
 
     def _query(self) -> Select[Any]:
         """Return the query of candidates: articles with their live hits, the newest first."""
@@ -168,7 +173,7 @@ class _Asked:
             ArticleRow.first_seen,
         )
         live = HitRow.withdrawn_at.is_(None)
-        if self.kind != "article":
+        if self._by_hits:
             query = query.add_columns(HitRow.id.label("hit"), HitRow.story_id, *facts, *numbers)
             query = query.select_from(HitRow).join(ArticleRow, ArticleRow.id == HitRow.article_id)
             query = query.where(live).order_by(HitRow.article_id.desc(), HitRow.id.desc())
