@@ -339,6 +339,7 @@ def test_killed_children():
 
 def test_close_is_quick():
     """Closing from another thread ends children and round at once; closing again does nothing."""
+    others = children()
     reader = BoundedParser(workers=1, timeout=timedelta(seconds=60), memory_bytes=1 << 30)
     outcomes = reader.parse_all([job(GOOD_FEED), job(HANGING, 2)])
     next(outcomes)
@@ -349,7 +350,7 @@ def test_close_is_quick():
         reader.close()
 
         assert rest.result(timeout=10) == []
-    assert children() == []
+    assert set(children()) <= set(others)
     assert list(reader.parse_all([job(GOOD_FEED)])) == []
 
 

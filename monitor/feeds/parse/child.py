@@ -1,7 +1,7 @@
 """A child: reads one feed after another, within limits, as its parent hands them over.
 
-* It takes pickled jobs on stdin and gives a document or the reason why there is none on stdout; it
-  ends with its parent, whose end of the pipe then closes.
+* It says "ready", takes pickled jobs on stdin and gives a document or the reason why there is none
+  on stdout; it ends with its parent, whose end of the pipe then closes.
 * Its limits of memory and processor time are its own, and hold even if the parent is gone.
 * What a library prints goes to stderr: on stdout are answers only.
 """
@@ -14,7 +14,7 @@ import os
 import pickle
 import resource
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
@@ -46,11 +46,18 @@ def main() -> None:
     gc.set_threshold(20_000, 20, 50)  # feeds leave little behind that refers to itself
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    while (job := _next(sys.stdin.buffer)) is not None:
-        found = _answer(job)
-        del job
-        pickle.dump(found, answers)
-        answers.flush()
+    with suppress(BrokenPipeError):  # the parent has gone, and nobody wants an answer
+        _tell(answers, "ready")
+        while (job := _next(sys.stdin.buffer)) is not None:
+            found = _answer(job)
+            del job
+            _tell(answers, found)
+    os._exit(0)  # there is nothing to tidy up, and nothing more to be said
+
+
+def _tell(answers: BinaryIO, what: object) -> None:
+    pickle.dump(what, answers)
+    answers.flush()
 
 
 def _next(jobs: BinaryIO) -> Job | None:

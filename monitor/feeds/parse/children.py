@@ -38,6 +38,7 @@ _START: Final = (  # with our search path, which is not always the environment's
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
 _AHEAD: Final = 16  # answers taken that are not given back read
 _BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
+_START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
 _HELP_AFTER_S: Final = 1.0  # of waiting with feeds in line: then another child is started
 
@@ -137,8 +138,11 @@ class BoundedParser:
             self._running.discard(done)
             for task in under_way:
                 task.cancelled = True
-            for child in tuple(self._children):
-                child.drop_cancelled()
+            # After a close there is nothing to drop; and this may be the end of the program, when a
+            # thread that has stopped for good holds a lock.
+            if not self._closed:
+                for child in tuple(self._children):
+                    child.drop_cancelled()
 
     def _start(self, feed: FeedToPoll, answer: Answer, done: _Tasks) -> _Task:
         task = _Task(feed, answer, done)
@@ -175,6 +179,12 @@ def _bytes(under_way: Iterable[_Task]) -> int:
     return sum(len(task.answer.body) for task in under_way)
 
 
+def _answers(source: IO[bytes], within_s: float) -> bool:
+    poll = select.poll()
+    poll.register(source, select.POLLIN)
+    return bool(poll.poll(within_s * 1000))
+
+
 class _Child:
     """A child process, made when it is needed, and made anew when it was ended."""
 
@@ -183,6 +193,7 @@ class _Child:
         self._memory_bytes = memory_bytes
         self._process: subprocess.Popen[bytes] | None = None
         self._left = 0  # feeds until it is replaced
+        self._greeted = False  # whether it has started
         self._task: _Task | None = None
         self._closed = False
         self._lock = Lock()  # on the three above
@@ -230,11 +241,14 @@ class _Child:
 
     def _read(self, process: subprocess.Popen[bytes], job: object) -> Document | ParseError:
         sink, source = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        if not self._greeted:  # starting is not reading, and takes long on a busy machine
+            if not _answers(source, _START_S):
+                raise EOFError
+            pickle.load(source)  # noqa: S301 - from our child
+            self._greeted = True
         pickle.dump(job, sink)
         sink.flush()
-        poll = select.poll()
-        poll.register(source, select.POLLIN)
-        if not poll.poll(self._timeout_s * 1000):
+        if not _answers(source, self._timeout_s):
             self._replace()
             return ParseError(f"reading took longer than {self._timeout_s:g} s")
         found: Document | ParseError = pickle.load(source)  # noqa: S301 - from our child
@@ -252,7 +266,7 @@ class _Child:
                     stdout=subprocess.PIPE,
                     process_group=0,
                 )
-                self._left = _FEEDS_PER_CHILD
+                self._left, self._greeted = _FEEDS_PER_CHILD, False
             return self._process
 
     def _replace(self) -> None:
