@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browsers import COLOURS, chromium, luminance
 from editions import busy_edition
 from stored import put
@@ -52,12 +53,13 @@ def show(browser, site):
     """Return a function that opens a page; whatever goes wrong on it is in `failures`."""
     contexts = []
 
-    def opened(path, width=390, scheme="light", language="en", *, scripts=True):
+    def opened(path, width=390, scheme="light", language="en", *, scripts=True, trusted=False):
         context = browser.new_context(
             viewport={"width": width, "height": 844},
             color_scheme=scheme,
             locale="zh-CN" if language == "zh" else "en-GB",
             java_script_enabled=scripts,
+            bypass_csp=trusted,  # axe is a script, which our pages forbid
         )
         contexts.append(context)
         page = context.new_page()
@@ -100,6 +102,15 @@ def test_every_page(show, site, width, scheme, language):
         for name, ink, paper in page.evaluate(COLOURS):
             light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (path, name, ink, paper)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(show, site, scheme):
+    """A reader with a keyboard or a screen reader meets no barrier that axe-core knows of."""
+    for path in addresses(site):
+        page = show(path, scheme=scheme, trusted=True)
+        found = Axe().run(page).response["violations"]
+        assert [(it["impact"], it["id"], it["nodes"][0]["html"]) for it in found] == [], path
 
 
 def _keep(page, name):
