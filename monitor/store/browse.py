@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, case, exists, func, or_, select
 
 from monitor.model import FeedState, Step
 from monitor.store import stories
@@ -146,10 +146,15 @@ def stories_since(session: Session, wanted: Wanted, since: datetime, *, limit: i
     return [found[number] for number in ids if number in found]
 
 
-def first_told(session: Session, wanted: Wanted, since: datetime) -> Sequence[datetime]:
-    """Return when each story was first told, of those first told since then."""
-    query = select(StoryRow.first_at).where(*wanted.of(StoryRow), StoryRow.first_at >= since)
-    return session.scalars(query).all()
+def told_between(session: Session, wanted: Wanted, starts: Sequence[datetime]) -> list[int]:
+    """Return how many stories were first told from each of *starts*, in order, to the next."""
+    # What was first told since then was last told since then: an index knows the latter.
+    recent = StoryRow.last_at >= starts[0], StoryRow.first_at >= starts[0]
+    since = [
+        func.coalesce(func.sum(case((StoryRow.first_at >= at, 1), else_=0)), 0) for at in starts
+    ]
+    counts = session.execute(select(*since).where(*wanted.of(StoryRow), *recent)).one()
+    return [here - later for here, later in zip(counts, [*counts[1:], 0], strict=True)]
 
 
 def story(session: Session, story_id: int) -> Story | None:

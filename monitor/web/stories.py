@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
@@ -20,8 +19,7 @@ from monitor.web.context import asked_id, path_id, reading_for, site_of
 from monitor.web.pages import page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import date, datetime
+    from datetime import date
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -177,14 +175,8 @@ def _older(request: Request, before: int) -> str:
 def _days(request: Request, wanted: Wanted) -> list[tuple[date, int]]:
     """Return how many stories were first told on each of the last days, the oldest first."""
     site = site_of(request)
-    local = site.clock.now().astimezone(site.zone)
-    start = local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
+    last = site.clock.now().astimezone(site.zone).date()
+    days = [last - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
+    starts = [datetime.combine(day, time(), site.zone) for day in days]
     with reading_for(request) as session:
-        told = browse.first_told(session, wanted, start)
-    return _counted((at.astimezone(site.zone).date() for at in told), start.date())
-
-
-def _counted(told: Iterable[date], start: date) -> list[tuple[date, int]]:
-    counts = Counter(told)
-    days = [start + timedelta(days=day) for day in range(DAYS)]
-    return [(day, counts[day]) for day in days]
+        return list(zip(days, browse.told_between(session, wanted, starts), strict=True))
