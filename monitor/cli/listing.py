@@ -23,10 +23,14 @@ from monitor.text import one_line, safe_cell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from rich.console import Console
+
 FORMATS = ("table", "json", "ndjson", "csv")
 FILES = ("parquet", "xlsx")  # formats that only a file can have
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-NARROW = 18  # columns of a table but the last, which takes the rest; more ends in an ellipsis
+NARROW = 18  # columns between the first and the last of a table; more ends in an ellipsis
+WIDE = 32  # what the last column of a table needs beside the others, or it stands below them
+GAP = 2
 
 
 def format_option(command: argparse.ArgumentParser, *, inherited: bool = False) -> None:
@@ -181,21 +185,59 @@ _CELLS: Final[dict[type, Callable[[Any], Any] | None]] = {
 
 
 def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str], file: TextIO) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in shown[:-1]:
-        table.add_column(name, no_wrap=True, max_width=NARROW)
-    table.add_column(shown[-1], overflow="fold", ratio=1)
-    count = 0
-    for row in rows:
-        table.add_row(*(_shown(row[name]) for name in shown))
-        count += 1
     console = Console(file=file, markup=False, highlight=False, emoji=False)
-    console.print(table)
-    if not count:
+    cells = [[_shown(row[name]) for name in shown] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(shown, *cells, strict=True)]
+    widths[1:-1] = [min(width, NARROW) for width in widths[1:-1]]
+    needed = sum(widths[:-1]) + GAP * len(widths[1:]) + min(widths[-1], WIDE)
+    if len(shown) > 1 and needed > console.width:
+        _stacked(console, cells, shown, widths)
+    else:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for name, width in zip(shown[:-1], widths, strict=False):
+            table.add_column(name, no_wrap=True, max_width=width)
+        table.add_column(shown[-1], overflow="fold", ratio=1)
+        for line in cells:
+            table.add_row(*line)
+        console.print(table)
+    if not cells:
         console.print("nothing found")
+
+
+def _stacked(
+    console: Console, cells: list[list[str]], shown: Sequence[str], widths: list[int]
+) -> None:
+    """Print the columns that fit, and what the others say in lines of their own below."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    fit = 1
+    while fit < len(shown) - 1 and sum(widths[: fit + 1]) + GAP * fit <= console.width:
+        fit += 1
+
+    def beside(line: Sequence[str], style: str) -> None:
+        text = Text((" " * GAP).join(map(_cell_of, line[:fit], widths)).rstrip(), style)
+        console.print(text, overflow="fold")
+
+    beside(shown, "bold")
+    for line in cells:
+        beside(line, "")
+        rest = zip(shown[fit:-1], line[fit:-1], strict=True)
+        for below in ("  ".join(f"{name} {cell}" for name, cell in rest if cell), line[-1]):
+            if below:
+                console.print(Padding(Text(below, overflow="fold"), (0, 0, 0, 2 * GAP)))
+
+
+def _cell_of(text: str, width: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…"
+    return set_cell_size(text, width)
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - whatever a column holds
