@@ -43,6 +43,7 @@ def test_check_says_what_is_set_in_a_line_each(capsys):
         "  feeds          1\n"
         "  subscription   daily: at 07:30 Asia/Hong_Kong, to desk@example.com\n"
         "  delivery       into the folder outbox, as .eml and .html files\n"
+        "  web            no pages served; mails link to no page\n"
         "  database       sqlite:///monitor.db\n"
         "  polling        every 15m, 32 at once, at most 1m each\n"
         "  network        public addresses only\n"
@@ -106,6 +107,21 @@ def test_the_summary_of_a_full_file_has_no_secrets(in_full_environment):
     assert "by SMTP to smtp.example.com:4650, tls, as desk" in said
     assert "quick: every 15m, to first@example.com, second@example.com, ops, desk-system" in said
     assert "2, 1 of them switched off" in said
+
+
+def test_check_fills_templates(tmp_path):
+    """A template that would stop the start is named when checking."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "entry.html.j2").write_text("{{ entry.nothing.such }}", "utf-8")
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "subscriptions:\n  - name: daily\n    to: [a@example.com]\n    at: '07:30'\n"
+        f"    templates: {tmp_path / 'own'}\n",
+        "utf-8",
+    )
+
+    with pytest.raises(ConfigError, match=r"subscriptions\[0\]\.templates: .*entry\.html\.j2"):
+        run("check", "--config", str(path))
 
 
 def test_schema_is_json_schema(capsys):

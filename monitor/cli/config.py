@@ -39,6 +39,7 @@ def check(args: argparse.Namespace) -> int:
     path = config_path(args)
     config = load(path, os.environ)
     build_channels(config, lambda _address: None, "")  # only Apprise knows what it can reach
+    _check_templates(path, config)
     for warning in config.warnings:
         print(f"warning: {warning}")
     print(f"{path}: no mistakes")
@@ -108,6 +109,7 @@ def _summary(config: Config) -> Iterator[tuple[str, str]]:
     for name, channel in config.channels.items():
         yield "channel", f"{name}: " + ("a chat by Apprise" if channel.apprise else "a webhook")
     yield "delivery", _delivery(config)
+    yield "web", _web(config)
     yield "database", without_password(config.database_url)
     every, timeout = write_duration(polling.interval), write_duration(polling.timeout)
     yield "polling", f"every {every}, {polling.concurrency} at once, at most {timeout} each"
@@ -131,10 +133,11 @@ def _subscription(subscription: Subscription) -> str:
     from monitor.config.values import write_duration
 
     schedule, to = subscription.schedule, ", ".join(subscription.recipients)
+    alerts = ", with alerts" if subscription.alert else ""
     if schedule.every:
-        return f"{subscription.name}: every {write_duration(schedule.every)}, to {to}"
+        return f"{subscription.name}: every {write_duration(schedule.every)}, to {to}{alerts}"
     times = ", ".join(at.strftime("%H:%M") for at in schedule.at)
-    return f"{subscription.name}: at {times} {schedule.zone.key}, to {to}"
+    return f"{subscription.name}: at {times} {schedule.zone.key}, to {to}{alerts}"
 
 
 def _delivery(config: Config) -> str:
@@ -142,4 +145,18 @@ def _delivery(config: Config) -> str:
     if smtp is None:
         return f"into the folder {config.delivery.outbox}, as .eml and .html files"
     login = f", as {smtp.username}" if smtp.username else ""
-    return f"by SMTP to {smtp.host}:{smtp.port}, {smtp.security}{login}"
+    security = "not encrypted" if smtp.security == "none" else smtp.security
+    return f"by SMTP to {smtp.host}:{smtp.port}, {security}{login}"
+
+
+def _web(config: Config) -> str:
+    from monitor.config.web import shows_all
+
+    web = config.web
+    if web.listen is None:
+        served = "no pages served"
+    elif shows_all(web.listen, web.url, is_open=web.open):
+        served = f"all pages at {web.listen}"
+    else:
+        served = f"at {web.listen}, only what mails link to"
+    return served + (f"; mails link to {web.url}" if web.url else "; mails link to no page")

@@ -184,8 +184,15 @@ def _entry(kind: str, item: object, here: Source) -> Entry | None:
         return _extended(kind, item, here)
     if isinstance(item, dict) and (key := _key(item)):
         return Entry(key, item, here, here)
-    here.report((), f"must be the name of a bundled {ONE[kind]}, or a mapping with an `id`")
+    here.report((), _keyless(kind, item))
     return None
+
+
+def _keyless(kind: str, item: object) -> str:
+    name = item.get("name") if isinstance(item, dict) and "id" not in item else None
+    if isinstance(name, str) and name:
+        return f'needs an `id`, such as `id: one`: none can be made from "{name}", without a to z'
+    return f"must be the name of a bundled {ONE[kind]}, or a mapping with a `name` or an `id`"
 
 
 def _key(item: Mapping[str, Any]) -> str:
