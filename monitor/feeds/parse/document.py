@@ -26,6 +26,7 @@ from monitor.feeds.charset import decode
 from monitor.feeds.parse import fast, jsonfeed, sitemap
 from monitor.feeds.parse.entries import (
     believable,
+    both,
     make_entry,
     read_address,
     read_each,
@@ -239,9 +240,7 @@ def _line(raw: _Raw, key: str) -> str:
 
 def _summary(raw: _Raw) -> str:
     described = _plain(dict.get(raw, "summary_detail") or {"value": dict.get(raw, "summary")})
-    if described:
-        return described
-    return "\n".join(filter(None, map(_plain, dict.get(raw, "content") or ())))
+    return both(described, "\n".join(filter(None, map(_plain, dict.get(raw, "content") or ()))))
 
 
 def _plain(detail: _Raw) -> str:

@@ -26,6 +26,7 @@ MAX_REASON_LENGTH: Final = 200
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)  # nothing was published on the web before
 
 _PLAIN_ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*/[^\s\\]*")
+_CUT_SHORT: Final = " .…[]"  # how an excerpt ends
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 # What no database takes: XML cannot hold it, but JSON can.
 _UNSTORABLE: Final = dict.fromkeys([0, *range(0xD800, 0xE000)])
@@ -79,6 +80,18 @@ def make_entry(
         publisher=publisher or None,
         language=language,
     )
+
+
+def both(described: str, content: str) -> str:
+    """Return a description and the content it stands beside as one text, what they share once.
+
+    Feeds that give both tell in the content what the description leaves out.
+    """
+    if content in described:
+        return described
+    if described.rstrip(_CUT_SHORT) in content:
+        return content
+    return f"{described}\n{content}"
 
 
 def read_address(given: str, base: Callable[[], str]) -> str | None:

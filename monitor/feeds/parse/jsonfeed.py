@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.errors import ParseError
-from monitor.feeds.parse.entries import make_entry, read_address, read_each, read_language
+from monitor.feeds.parse.entries import both, make_entry, read_address, read_each, read_language
 from monitor.feeds.parse.instants import find_instant
 from monitor.feeds.websub import web_address
 from monitor.model import Document, Wishes
@@ -93,11 +93,10 @@ def _entry(item: object, *, url: str, flaws: list[str]) -> Entry:
 
 
 def _summary(item: dict[str, Any]) -> str:
-    plain = (_text(item, "summary"), _text(item, "content_text"))
-    written = next((text for text in plain if text.strip()), None)
-    if written is not None:
-        return to_text(escape(written, quote=False))
-    return to_text(_text(item, "content_html"))
+    described, content = (
+        to_text(escape(_text(item, key), quote=False)) for key in ("summary", "content_text")
+    )
+    return both(described, content or to_text(_text(item, "content_html")))
 
 
 def _published_at(item: dict[str, Any]) -> datetime | None:
