@@ -875,7 +875,8 @@ class Term:
     spelling but mean something else; *needs* lists words of which a `context` term wants one in
     its sentence, at most *near* characters away if that is not 0. *without* lists words that must
     not stand in the sentence. *after_company* lets a company's name directly before stand for the
-    needs. *person* marks a person's name, which gives way to any company's.
+    needs. *person* marks a person's name, which gives way to any company's. *always* keeps its
+    topic where the topic has another for companies without listed shares.
     How a spelling, phrase or word is written is in `monitor.detect.lexicon`.
     """
 
@@ -889,6 +890,7 @@ class Term:
     without: tuple[str, ...] = ()
     after_company: bool = False
     person: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)

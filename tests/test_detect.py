@@ -190,3 +190,15 @@ def test_hostile_text_is_read(text):
     assert all(
         quote.text == text[quote.start : quote.end] for it in matches for quote in it.evidence
     )
+
+
+def test_a_delisting_is_no_first_listing():
+    """What only listed shares can have keeps its topic for a company without, a listing does not."""
+    told = {
+        topic: [(it.company, it.topic) for it in DETECTOR.find(title, "") if it.rejected is None]
+        for topic, title in {
+            "listing": "Regulators question Ant Group over a delisting",
+            "ipo": "Ant Group plans a Hong Kong listing",
+        }.items()
+    }
+    assert told == {topic: [("ant", topic)] for topic in told}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from monitor.config.marks import KeyPath
 
-LATER = frozenset({"retention", "web"})  # keys a later version will have
+LATER = frozenset({"retention"})  # keys a later version will have
 
 _WANTED = {
     "string_type": "must be text",

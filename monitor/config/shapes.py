@@ -42,6 +42,10 @@ SPELLING_KEYS: Final[Shape] = {
         "type": "boolean",
         "description": "Whether a company's name directly before it stands for its `needs`.",
     },
+    "always": {
+        "type": "boolean",
+        "description": "Whether it means its own topic for a company without listed shares too.",
+    },
     "unless": _about(_TEXTS, "Longer phrases that hold it and mean something else."),
 }
 _SPELLINGS: Final[Shape] = {

@@ -172,6 +172,9 @@ class _Article:
         """Return the match of a pair, reported or rejected; None if either is not there at all."""
         names = self.places.get(Owner(Role.COMPANY, company.key), [])
         words = self._words(company, topic)
+        first = not company.listed and topic.if_unlisted in self.detector.topic_keys
+        if first and (kept := [it for it in words if self.detector.terms[it.term].always]):
+            words, first = kept, False
         bound = company.key == self.bound
         if not words or not (names or bound):
             return None
@@ -182,7 +185,6 @@ class _Article:
             pairs += [Pair(None, word) for word in firsts.values()]
         if pairs:
             match = self._best(company.key, topic.key, pairs)
-            first = not company.listed and topic.if_unlisted in self.detector.topic_keys
             return replace(match, rejected=FIRST, possible=False) if first else match
         near = [*_neighbours(names, words)]
         if not near and not _sound(words):
@@ -198,7 +200,8 @@ class _Article:
             return words
         for other in self.detector.lexicon.topics:
             if other.if_unlisted == topic.key:
-                words = words + self.places.get(Owner(Role.TOPIC, other.key), [])
+                theirs = self.places.get(Owner(Role.TOPIC, other.key), [])
+                words = words + [it for it in theirs if not self.detector.terms[it.term].always]
         return sorted(words)
 
     def _across(self, company: str, names: list[Place], words: list[Place]) -> Iterator[Pair]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 SPELLING_KEYS: Final = (
     *("text", "lang", "strength", "case"),
-    *("needs", "near", "not", "after_company", "unless"),
+    *("needs", "near", "not", "after_company", "always", "unless"),
 )
 
 KeyPath = tuple[str | int, ...]
@@ -124,6 +124,7 @@ class Reader:
             without=phrases((*where, "not"), data) + self.without,
             after_company=flag_of((*where, "after_company"), data.get("after_company", False)),
             person=person,
+            always=flag_of((*where, "always"), data.get("always", False)),
         )
 
     def add(self, term: Term, path: KeyPath) -> None:
