@@ -367,7 +367,7 @@ def test_coverage():
     made = edition(hit(1), hit(2), covered=coverage(TROUBLED))
 
     assert made.coverage == (
-        "Polled 45 of 46 feeds: 1,284 polls, 3,912 entries read, 61 new articles, 2 matched."
+        "45 of 46 feeds answer: 1,284 polls, 3,912 entries read, 61 new articles, 2 matched."
     )
     assert made.period == "23 Nov 07:30 to 24 Nov 07:30, Hong Kong time"
 
@@ -455,7 +455,7 @@ def test_empty_edition():
 
     assert (made.stories, made.articles, made.sections, made.leads) == (0, 0, (), ())
     assert (made.day, made.date) == ("Tue 24 Nov", "Tuesday 24 November 2026")
-    assert made.coverage.startswith("Polled 46 of 46 feeds")
+    assert made.coverage.startswith("46 of 46 feeds answer")
 
 
 def test_several_editions_a_day_are_told_apart():

@@ -1,6 +1,7 @@
 """Rendering: subject, text and HTML that read well and in which no feed's words do anything."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -278,6 +279,23 @@ def test_empty_day():
         assert "Nothing new" in part
         assert "1,284 polls" in part
         assert "1f3a5b7c9d0e" in part
+
+
+@pytest.mark.parametrize(
+    ("permalink", "contact", "told"),
+    [
+        (None, None, False),
+        ("https://monitor.example.com/d/1", None, True),
+        (None, "desk@example.com", True),
+    ],
+)
+def test_how_to_leave(permalink, contact, told):
+    """How to leave the list is said where the mail has a way to, and only there."""
+    rendered = RENDERER.render(replace(edition(), permalink=permalink, contact=contact))
+
+    for part in (rendered.text, rendered.html):
+        assert ("To leave this list" in part) is told
+        assert ("desk@example.com" in part) is (contact is not None)
 
 
 def test_same_edition_same_bytes():

@@ -33,8 +33,9 @@ _PLAIN = {
 
 def polled(coverage: Coverage, *, matched: int) -> str:
     """Return one sentence of figures; *matched* counts the articles of this edition."""
+    answer = "answers" if coverage.feeds == 1 else "answer"
     return (
-        f"Polled {coverage.feeds_ok:,} of {_count(coverage.feeds, 'feed')}: "
+        f"{coverage.feeds_ok:,} of {_count(coverage.feeds, 'feed')} {answer}: "
         f"{_count(coverage.polls, 'poll')}, {_count(coverage.entries, 'entry', 'entries')} read, "
         f"{_count(coverage.new_articles, 'new article')}, {matched:,} matched."
     )

@@ -182,7 +182,7 @@ def empty() -> Edition:
         possible=(),
         possible_more=0,
         chart=(),
-        coverage="Polled 45 of 46 feeds.",
+        coverage="45 of 46 feeds answer.",
         table=(),
         rules="Rules 1f3a5b7c9d0e, unchanged since the last digest.",
         fingerprint="1f3a5b7c9d0e",
