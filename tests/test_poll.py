@@ -117,6 +117,29 @@ def test_everything_is_stored_and_matched(sessions, clock, web, step):
     assert quotes[0][0]["text"] == "Alibaba"
 
 
+@pytest.mark.parametrize(
+    ("says", "configured", "titles", "languages"),
+    [
+        ("en-GB", None, ["Rain"], ["en-GB"]),
+        ("zh-CN", None, ["天气", "iPhone"], ["zh-CN", "zh-CN"]),
+        ("en-us", None, ["天气", "Rain"], [None, "en-us"]),
+        ("en-us", "zh-Hans", ["天气"], ["zh-Hans"]),
+    ],
+)
+def test_a_feed_says_its_language(sessions, clock, web, step, says, configured, titles, languages):
+    """An article is in the language its feed says, if nothing else tells and its title agrees."""
+    configure(sessions, clock, "news", language=configured)
+    answer = rss(*titles)
+    said = f"<channel><language>{says}</language>".encode()
+    web.put("news", replace(answer, body=answer.body.replace(b"<channel>", said)))
+
+    step.poll_due()
+
+    with sessions.begin() as session:
+        found = dict(session.execute(select(ArticleRow.title, ArticleRow.language)).all())
+    assert [found[title] for title in titles] == languages
+
+
 def test_a_second_round_finds_nothing_new(sessions, clock, web, step):
     """A feed that answers the same is asked with its validator, and nothing is doubled."""
     configure(sessions, clock, "news")

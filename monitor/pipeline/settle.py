@@ -69,6 +69,7 @@ class Read:
             lexicon=settler.lexicon.fingerprint,
             now=self.now,
             words=matches.words,
+            language=found.language,
         )
 
     @property

@@ -21,7 +21,7 @@ from monitor.store import index as search_index
 from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
 from monitor.store.upsert import execute_many, inserting
-from monitor.text import CUT, index_words
+from monitor.text import CUT, claimed_language, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,6 +62,7 @@ class Batch:
 
     *matches* gives the matches of the entry with that index, None if detection failed on it; it
     is asked only for entries that are new or revised. *words* gives what `index_words` does.
+    *language* is what the document says of itself.
     """
 
     feed: FeedToPoll
@@ -71,6 +72,7 @@ class Batch:
     lexicon: str
     now: datetime
     words: Callable[[int], str] | None = None
+    language: str | None = None
 
     def words_of(self, index: int) -> str:
         """Return the words of the entry with that index, for the search index."""
@@ -240,7 +242,9 @@ def _article(batch: Batch, index: int, key: str) -> dict[str, Any]:
         "feed_id": batch.feed.id,
         "title": entry.title,
         "summary": entry.summary,
-        "language": entry.language or batch.feed.language,
+        "language": entry.language
+        or batch.feed.language
+        or claimed_language(batch.language, entry.title),
         "publisher": entry.publisher,
         "published_at": entry.published_at,
         "first_seen": batch.now,

@@ -9,13 +9,14 @@ from monitor.text.cells import safe_cell
 from monitor.text.folding import Folded, fold
 from monitor.text.html import looks_like_html, one_line, to_text
 from monitor.text.index import CUT, LONGEST, distinct_words, index_words
-from monitor.text.words import SOLID, is_letter, language_of, words
+from monitor.text.words import SOLID, claimed_language, is_letter, language_of, words
 
 __all__ = [
     "CUT",
     "LONGEST",
     "SOLID",
     "Folded",
+    "claimed_language",
     "distinct_words",
     "fold",
     "index_words",

@@ -44,3 +44,13 @@ def language_of(text: str) -> str:
     if re.search(r"[\uac00-\ud7af]", text):
         return "ko"
     return "zh" if re.search(r"[\u3400-\u9fff]", text) else "en"
+
+
+def claimed_language(claim: str | None, text: str) -> str | None:
+    """Return *claim*, what a whole feed says of its language, unless *text* shows that it is wrong.
+
+    Much software says "en" of every site: of a Chinese title that tells nothing.
+    """
+    if claim is None or language_of(text) == "en":
+        return claim
+    return claim if claim.partition("-")[0].lower() in {"zh", "yue", "ja", "ko"} else None
