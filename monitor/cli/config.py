@@ -34,11 +34,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def check(args: argparse.Namespace) -> int:
     """Print what is risky, then one line per part; mistakes are a ConfigError."""
     from monitor.config import load
-    from monitor.mailing import build_channels
+    from monitor.mailing import build_channels, build_letterhead
 
     path = config_path(args)
     config = load(path, os.environ)
     build_channels(config, lambda _address: None, "")  # only Apprise knows what it can reach
+    build_letterhead(config.delivery, lambda _list, _recipient: None)  # signs once, to see
     _check_templates(path, config)
     for warning in config.warnings:
         print(f"warning: {warning}")
