@@ -335,10 +335,11 @@ def test_an_alert_that_did_not_arrive_is_told(sessions, clock, start, put_hit):
         failed = update(DeliveryRow).where(DeliveryRow.recipient == "ops")
         session.execute(failed.values(status="failed", last_error="error=500", due_at=None))
     with sessions.begin() as session:
-        told = deliveries.undelivered(session, "desk", since=clock.now() - timedelta(days=1))
+        told = deliveries.undelivered(session, since=clock.now() - timedelta(days=1))
         troubled = deliveries.troubled(session, since=clock.now() - timedelta(days=1))
 
-    assert told == [Undelivered(the_alert(sessions).slot, 1, 2, DigestKind.ALERT)]
+    alert = the_alert(sessions)
+    assert told == {"desk": [Undelivered(alert.slot, 1, 2, DigestKind.ALERT)]}
     assert troubled == [("ops", "failed", 0, "error=500")]
 
 

@@ -155,11 +155,9 @@ def _text(subtype: str, text: str) -> bytes:
     lines = re.sub(r"\r\n?|\n", "\r\n", text).encode("utf-8", "replace")
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
-    quoted = b2a_qp(lines, istext=True)
-    base64 = _base64(lines)
-    encoding, body = (
-        ("quoted-printable", quoted) if len(quoted) <= len(base64) else ("base64", base64)
-    )
+    encoding, body = "quoted-printable", b2a_qp(lines, istext=True)
+    if len(body) > _base64_octets(len(lines)):
+        encoding, body = "base64", _base64(lines)
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}'
     return head.encode() + b"\r\n\r\n" + body
 
@@ -179,6 +177,12 @@ def _file(attachment: Attachment) -> bytes:
 
 def _base64(octets: bytes) -> bytes:
     return encodebytes(octets).replace(b"\n", b"\r\n")
+
+
+def _base64_octets(octets: int) -> int:
+    """Return how many octets `_base64` makes of so many: 57 of them are a line of 76 and CRLF."""
+    lines, rest = divmod(octets, 57)
+    return lines * 78 + ((rest + 2) // 3 * 4 + 2 if rest else 0)
 
 
 def _mailbox(written: str) -> str:

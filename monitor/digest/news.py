@@ -9,13 +9,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, MutableMapping
     from collections.abc import Set as AbstractSet
-    from typing import Any
 
     from monitor.digest.names import Names
     from monitor.model import OpenHit, Subscription
@@ -42,26 +41,33 @@ def arrange(
     hits: Iterable[OpenHit],
     told: Mapping[int, AbstractSet[str | None]],
     names: Names,
+    made: MutableMapping[tuple[int, ...], Due] | None = None,
 ) -> tuple[list[Due], list[Due]]:
     """Return the stories that are news, and those that only have more articles.
 
     *hits* are all that are due; *told* gives the stages of the hits of a story that the
-    subscription was told before. Both lists are in order.
+    subscription was told before. Both lists are in order. *made* keeps stories by the ids of their
+    hits for other subscriptions, which are due many of the same.
     """
+    made = {} if made is None else made
     stories: dict[int, list[OpenHit]] = defaultdict(list)
     for hit in hits:
         stories[hit.story_id].append(hit)
     news: list[Due] = []
     follows: list[Due] = []
     for story_id, members in stories.items():
-        members.sort(key=lambda hit: hit.id)
-        due = _due(members, names, updated=story_id in told)
-        before = max((names.rank(stage) for stage in told.get(story_id, ())), default=-1)
-        (news if due.rank > before else follows).append(due)
+        key = tuple([hit.id for hit in members])
+        due = made.get(key)
+        if due is None:
+            due = made[key] = _due(members, names)
+        stages = told.get(story_id)
+        if stages is None:
+            news.append(due)
+        else:
+            before = max(map(names.rank, stages), default=-1)
+            (news if due.rank > before else follows).append(replace(due, updated=True))
     places = places_of(subscription, names)
-    for listed in (news, follows):
-        listed.sort(key=lambda due: _order(due, places))
-    return news, follows
+    return _ordered(news, places), _ordered(follows, places)
 
 
 def places_of(subscription: Subscription, names: Names) -> tuple[dict[str, int], dict[str, int]]:
@@ -73,7 +79,8 @@ def places_of(subscription: Subscription, names: Names) -> tuple[dict[str, int],
     )
 
 
-def _due(members: Sequence[OpenHit], names: Names, *, updated: bool) -> Due:
+def _due(hits: Iterable[OpenHit], names: Names) -> Due:
+    members = sorted(hits, key=lambda hit: hit.id)
     first = members[0]
     stage = first.story_stage
     tiers = [OFFICIAL if it.official else SEARCH if it.searched else PRESS for it in members]
@@ -85,18 +92,25 @@ def _due(members: Sequence[OpenHit], names: Names, *, updated: bool) -> Due:
         rank=names.rank(stage),
         tier=min(tiers),
         hits=tuple(members),
-        updated=updated,
     )
 
 
-def _order(due: Due, places: tuple[dict[str, int], dict[str, int]]) -> tuple[Any, ...]:
+def _ordered(stories: Iterable[Due], places: tuple[dict[str, int], dict[str, int]]) -> list[Due]:
+    # Many stories are alike in all that comes before their last hit: they are ordered together.
+    alike: dict[tuple[int, int, str, str], list[Due]] = defaultdict(list)
+    for due in stories:
+        alike[-due.rank, due.tier, due.company, due.topic].append(due)
     companies, topics = places
-    return (
-        -due.rank,
-        due.tier,
-        companies.get(due.company, len(companies)),
-        due.company,
-        topics.get(due.topic, len(topics)),
-        due.topic,
-        -due.hits[-1].id,
-    )
+
+    def place(of: tuple[int, int, str, str]) -> tuple[int, int, int, str, int, str]:
+        weight, tier, company, topic = of
+        last = len(companies), len(topics)
+        return (
+            *(weight, tier, companies.get(company, last[0]), company),
+            *(topics.get(topic, last[1]), topic),
+        )
+
+    ordered: list[Due] = []
+    for of in sorted(alike, key=place):
+        ordered += sorted(alike[of], key=lambda due: -due.hits[-1].id)
+    return ordered

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from monitor.digest.excerpt import Piece
 
 SUBJECT_COLUMNS = 78  # what most mail programs show, and one header line (RFC 5322, 2.1.1)
-KEPT = 4000  # entries rendered
+KEPT = 6000  # entries rendered
 
 SUBJECT, TEXT, HTML = "digest/subject.txt.j2", "digest/body.txt.j2", "digest/body.html.j2"
 ENTRY_TEXT, ENTRY_HTML, STYLE = "digest/entry.txt.j2", "digest/entry.html.j2", "digest/style.css"
@@ -81,6 +81,7 @@ class Renderer:
         self._inliner = css_inline.CSSInliner(
             load_remote_stylesheets=False, minify_css=True, extra_css=self._style
         )
+        self._of_entries = css_inline.CSSInliner(load_remote_stylesheets=False, minify_css=True)
         self._kept: OrderedDict[int, _Shown] = OrderedDict()
         self._placed: list[Entry] = []
 
@@ -122,7 +123,7 @@ class Renderer:
         text = filled(self._entry_text, entry=entry)
         html = filled(self._entry_html, entry=entry)
         try:
-            html = self._inliner.inline_fragment(html, self._style)
+            html = self._of_entries.inline_fragment(html, self._style)
         except css_inline.InlineError as error:
             raise RenderError(f"{STYLE}: a style that cannot be read: {error}") from error
         return _Shown(entry, text, html, _octets(text) + _octets(html))

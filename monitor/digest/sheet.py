@@ -26,6 +26,7 @@ PACKED: Final = "hits.zip"
 _MARK: Final = b"\xef\xbb\xbf"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # of the file in the archive: the same hits, the same bytes
 _SAMPLE: Final = 50_000  # octets that tell how well the rest packs
+_GLANCE: Final = 8_000  # octets that tell when it is far too much
 _OVERHEAD: Final = 700  # octets of an attachment's headers and of its edges
 
 
@@ -45,7 +46,7 @@ def sheet(
     if encoded(len(whole)) <= room:
         return Attachment(NAME, "text/csv", whole)
     for content in (whole, _MARK + b"".join(few)):
-        if encoded(_guess(content)) <= room:
+        if _may_fit(content, room):
             packed = _pack(content)
             if encoded(len(packed)) <= room:
                 return Attachment(PACKED, "application/zip", packed)
@@ -57,9 +58,16 @@ def encoded(octets: int) -> int:
     return (octets + 2) // 3 * 4 * 78 // 76 + _OVERHEAD
 
 
-def _guess(content: bytes) -> int:
-    """Return at least about how many octets *content* packs to: not all of a large one is tried."""
-    sample = content[:_SAMPLE]
+def _may_fit(content: bytes, room: int) -> bool:
+    """Return whether *content* may pack into *room*: packing takes time, and a sample tells."""
+    if len(content) <= 3 * _SAMPLE and encoded(len(content) // 8) <= room:
+        return True
+    return encoded(_guess(content, _GLANCE) // 2) <= room and encoded(_guess(content)) <= room
+
+
+def _guess(content: bytes, octets: int = _SAMPLE) -> int:
+    """Return at least about how many octets *content* packs to, by as many *octets* of it."""
+    sample = content[:octets]
     return len(zlib.compress(sample, level=6)) * len(content) // len(sample) * 9 // 10
 
 

@@ -155,11 +155,7 @@ class ComposeStep:
         shared = shared or self.round()
         renderer = self.renderer(subscription)
         made = self.editor.make(subscription, slot, shared, renderer, until=slot if late else None)
-        with reading(self.sessions) as session:
-            last_sent = digests.last_sent(session, subscription.name, before=slot)
-        silent = made.empty and is_silent(
-            subscription.empty, subscription.schedule, slot, last_sent
-        )
+        silent = made.empty and self._is_silent(subscription, slot)
         return digests.FrozenDigest(
             subscription=subscription.name,
             slot=slot,
@@ -179,6 +175,11 @@ class ComposeStep:
                 for recipient in subscription.recipients
             },
         )
+
+    def _is_silent(self, subscription: Subscription, slot: datetime) -> bool:
+        with reading(self.sessions) as session:
+            last_sent = digests.last_sent(session, subscription.name, before=slot)
+        return is_silent(subscription.empty, subscription.schedule, slot, last_sent)
 
     def _brief(
         self, subscription: Subscription, slot: datetime, made: Made, shared: Round

@@ -83,7 +83,7 @@ class Editor:
             hits = [hit for hit in hits if hit.found_at <= until]
         alerted = shared.alerted(subscription, standing)
         told = shared.told_before(subscription, standing, hits, alerted=bool(alerted))
-        news, follows = arrange(subscription, hits, told, self.names)
+        news, follows = arrange(subscription, hits, told, self.names, shared.made)
         material = Material(
             subscription=subscription,
             slot=slot,
@@ -182,19 +182,12 @@ class _Fitting:
         for start in range(0, len(news), BATCH):
             if room < 0:
                 break
-            batch = self._made(news[start : start + BATCH])
-            if brief:
-                batch = [self._in_brief(entry) for entry in batch]
+            batch = self._made(news[start : start + BATCH], brief=brief)
             made += batch
             room -= sum(self.renderer.octets(entry) for entry in batch)
         return made
 
-    def _in_brief(self, entry: Entry) -> Entry:
-        zone = self.material.subscription.schedule.zone.key
-        key = "brief", entry.story, entry.hits, entry.badges, zone, self.material.slot
-        return self.shared.entry(key) or self.shared.keep(key, in_brief(entry))
-
-    def _made(self, batch: Sequence[Due]) -> list[Entry]:
+    def _made(self, batch: Sequence[Due], *, brief: bool) -> list[Entry]:
         """Return the entries of *batch*, one each.
 
         Raises KeyError if a story has gone meanwhile: the digest is made a little later then.
@@ -202,16 +195,16 @@ class _Fitting:
         material, shared = self.material, self.shared
         when = ReaderCalendar(material.subscription.schedule.zone, material.slot)
         keys = [
-            (due.story_id, tuple(hit.id for hit in due.hits), due.updated, when.zone.key, when.slot)
+            (tuple([hit.id for hit in due.hits]), due.updated, brief, when.zone.key, when.slot)
             for due in batch
         ]
         made = [shared.entry(key) for key in keys]
         missing = [at for at, entry in enumerate(made) if entry is None]
         stories = shared.stories([batch[at].story_id for at in missing])
         heads = {at: head_of(batch[at], stories[batch[at].story_id]) for at in missing}
-        hits = shared.hits(list(heads.values()))
+        hits = shared.heads(list(heads.values()))
         for at, head in heads.items():
             due = batch[at]
             entry = entry_of(due, stories[due.story_id], hits[head], self.editor.names, when)
-            made[at] = shared.keep(keys[at], entry)
+            made[at] = shared.keep(keys[at], in_brief(entry) if brief else entry)
         return [entry for entry in made if entry is not None]

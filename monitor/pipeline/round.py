@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.digest.edition import Entry
     from monitor.digest.names import Names
+    from monitor.digest.news import Due
     from monitor.model import (
         Alerted,
         Alteration,
@@ -38,11 +39,14 @@ if TYPE_CHECKING:
         ReportedHit,
         Story,
         Subscription,
+        Undelivered,
     )
     from monitor.store.digests import Standing
     from monitor.store.engine import Sessions
 
-KEPT = 4000  # stories, and entries
+KEPT = 6000  # stories, and entries
+HEADS = 1000  # hits with their texts
+STORIES_DUE = 50_000  # stories with those of their hits that a filter lets through
 FILTERS = 50  # lists of hits that as many ways to filter let through
 RECENT = timedelta(days=7)  # how long a digest that did not arrive is told of
 
@@ -58,10 +62,13 @@ class Round:
     _open: dict[Kind, list[OpenHit]] = field(default_factory=dict)
     _open_since: datetime | None = None
     _began: dict[int, datetime] = field(default_factory=dict)
+    _made: dict[tuple[int, ...], Due] = field(default_factory=dict)
     _stories: dict[int, Story] = field(default_factory=dict)
+    _heads: dict[int, ReportedHit] = field(default_factory=dict)
     _entries: dict[Hashable, Entry] = field(default_factory=dict)
     _lines: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     _coverage: dict[tuple[datetime | None, str | None], Coverage] = field(default_factory=dict)
+    _undelivered: dict[str, list[Undelivered]] | None = None
     _altered: dict[datetime, list[Alteration]] = field(default_factory=dict)
     _possible: dict[datetime, list[NearMissToTell]] = field(default_factory=dict)
     _daily: dict[str, Counter[tuple[Kind, date]]] = field(default_factory=dict)
@@ -97,6 +104,13 @@ class Round:
             told = due.reported(session, subscription.name, from_hit=wanted[0].id)
         return [hit for hit in wanted if hit.id not in told] if told else wanted
 
+    @property
+    def made(self) -> dict[tuple[int, ...], Due]:
+        """Stories by the ids of those of their hits that are due: many are due to many."""
+        if len(self._made) > STORIES_DUE:
+            self._made.clear()
+        return self._made
+
     def told_before(
         self,
         subscription: Subscription,
@@ -109,12 +123,14 @@ class Round:
 
         If any was *alerted* since the digest before, young ones may have been told as well.
         """
+        since = standing.since
+        if since is None and not alerted:  # nothing was told yet
+            return {}
         ids = {hit.story_id for hit in hits}
         unknown = ids - self._began.keys()
         with reading(self.sessions) as session:
             if unknown:
                 self._began |= due.began(session, unknown)
-            since = standing.since
             old = [
                 story
                 for story in ids
@@ -139,6 +155,16 @@ class Round:
             return {}
         with reading(self.sessions) as session:
             return due.load(session, ids)
+
+    def heads(self, ids: Sequence[int]) -> dict[int, ReportedHit]:
+        """Return a few hits as `hits` does, and keep them: they head entries of many editions."""
+        unknown = [hit for hit in ids if hit not in self._heads]
+        if unknown:
+            if len(self._heads) > HEADS:
+                self._heads.clear()
+                unknown = list(ids)
+            self._heads |= self.hits(unknown)
+        return {hit: self._heads[hit] for hit in ids if hit in self._heads}
 
     def entry(self, key: Hashable) -> Entry | None:
         """Return the entry that was kept under *key*, if any."""
@@ -165,11 +191,11 @@ class Round:
     def coverage(self, subscription: Subscription, standing: Standing) -> Coverage:
         """Return what was polled since the digest before, and what of that did not arrive."""
         key = standing.since, standing.lexicon
-        with reading(self.sessions) as session:
-            if key not in self._coverage:
+        if key not in self._coverage or self._undelivered is None:
+            with reading(self.sessions) as session:
                 self._coverage[key] = coverage.coverage(session, standing, now=self.now)
-            missing = deliveries.undelivered(session, subscription.name, since=self.now - RECENT)
-        shared = self._coverage[key]
+                self._undelivered = deliveries.undelivered(session, since=self.now - RECENT)
+        shared, missing = self._coverage[key], self._undelivered.get(subscription.name)
         return replace(shared, undelivered=tuple(missing)) if missing else shared
 
     def alerted(self, subscription: Subscription, standing: Standing) -> list[Alerted]:
@@ -226,6 +252,7 @@ class Round:
         if self._open_since is not None and self._open_since <= since:
             return
         self._open.clear()
+        self._made.clear()
         self._wanted.clear()
         with reading(self.sessions) as session:
             for kind, hit in due.open_hits(session, since=since):

@@ -279,9 +279,10 @@ def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, 
     return [(*row,) for row in session.execute(query)]
 
 
-def undelivered(session: Session, subscription: str, *, since: datetime) -> list[Undelivered]:
-    """Return the digests and alerts after *since* that not all recipients have got, oldest first.
+def undelivered(session: Session, *, since: datetime) -> dict[str, list[Undelivered]]:
+    """Return by subscription its digests and alerts after *since* that not all recipients have got.
 
+    The oldest come first. One of which all is well is left out.
     What is to be tried for the first time does not count, nor what may have arrived or what its
     recipient did not want any more.
     """
@@ -289,15 +290,20 @@ def undelivered(session: Session, subscription: str, *, since: datetime) -> list
     tried = DeliveryRow.status.not_in(arrived) & DeliveryRow.last_error.is_not(None)
     missing = func.sum(case((tried, 1), else_=0))
     query = (
-        select(DigestRow.slot, missing, func.count(DeliveryRow.id), DigestRow.kind)
+        select(
+            *(DigestRow.subscription, DigestRow.slot, missing),
+            *(func.count(DeliveryRow.id), DigestRow.kind),
+        )
         .join(DeliveryRow, DeliveryRow.digest_id == DigestRow.id)
-        .where(DigestRow.subscription == subscription, DigestRow.composed_at > since)
-        .group_by(DigestRow.id, DigestRow.slot, DigestRow.kind)
+        .where(DigestRow.composed_at > since)
+        .group_by(DigestRow.id, DigestRow.subscription, DigestRow.slot, DigestRow.kind)
         .having(missing > 0)
         .order_by(DigestRow.slot)
     )
-    rows = session.execute(query)
-    return [Undelivered(slot, lost, count, DigestKind(kind)) for slot, lost, count, kind in rows]
+    found: dict[str, list[Undelivered]] = {}
+    for subscription, slot, lost, count, kind in session.execute(query):
+        found.setdefault(subscription, []).append(Undelivered(slot, lost, count, DigestKind(kind)))
+    return found
 
 
 def of_slot(session: Session, slot: datetime) -> list[tuple[str, str, str, str | None]]:

@@ -21,7 +21,7 @@ from monitor.store.schema import (
     DigestRow,
     SubscriptionRow,
 )
-from monitor.store.upsert import insert_new, inserting
+from monitor.store.upsert import execute_many, insert_new, inserting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -167,7 +167,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         for hit_id in edition.hits
     ]
     if items:
-        session.execute(inserting(session, DigestItemRow), items)
+        execute_many(session.connection(), inserting(session, DigestItemRow), items)
     files = [
         {
             "digest_id": digest_id,
