@@ -253,7 +253,7 @@ def test_demo(tmp_path):
     done = run(tmp_path, "demo")
     path = done.stdout.strip().splitlines()[-1]
     html = (tmp_path / path).read_text("utf-8")
-    assert "阿里巴巴" in html
+    assert "百度" in html
     assert "Alibaba" in html
     assert "Sample broken feed" in html, "trouble is reported"
     assert "Giant Group" not in html

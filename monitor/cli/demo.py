@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path("demo")
 CONFIG = """\
-# What `monitor demo` ran with. The feeds were served on loopback while it ran.
+# What `monitor demo` ran with. The feeds were served on loopback while it ran: nothing answers
+# there now, so ask what is stored, with `monitor hits --config demo/config.yaml` and the like.
 companies: [alibaba, ant, tencent, xiaomi, huawei, baidu]
 topics: [antitrust, ipo, listing]
 feeds:
@@ -68,6 +69,7 @@ def _demo(_args: argparse.Namespace) -> int:
         with App.load(path, environ={}) as app:
             digest = _run_line(app)
             _show_hits(app)
+    print(f"\nAsk more of what was found: monitor explain 1 --config {path}")
     print(f"\nThe digest is in {digest.parent}/. Open this in a browser:\n{digest}")
     return 0
 
