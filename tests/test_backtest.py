@@ -160,7 +160,7 @@ def test_backtest_in_every_format(folder):
     done = run(folder, "backtest", "--with", "new.yaml")
     changes = [json.loads(line)["change"] for line in done.stdout.splitlines()]
     assert sorted(changes) == ["added", "added", "differing", "removed"]
-    assert "2 hits added, 1 removed, 1 unchanged" in done.stderr
+    assert "hits: 2 added, 1 removed, 1 unchanged" in done.stderr
     rows = csv.DictReader(io.StringIO(run(folder, *one, "csv").stdout))
     assert sorted(row["change"] for row in rows) == sorted(changes)
 

@@ -47,13 +47,13 @@ def test_from_show_to_undo(folder):
     assert [report["title"] for report in story["reports"]] == [TITLE, f"{TITLE} again"]
     assert "headline" in story["reports"][1]["joined"]
 
-    assert "are now story 2" in run(
+    assert "moved from story 1 into the new story 2: hit " in run(
         folder, *("split", "1", "--hits", "2", "--who", "ana", "--note", "not the same")
     )
     parted = json.loads(run(folder, "show", "2", "--format", "json"))
     assert parted["reports"][0]["joined"] == "split by ana"
     assert parted["edits"][0]["note"] == "not the same"
-    assert "split by ana: 1 hits from story 1 to story 2 (not the same)" in run(
+    assert "split by ana: 1 hit from story 1 to story 2 (not the same)" in run(
         folder, "show", "2", "--format", "table"
     )
     assert "are back in story 1" in run(folder, "undo", "1", "--who", "ana")

@@ -171,7 +171,7 @@ def _report(summary: Summary, figures: dict[str, Any], form: str) -> None:
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return
     said = (
-        "{articles} articles: {added} hits added, {removed} removed, {unchanged} unchanged, "
+        "{articles} articles, hits: {added} added, {removed} removed, {unchanged} unchanged, "
         "{differing} of these with other details; {seconds:.1f} s".format(**figures)
     )
     if figures["stale"]:

@@ -33,7 +33,8 @@ def split_story(args: argparse.Namespace) -> int:
     from monitor.store import edits
 
     edit, new = _edit(args, lambda session, **by: edits.split(session, args.story, args.hits, **by))
-    print(f"edit {edit}: {len(set(args.hits))} hits of story {args.story} are now story {new}")
+    moved = ", ".join(map(str, sorted(set(args.hits))))
+    print(f"edit {edit}: moved from story {args.story} into the new story {new}: hit {moved}")
     return 0
 
 

@@ -74,8 +74,9 @@ def _print(story: Story, made: list[dict[str, Any]]) -> None:
         )
     for edit in made:
         note = f" ({one_line(edit['note'])})" if edit["note"] else ""
+        hits = "1 hit" if len(edit["hits"]) == 1 else f"{len(edit['hits'])} hits"
         print(
             f"  edit {edit['edit_id']:<6} {edit['at']:%Y-%m-%d} {edit['verb']} by"
-            f" {one_line(edit['who'])}: {len(edit['hits'])} hits from story {edit['story_id']}"
+            f" {one_line(edit['who'])}: {hits} from story {edit['story_id']}"
             f" to story {edit['other_story_id']}{note}"
         )
