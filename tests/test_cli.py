@@ -123,6 +123,22 @@ def test_limits(polled, limits, found):
     assert [json.loads(line)["company"] for line in lines] == found
 
 
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (["--company", "alibba"], 'no company is called "alibba" now; did you mean "alibaba"?'),
+        (["--topic", "xyz"], 'no topic is called "xyz" now; there are: antitrust, ipo, listing'),
+        (["--stage", "fines"], 'no stage is called "fines" now; did you mean "fine"?'),
+        (["--stage", "fine", "--company", "alibaba"], ""),
+    ],
+)
+def test_a_key_that_nothing_has_is_told(polled, limits, said):
+    """A slip in a key is told on stderr; what was watched once can still be listed."""
+    done = run(polled, "hits", *limits)
+    assert said in done.stderr
+    assert ("is called" in done.stderr) is bool(said)
+
+
 def test_articles_and_stories(polled):
     """Every article is listed, matched or not; stories stand for the hits."""
     everything = [json.loads(line) for line in run(polled, "articles").stdout.splitlines()]

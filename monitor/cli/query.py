@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from monitor.detect.lexicon import Lexicon
     from monitor.store.queries import Listing
 
 OPTIONS = ("company", "topic", "stage", "since", "until", "min_score", "limit")
@@ -60,6 +62,7 @@ def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str])
     if query is None and args.sort == "relevance":
         raise UsageError("--sort relevance needs a --search to be relevant to")
     with App.load(config_path(args)) as app, reading(app.sessions) as session:
+        _say_what_is_unknown(args, app.lexicon)
         if query is None:
             rows = queries.rows(session, listing, wanted)
         else:
@@ -68,3 +71,19 @@ def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str])
         form = chosen_format(args)
         show(rows, list(kinds), form, shown=shown, output=args.output, kinds=kinds)
     return 0
+
+
+def _say_what_is_unknown(args: argparse.Namespace, lexicon: Lexicon) -> None:
+    """Say on stderr what is not configured: it may be a slip, or have been watched once."""
+    from monitor.config.values import did_you_mean
+
+    known = {
+        "company": [company.key for company in lexicon.companies],
+        "topic": [topic.key for topic in lexicon.topics],
+        "stage": [stage.key for stage in lexicon.stages],
+    }
+    for option, keys in known.items():
+        word = getattr(args, option)
+        if word is not None and word not in keys:
+            hint = did_you_mean(word, keys) or f"; there are: {', '.join(keys)}"
+            print(f'monitor: no {option} is called "{word}" now{hint}', file=sys.stderr)
