@@ -193,7 +193,7 @@ def test_hostile_text_is_read(text):
 
 
 def test_a_delisting_is_no_first_listing():
-    """What only listed shares can have keeps its topic for a company without, a listing does not."""
+    """What only listed shares can have keeps its topic without a listing; a listing does not."""
     told = {
         topic: [(it.company, it.topic) for it in DETECTOR.find(title, "") if it.rejected is None]
         for topic, title in {
