@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 from stored import NOW, put
 
-from monitor.store import stories
+from monitor.store import candidates, stories
 from monitor.store.schema import ArticleRow, HitRow, ProceedingRow, StoryRow
 from monitor.stories.group import WINDOW, group
 from monitor.stories.head import Account, head_of, is_official, stage_of
@@ -84,8 +84,8 @@ def test_the_head_is_official_then_early():
     late = account(4, url="https://www.samr.gov.cn/1", hours=9)
     accounts = [account(1, stage=None), account(2, hours=1), account(3, hours=2)]
 
-    assert head_of(accounts).hit_id == 2
-    assert head_of([*accounts, late]).hit_id == 4
+    assert head_of(accounts, "fine").hit_id == 2
+    assert head_of([*accounts, late], "fine").hit_id == 4
 
 
 def test_a_comment_heads_nothing_but_itself():
@@ -93,9 +93,9 @@ def test_a_comment_heads_nothing_but_itself():
     early = account(1, "Opinion: the appeal of Acme", stage="appeal", url="https://a.gov.cn/")
     report = account(2, hours=30)
 
-    assert head_of([early, report]) == report
+    assert head_of([early, report], "fine") == report
     assert stage_of([early, early, report]) == "fine"
-    assert head_of([early]) == early
+    assert head_of([early], None) == early
     assert stage_of([early]) is None
 
 
@@ -103,8 +103,9 @@ def grouped(sessions, titles, **how):
     """Store articles and group their hits; return the number of each story."""
     put(sessions, titles, **how)
     with sessions.begin() as session:
-        hits = stories.ungrouped(session, limit=99)
-        opened = stories.open_stories(session, hits, window=WINDOW)
+        hits = candidates.ungrouped(session, limit=99)
+        basis = candidates.basis(session, hits, window=WINDOW)
+        opened = candidates.open_stories(session, basis)
         stories.record(session, hits, group(hits, opened))
     with sessions() as session:
         found = session.query(HitRow.story_id).order_by(HitRow.story_id).distinct()

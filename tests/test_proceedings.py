@@ -12,7 +12,7 @@ from monitor.model import HitToGroup
 from monitor.pipeline.group import group_new
 from monitor.store import stories
 from monitor.store.schema import HitRow, StoryRow
-from monitor.stories.proceedings import Chapter, place
+from monitor.stories.proceedings import Affairs, Chapter
 
 FILE = Path(__file__).with_name("data") / "proceedings.yaml"
 CASES = yaml.safe_load(FILE.read_text("utf-8"))
@@ -39,8 +39,8 @@ def test_cases(case):
     """The last story is a step of the affair of the story the table says, or of none."""
     *others, last = [chapter(at, told) for at, told in enumerate(case["stories"], start=1)]
 
-    found = place(last, others)
-    backwards = place(last, others[::-1])
+    found = Affairs(others).place(last)
+    backwards = Affairs(others[::-1]).place(last)
 
     assert (found and found.story_id) == (backwards and backwards.story_id) == case["with"]
 
@@ -51,8 +51,8 @@ def test_a_step_is_taken_once():
     fine = chapter(2, {"day": 90, "stage": "fine", "title": "Acme fined"}, 7)
     other = chapter(3, {"day": 200, "stage": "fine", "title": "Acme fined for a merger"})
 
-    assert place(other, [probe, fine]) is None
-    assert place(other, [probe]) == probe
+    assert Affairs([probe, fine]).place(other) is None
+    assert Affairs([probe]).place(other) == probe
 
 
 def test_steps_are_linked_as_they_come(sessions):

@@ -1,42 +1,83 @@
-"""Group: give every hit without a story its story."""
+"""Group: give every hit without a story its story.
+
+* What is decided by is read, and the decision made, with no transaction that keeps others from
+  writing. Under the lock it is read again, by number: if anything changed, all is done anew.
+* One thread of a process groups at a time, so that none works in vain; of several processes the
+  first to record wins.
+"""
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.store import proceedings, stories
+from monitor.store import candidates, proceedings, stories
 from monitor.store.engine import lock, reading
 
 if TYPE_CHECKING:
+    from monitor.model import HitToGroup
+    from monitor.store.candidates import Basis
     from monitor.store.engine import Sessions
+    from monitor.store.proceedings import Known
+    from monitor.stories.group import Grouping
 
 BATCH = 500  # hits in one transaction
+
+_ONE = threading.Lock()
 
 log = structlog.get_logger()
 
 
-def group_new(sessions: Sessions) -> int:
-    """Group every hit that has no story yet; return how many hits there were.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A grouping of hits, what it was decided by, and the affairs that its stories may be of."""
 
-    One worker at a time groups, in one short transaction a batch: the comparison of headlines
-    takes milliseconds, and two workers could else open two stories for one happening.
-    """
+    hits: list[HitToGroup]
+    basis: Basis
+    grouping: Grouping
+    affairs: Known
+
+
+def group_new(sessions: Sessions) -> int:
+    """Group every hit that has no story yet; return how many hits there were."""
     grouped = 0
-    while True:
-        with reading(sessions) as session:
-            if not stories.ungrouped(session, limit=1):
-                return grouped
+    with _ONE:
+        while (decision := decide(sessions)) is not None:
+            if record(sessions, decision):
+                grouped += len(decision.hits)
+    return grouped
+
+
+def decide(sessions: Sessions) -> Decision | None:
+    """Return where the oldest hits without a story belong, None if there are no such hits."""
+    with reading(sessions) as session:
+        hits = candidates.ungrouped(session, limit=BATCH)
+        if not hits:
+            return None
         from monitor.stories.group import WINDOW, group  # most rounds of polling find no hit
 
-        with sessions.begin() as session:
-            lock(session, "group")
-            hits = stories.ungrouped(session, limit=BATCH)
-            if not hits:
-                return grouped
-            opened = stories.open_stories(session, hits, window=WINDOW)
-            new = stories.record(session, hits, group(hits, opened))
-            proceedings.link(session, new)
-        grouped += len(hits)
-        log.info("hits grouped", hits=len(hits), new_stories=len(new))
+        basis = candidates.basis(session, hits, window=WINDOW)
+        opened = candidates.open_stories(session, basis)
+        grouping = group(hits, opened)
+        first = {ids[0] for ids in grouping.new}
+        affairs = proceedings.affairs(session, [hit for hit in hits if hit.id in first])
+    return Decision(hits, basis, grouping, affairs)
+
+
+def record(sessions: Sessions, decision: Decision) -> bool:
+    """Write down a decision; return False, and write nothing, if it no longer holds."""
+    from monitor.stories.group import WINDOW
+
+    hits = decision.hits
+    with sessions.begin() as session:
+        lock(session, "group")
+        if candidates.basis(session, hits, window=WINDOW) != decision.basis:
+            log.info("grouping begins anew", hits=len(hits))
+            return False
+        changed, new = stories.record(session, hits, decision.grouping)
+        proceedings.link(session, new, changed, decision.affairs)
+    log.info("hits grouped", hits=len(hits), new_stories=len(new))
+    return True

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from monitor.model import Amount, HitToGroup, Role
 from monitor.store.queries import hit_title, text_of_hit
-from monitor.store.schema import ArticleRow, HitRow, RevisionRow
+from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row
+    from sqlalchemy.orm import InstrumentedAttribute
+
+    Alike: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
 
 # Quotes that are weighed as what they stand for, and not as words again.
 WEIGHED: Final = frozenset({Role.COMPANY, Role.REGULATOR})
+Kind: TypeAlias = tuple[int, tuple["Alike", ...]]  # how many hits that are alike in what
+_SUMMARY: Final = 400  # characters; no report compares more
+_CHUNK: Final = 500  # numbers in one IN
 _UNIT_PARTS: Final = 4  # of the id of a unit's term: alibaba.cainiao.en.cainiao
 
 
@@ -28,33 +34,71 @@ def told_at() -> ColumnElement[datetime]:
     return when.label("at")
 
 
+def earliest(story_ids: Collection[int], *kinds: Kind) -> Select[*tuple[Any, ...]]:
+    """Return the query of live hits of stories (`story_id`, `hit_id`) in order of story and time.
+
+    A hit is in it if it is among the earliest of its story that are alike in the columns of some
+    kind, as many as that kind says: so a story of thousands is known by few, whatever the order
+    in which they came. The columns may be of the hit, its article and its feed.
+    """
+    order = told_at(), HitRow.id
+    ranks = [
+        func.row_number().over(partition_by=[HitRow.story_id, *alike], order_by=order)
+        for _, alike in kinds
+    ]
+    ranked = (
+        select(
+            *(HitRow.story_id, HitRow.id.label("hit_id"), told_at()),
+            *(rank.label(f"rank{at}") for at, rank in enumerate(ranks)),
+        )
+        .join(ArticleRow, ArticleRow.id == HitRow.article_id)
+        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+        .where(HitRow.story_id.in_(story_ids), HitRow.withdrawn_at.is_(None))
+        .subquery()
+    )
+    few = or_(*(ranked.c[f"rank{at}"] <= most for at, (most, _) in enumerate(kinds)))
+    query: Select[*tuple[Any, ...]] = select(ranked.c.story_id, ranked.c.hit_id)
+    return query.where(few).order_by(ranked.c.story_id, ranked.c.at, ranked.c.hit_id)
+
+
+def chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
+    """Yield *numbers* in order, as many at a time as one IN takes."""
+    ordered = sorted(numbers)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
+
+
 def hits_of() -> Select[*tuple[Any, ...]]:
-    """Return the query whose rows `to_group` reads."""
-    summary = func.coalesce(RevisionRow.summary, ArticleRow.summary).label("summary")
-    query: Select[*tuple[Any, ...]] = select(HitRow, hit_title(), summary, told_at())
+    """Return the query whose rows `to_group` reads: no more of a hit and its text than that."""
+    summary = func.substr(func.coalesce(RevisionRow.summary, ArticleRow.summary), 1, _SUMMARY)
+    query: Select[*tuple[Any, ...]] = select(
+        *(HitRow.id, HitRow.story_id, HitRow.company, HitRow.topic, HitRow.stage),
+        *(HitRow.regulator, HitRow.amount, HitRow.currency, HitRow.amount_text, HitRow.amounts),
+        *(HitRow.event_date, HitRow.evidence),
+        *(hit_title(), summary.label("summary"), told_at()),
+    )
     return text_of_hit(query)
 
 
 def to_group(row: Row[Any]) -> HitToGroup:
     """Return one row of `hits_of` as a value."""
-    hit: HitRow = row.HitRow
     return HitToGroup(
-        id=hit.id,
-        company=hit.company,
-        topic=hit.topic,
-        stage=hit.stage,
+        id=row.id,
+        company=row.company,
+        topic=row.topic,
+        stage=row.stage,
         title=row.title,
         at=row.at,
         summary=row.summary,
-        regulator=hit.regulator,
-        amounts=_amounts(hit),
-        event_date=hit.event_date,
-        subject=subject(hit.company, (quote.get("term", "") for quote in hit.evidence)),
-        names=tuple(it["text"] for it in hit.evidence if it.get("role") in WEIGHED),
+        regulator=row.regulator,
+        amounts=_amounts(row),
+        event_date=row.event_date,
+        subject=subject(row.company, (quote.get("term", "") for quote in row.evidence)),
+        names=tuple(it["text"] for it in row.evidence if it.get("role") in WEIGHED),
     )
 
 
-def _amounts(hit: HitRow) -> tuple[Amount, ...]:
+def _amounts(hit: Row[Any]) -> tuple[Amount, ...]:
     """Return the sums of a hit; one stored by an earlier version has the first only."""
     if hit.amounts is not None:
         return tuple(Amount(Decimal(it["value"]), it["currency"], it["text"]) for it in hit.amounts)

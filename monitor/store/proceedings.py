@@ -1,73 +1,110 @@
-"""Proceedings in the store: new stories are linked to the affair that they are a step of."""
+"""Proceedings in the store: new stories are linked to the affair that they are a step of.
+
+What is there already is read before the lock is taken (`affairs`); what was just recorded, after.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from monitor.store.grouping import hits_of, to_group
+from monitor.store.grouping import chunks, hits_of, to_group
 from monitor.store.schema import HitRow, ProceedingRow, StoryRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-    from monitor.stories.proceedings import Chapter
+    from monitor.model import HitToGroup
+    from monitor.stories.proceedings import Affairs, Chapter
+
+    Pair = tuple[str, str]  # company and topic
+    Known = Mapping[Pair, Affairs]
 
 
-def link(session: Session, story_ids: Collection[int]) -> int:
-    """Give each of *story_ids* without a proceeding its own; return how many got one.
+def affairs(session: Session, hits: Iterable[HitToGroup]) -> dict[Pair, Affairs]:
+    """Return the stories within reach of new ones that have *hits*, by company and topic."""
+    from monitor.stories.proceedings import LONG, Affairs  # most rounds of polling find no story
 
-    A story that no other is a step with has none until one is. The caller commits.
+    found: dict[Pair, Affairs] = {}
+    by_pair: dict[Pair, list[HitToGroup]] = {}
+    for hit in hits:
+        by_pair.setdefault((hit.company, hit.topic), []).append(hit)
+    for (company, topic), about in by_pair.items():
+        first, last = min(it.at for it in about), max(it.at for it in about)
+        near = (
+            StoryRow.company == company,
+            StoryRow.topic == topic,
+            StoryRow.first_at.between(first - LONG, last + LONG),
+            StoryRow.merged_into.is_(None),
+        )
+        found[company, topic] = Affairs(_chapters(session, *near))
+    return found
+
+
+def link(
+    session: Session,
+    new: Collection[int],
+    changed: Collection[int],
+    known: Known,
+) -> int:
+    """Give each of the *new* stories without a proceeding its own; return how many got one.
+
+    *known* is what `affairs` read, *changed* the stories that have taken hits since, new ones too.
+    A story that no other is a step with has no proceeding until one is. The caller commits.
     """
-    from monitor.stories.proceedings import place  # most rounds of polling find no story
-
+    chapters: dict[int, Chapter] = {}
+    for chunk in chunks(changed):
+        for chapter in _chapters(session, StoryRow.id.in_(chunk)):
+            chapters[chapter.story_id] = chapter
+            pair = chapter.head.company, chapter.head.topic
+            if pair in known:
+                known[pair].put(chapter)
     linked = 0
-    for story_id in sorted(story_ids):
-        story = session.get_one(StoryRow, story_id, populate_existing=True)
-        if story.proceeding_id is not None:
+    for story_id in sorted(new):
+        if story_id not in chapters or chapters[story_id].proceeding_id is not None:
             continue
-        chapters = _chapters(session, story)
-        chapter = chapters.pop(story_id, None)
-        found = place(chapter, list(chapters.values())) if chapter else None
-        if chapter is None or found is None:
+        chapter = chapters[story_id]
+        of_pair = known[chapter.head.company, chapter.head.topic]
+        found = of_pair.place(chapter)
+        if found is None:
             continue
         number = found.proceeding_id
         if number is None:
             row = {
-                "company": story.company,
-                "topic": story.topic,
+                "company": chapter.head.company,
+                "topic": chapter.head.topic,
                 "started_at": min(chapter.at, found.at),
             }
             made = insert(ProceedingRow).returning(ProceedingRow.id)
             number = session.execute(made, [row]).scalar_one()
         steps = [story_id, found.story_id]
         session.execute(update(StoryRow).where(StoryRow.id.in_(steps)).values(proceeding_id=number))
+        for step in (chapter, found):
+            chapters[step.story_id] = replace(step, proceeding_id=number)
+            of_pair.put(chapters[step.story_id])
         linked += 1
     return linked
 
 
-def _chapters(session: Session, story: StoryRow) -> dict[int, Chapter]:
-    """Return the stories about the same within reach of *story*, with itself, by number."""
-    from monitor.stories.proceedings import LONG, Chapter
+def _chapters(session: Session, *which: ColumnElement[bool]) -> Iterator[Chapter]:
+    """Yield stories, each by the hit that heads it."""
+    from monitor.stories.proceedings import Chapter
 
-    near = select(StoryRow.head_hit_id).where(
-        StoryRow.company == story.company,
-        StoryRow.topic == story.topic,
-        StoryRow.first_at.between(story.first_at - LONG, story.first_at + LONG),
-        StoryRow.merged_into.is_(None),
+    told: dict[int | None, tuple[Any, ...]] = {}
+    query = select(
+        *(StoryRow.head_hit_id, StoryRow.id, StoryRow.stage, StoryRow.first_at),
+        StoryRow.proceeding_id,
     )
-    query = hits_of().add_columns(StoryRow).join(StoryRow, StoryRow.id == HitRow.story_id)
-    query = query.where(HitRow.id.in_(near), HitRow.withdrawn_at.is_(None))
-    return {
-        row.StoryRow.id: Chapter(
-            story_id=row.StoryRow.id,
-            stage=row.StoryRow.stage,
-            at=row.StoryRow.first_at,
-            head=to_group(row),
-            proceeding_id=row.StoryRow.proceeding_id,
-        )
-        for row in session.execute(query.execution_options(populate_existing=True))
-    }
+    for head, *story in session.execute(query.where(StoryRow.head_hit_id.is_not(None), *which)):
+        told[head] = tuple(story)
+    for chunk in chunks(head for head in told if head is not None):
+        heads = hits_of().where(HitRow.id.in_(chunk), HitRow.withdrawn_at.is_(None))
+        for row in session.execute(heads):
+            story_id, stage, at, proceeding = told[row.id]
+            if row.story_id == story_id:
+                yield Chapter(story_id, stage, at, to_group(row), proceeding)

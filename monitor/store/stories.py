@@ -8,96 +8,48 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy import Select, func, insert, select, update
 
-from monitor.model import HitToGroup, OpenStory, Source, Step, Story
-from monitor.store.grouping import hits_of, to_group, told_at
+from monitor.model import Source, Step, Story
+from monitor.store.grouping import chunks, earliest, told_at
 from monitor.store.queries import hit_title, text_of_hit
 from monitor.store.schema import ArticleRow, FeedRow, HitRow, StoryRow
 from monitor.stories.head import Account, head_of, stage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-    from datetime import datetime, timedelta
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
 
+    from monitor.model import HitToGroup
+    from monitor.store.grouping import Kind
     from monitor.stories.group import Grouping
 
-MERGED: Final = "merge by "  # so begins `joined` of a hit that an analyst's merge moved
-_CHUNK: Final = 500  # numbers in one IN
-_CONDITIONS: Final = 100  # in one OR
-_ROUNDED: Final = 0.02  # by which two outlets' words for one sum may be apart
+_FIRST: Final = 100  # hits by which a story is told, with the first of each publisher
 
 
-def ungrouped(session: Session, *, limit: int) -> list[HitToGroup]:
-    """Return up to *limit* hits without a story, oldest first."""
-    query = hits_of().where(HitRow.story_id.is_(None), HitRow.withdrawn_at.is_(None))
-    return [to_group(row) for row in session.execute(query.order_by(HitRow.id).limit(limit))]
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many hits of a story tell of a stage, and when the first and the last did."""
+
+    stage: str | None
+    hits: int
+    first_at: datetime
+    last_at: datetime
 
 
-def open_stories(
-    session: Session, hits: Sequence[HitToGroup], *, window: timedelta
-) -> list[OpenStory]:
-    """Return the stories that *hits* may belong to, with all that they hold.
+def record(
+    session: Session, hits: Sequence[HitToGroup], grouping: Grouping
+) -> tuple[set[int], list[int]]:
+    """Write *grouping* of *hits*; return the stories that took some, and which of them are new.
 
-    They are about the same company and topic, and have a report within *window* of a hit, or one of
-    the same day of the event or of the same sum, however long ago.
+    The caller commits.
     """
-    rows: dict[int, tuple[str, str]] = {}
-    for near in _near(hits, window):
-        query = select(StoryRow.id, StoryRow.company, StoryRow.topic).where(near)
-        rows |= {row.id: (row.company, row.topic) for row in session.execute(query)}
-    held: dict[int, list[HitToGroup]] = defaultdict(list)
-    merged: set[int] = set()
-    for chunk in _chunks(rows):
-        members = hits_of().where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
-        for row in session.execute(members.order_by(HitRow.id)):
-            held[row.HitRow.story_id].append(to_group(row))
-            if (row.HitRow.joined or "").startswith(MERGED):
-                merged.add(row.HitRow.story_id)
-    return [OpenStory(it, *rows[it], tuple(held[it]), it in merged) for it in sorted(rows)]
-
-
-def _near(hits: Iterable[HitToGroup], window: timedelta) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions of which a story that may take any of *hits* fulfils one."""
-    by_pair: dict[tuple[str, str], list[HitToGroup]] = defaultdict(list)
-    for hit in hits:
-        by_pair[hit.company, hit.topic].append(hit)
-    for (company, topic), about in sorted(by_pair.items()):
-        same = and_(StoryRow.company == company, StoryRow.topic == topic)
-        for start, end in _spans(about, window):
-            yield and_(same, StoryRow.last_at >= start, StoryRow.first_at <= end)
-        alike: list[ColumnElement[bool]] = []
-        if days := {hit.event_date for hit in about if hit.event_date}:
-            alike.append(HitRow.event_date.in_(days))
-        for currency, value in {(it.currency, it.value) for hit in about for it in hit.amounts}:
-            low, high = float(value) * (1 - _ROUNDED), float(value) * (1 + _ROUNDED)
-            alike.append(and_(HitRow.currency == currency, HitRow.amount.between(low, high)))
-        for chunk in range(0, len(alike), _CONDITIONS):
-            of_story = HitRow.company == company, HitRow.topic == topic
-            told = select(HitRow.story_id).where(
-                *of_story, or_(*alike[chunk : chunk + _CONDITIONS])
-            )
-            yield and_(same, StoryRow.id.in_(told))
-
-
-def _spans(hits: Iterable[HitToGroup], window: timedelta) -> list[tuple[datetime, datetime]]:
-    """Return the times within *window* of any of *hits*, as few as they can be."""
-    spans: list[tuple[datetime, datetime]] = []
-    for start, end in sorted((hit.at - window, (hit.until or hit.at) + window) for hit in hits):
-        if spans and start <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(spans[-1][1], end)
-        else:
-            spans.append((start, end))
-    return spans
-
-
-def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> list[int]:
-    """Write *grouping* of *hits*; return the stories that are new. The caller commits."""
     by_id = {hit.id: hit for hit in hits}
     placed = dict(grouping.joined)
     new: list[int] = []
@@ -116,23 +68,27 @@ def record(session: Session, hits: Sequence[HitToGroup], grouping: Grouping) -> 
     why = grouping.joined_by
     rows = [{"id": hit, "story_id": it, "joined": why.get(hit)} for hit, it in placed.items()]
     session.execute(update(HitRow), rows)
-    refresh(session, set(placed.values()))
-    return new
+    changed = set(placed.values())
+    refresh(session, changed)
+    return changed, new
 
 
 def refresh(session: Session, story_ids: Collection[int]) -> None:
     """Work out anew what stories say of themselves; one without hits stays. The caller commits."""
+    counted = _counts(session, story_ids)
     rows = []
-    for story_id, accounts in _accounts(session, story_ids).items():
-        head = head_of(accounts)
+    for story_id, accounts in _accounts(session, counted).items():
+        counts = counted[story_id]
+        stage = _stage(accounts, counts)
+        head = head_of(accounts, stage)
         rows.append(
             {
                 "id": story_id,
-                "stage": stage_of(accounts),
+                "stage": stage,
                 "headline": head.title,
                 "head_hit_id": head.hit_id,
-                "first_at": min(it.at for it in accounts),
-                "last_at": max(it.at for it in accounts),
+                "first_at": min(it.first_at for it in counts),
+                "last_at": max(it.last_at for it in counts),
             }
         )
     if rows:
@@ -145,20 +101,25 @@ def told(session: Session, story_ids: Collection[int]) -> dict[int, Story]:
     Sources are in order of time, each publisher once, whatever subscription was told of which.
     """
     steps = history(session, story_ids)
+    counted = _counts(session, story_ids)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for chunk in _chunks(story_ids):
-        for row in session.execute(_of_stories(chunk)):
+    for chunk in chunks(_speaking(session, counted)):
+        for row in session.execute(_of_hits().where(HitRow.id.in_(chunk))):
             found[row.HitRow.story_id].append(row)
     stories = {}
-    for chunk in _chunks(found):
+    for chunk in chunks(found):
         for story in session.scalars(select(StoryRow).where(StoryRow.id.in_(chunk))):
-            stories[story.id] = _story(story, found[story.id], steps.get(story.id, ()))
+            rows = sorted(found[story.id], key=lambda it: (it.at, it.HitRow.id))
+            stories[story.id] = _story(story, rows, counted[story.id], steps.get(story.id, ()))
     return stories
 
 
 def reports(session: Session, story_id: int) -> list[Source]:
     """Return every hit of a story, in order of time, however many are of one publisher."""
-    return [_source(_account(row), row) for row in session.execute(_of_stories([story_id]))]
+    rows = _of_hits().where(HitRow.story_id == story_id, HitRow.withdrawn_at.is_(None))
+    return [
+        _source(_account(row), row) for row in session.execute(rows.order_by(told_at(), HitRow.id))
+    ]
 
 
 def why_gone(session: Session, story_id: int) -> str:
@@ -174,13 +135,13 @@ def why_gone(session: Session, story_id: int) -> str:
 def history(session: Session, story_ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
     """Return for each story the earlier ones of its proceeding, oldest first."""
     asked: dict[int, tuple[int, datetime]] = {}  # proceeding and beginning of each story
-    for chunk in _chunks(story_ids):
+    for chunk in chunks(story_ids):
         query = select(StoryRow.id, StoryRow.proceeding_id, StoryRow.first_at).where(
             StoryRow.id.in_(chunk), StoryRow.proceeding_id.is_not(None)
         )
         asked |= {row.id: (row.proceeding_id, row.first_at) for row in session.execute(query)}
     steps: dict[int, list[Step]] = defaultdict(list)
-    for chunk in _chunks({proceeding for proceeding, _ in asked.values()}):
+    for chunk in chunks({proceeding for proceeding, _ in asked.values()}):
         live = select(HitRow.id).where(
             HitRow.story_id == StoryRow.id, HitRow.withdrawn_at.is_(None)
         )
@@ -201,32 +162,81 @@ def history(session: Session, story_ids: Collection[int]) -> dict[int, tuple[Ste
 # --- rows --------------------------------------------------------------------------------------
 
 
-def _of_stories(story_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
-    """Return the query of all live hits of stories, in order of time."""
-    publisher = func.coalesce(ArticleRow.publisher, FeedRow.name).label("publisher")
+def _publisher() -> ColumnElement[str]:
+    return func.coalesce(ArticleRow.publisher, FeedRow.name)
+
+
+def _of_hits() -> Select[*tuple[Any, ...]]:
+    """Return the query of hits as a story tells of them."""
+    publisher = _publisher().label("publisher")
     query: Select[*tuple[Any, ...]] = select(
         HitRow, hit_title(), ArticleRow.url, ArticleRow.language, publisher, told_at()
     )
-    query = text_of_hit(query).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-    query = query.where(HitRow.story_id.in_(story_ids), HitRow.withdrawn_at.is_(None))
-    return query.order_by(told_at(), HitRow.id)
+    return text_of_hit(query).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+
+
+def _counts(session: Session, story_ids: Collection[int]) -> dict[int, list[_Count]]:
+    """Return the stages of the live hits of each story that has some, the first told first."""
+    counted: dict[int, list[_Count]] = defaultdict(list)
+    at = told_at()
+    for chunk in chunks(story_ids):
+        query = (
+            select(HitRow.story_id, HitRow.stage, func.count(), func.min(at), func.max(at))
+            .join(ArticleRow, ArticleRow.id == HitRow.article_id)
+            .where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
+            .group_by(HitRow.story_id, HitRow.stage)
+        )
+        for story_id, stage, hits, first_at, last_at in session.execute(query):
+            if story_id is not None:
+                counted[story_id].append(_Count(stage, hits, first_at, last_at))
+    return {story: sorted(own, key=lambda it: it.first_at) for story, own in counted.items()}
+
+
+def _speaking(session: Session, story_ids: Collection[int]) -> list[int]:
+    """Return the hits by which stories are told: all, of one that has no more than `_FIRST`."""
+    kinds: tuple[Kind, ...] = (
+        (_FIRST, ()),
+        (1, (_publisher(), HitRow.stage)),
+        (1, (HitRow.regulator.is_(None),)),
+        (1, (HitRow.amount_text.is_(None),)),
+    )
+    found: list[int] = []
+    for chunk in chunks(story_ids):
+        found += (row.hit_id for row in session.execute(earliest(chunk, *kinds)))
+    return found
 
 
 def _accounts(session: Session, story_ids: Collection[int]) -> dict[int, list[Account]]:
     found: dict[int, list[Account]] = defaultdict(list)
-    for chunk in _chunks(story_ids):
+    for chunk in chunks(_speaking(session, story_ids)):
         query = text_of_hit(
             select(HitRow.story_id, HitRow.id, hit_title(), ArticleRow.url, HitRow.stage, told_at())
-        ).where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
+        ).where(HitRow.id.in_(chunk))
         for story_id, hit_id, title, url, stage, at in session.execute(query):
             if story_id is not None:
                 found[story_id].append(Account(hit_id, title, url, stage, at))
     return found
 
 
-def _story(story: StoryRow, rows: Sequence[Row[Any]], earlier: tuple[Step, ...]) -> Story:
+def _stage(accounts: Sequence[Account], counts: Sequence[_Count]) -> str | None:
+    """Return the stage of a story by all of its hits, of which *accounts* may be but some."""
+    if len(accounts) == sum(it.hits for it in counts):
+        return stage_of(accounts)
+    reported = {it.stage for it in accounts if it.stage and not it.comment}
+    told = [it for it in counts if it.stage in reported]
+    most = max(told, key=lambda it: it.hits, default=None)
+    return most.stage if most else None
+
+
+def _story(
+    story: StoryRow,
+    rows: Sequence[Row[Any]],
+    counts: Sequence[_Count],
+    earlier: tuple[Step, ...],
+) -> Story:
     accounts = [_account(row) for row in rows]
-    head = head_of(accounts)
+    stage = _stage(accounts, counts)
+    head = head_of(accounts, stage)
     sources: dict[str, Source] = {}
     for account, row in sorted(
         zip(accounts, rows, strict=True), key=lambda it: it[0].hit_id != head.hit_id
@@ -237,13 +247,13 @@ def _story(story: StoryRow, rows: Sequence[Row[Any]], earlier: tuple[Step, ...])
         id=story.id,
         company=story.company,
         topic=story.topic,
-        stage=stage_of(accounts),
+        stage=stage,
         regulator=next((hit.regulator for hit in hits if hit.regulator), None),
         amount_text=next((hit.amount_text for hit in hits if hit.amount_text), None),
         headline=head.title,
-        first_at=min(it.at for it in accounts),
-        last_at=max(it.at for it in accounts),
-        hits=len(hits),
+        first_at=min(it.first_at for it in counts),
+        last_at=max(it.last_at for it in counts),
+        hits=sum(it.hits for it in counts),
         sources=tuple(sources.values()),
         proceeding_id=story.proceeding_id,
         earlier=earlier,
@@ -267,9 +277,3 @@ def _source(account: Account, row: Row[Any]) -> Source:
         comment=account.comment,
         joined=row.HitRow.joined,
     )
-
-
-def _chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
-    ordered = sorted(numbers)
-    for start in range(0, len(ordered), _CHUNK):
-        yield ordered[start : start + _CHUNK]

@@ -68,9 +68,8 @@ def stage_of(accounts: Sequence[Account]) -> str | None:
     return max(counted, key=counted.__getitem__, default=None)
 
 
-def head_of(accounts: Sequence[Account]) -> Account:
-    """Return by which of at least one *accounts* of a story it is told."""
-    stage = stage_of(accounts)
+def head_of(accounts: Sequence[Account], stage: str | None) -> Account:
+    """Return by which of at least one *accounts* of a story of this stage it is told."""
     return min(
         accounts,
         key=lambda it: (it.comment, not it.official, it.stage != stage, it.at, it.hit_id),

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.stories.kinds import is_comment, is_foretold, is_reaction
@@ -30,6 +31,7 @@ MONTH: Final = 40 * DAY  # with what may be left open at either end
 _BEFORE: Final = timedelta(hours=48)  # how soon news is told, at most
 AFTER: Final = timedelta(hours=12)  # by which zones and clocks may be apart
 _LEDE: Final = 320  # characters of the summary that are compared
+_READ: Final = 4096  # reports kept; each takes some kilobytes
 FORETOLD: Final = "foretold "  # before the name of a stage
 OFFERING: Final = frozenset({"ipo", "listing"})  # topics of which a plan is a step itself
 
@@ -111,8 +113,9 @@ class Report:
         return vague, self.when.width > 4 * DAY, self.hit.at, self.hit.id
 
 
+@lru_cache(maxsize=_READ)
 def read(hit: HitToGroup) -> Report:
-    """Return what *hit* tells."""
+    """Return what *hit* tells; of the hits read last it is known."""
     folded = fold(hit.title).text
     title = _PUBLISHER.sub("", folded) or folded
     lede = fold(hit.summary[:_LEDE]).text
@@ -124,7 +127,7 @@ def read(hit: HitToGroup) -> Report:
     telling = _telling(words(named.sub(" ", title)))
     return Report(
         hit=hit,
-        stage=_stage(hit),
+        stage=stage_told(hit),
         when=when,
         dated=dated,
         reaction=reaction,
@@ -164,7 +167,8 @@ def _telling(found: Iterable[str]) -> frozenset[str]:
     return frozenset(it for it in found if it not in _COMMON)
 
 
-def _stage(hit: HitToGroup) -> str | None:
+def stage_told(hit: HitToGroup) -> str | None:
+    """Return the stage that *hit* tells of, marked if it is only expected."""
     if hit.stage is None or hit.topic in OFFERING or not is_foretold(hit.title):
         return hit.stage
     return FORETOLD + hit.stage
