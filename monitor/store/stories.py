@@ -103,7 +103,7 @@ def told(session: Session, story_ids: Collection[int]) -> dict[int, Story]:
     steps = history(session, story_ids)
     counted = _counts(session, story_ids)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for chunk in chunks(_speaking(session, counted)):
+    for chunk in chunks(_speaking(session, counted, _telling())):
         for row in session.execute(_of_hits().where(HitRow.id.in_(chunk))):
             found[row.HitRow.story_id].append(row)
     stories = {}
@@ -192,14 +192,17 @@ def _counts(session: Session, story_ids: Collection[int]) -> dict[int, list[_Cou
     return {story: sorted(own, key=lambda it: it.first_at) for story, own in counted.items()}
 
 
-def _speaking(session: Session, story_ids: Collection[int]) -> list[int]:
-    """Return the hits by which stories are told: all, of one that has no more than `_FIRST`."""
-    kinds: tuple[Kind, ...] = (
-        (_FIRST, ()),
-        (1, (_publisher(), HitRow.stage)),
-        (1, (HitRow.regulator.is_(None),)),
-        (1, (HitRow.amount_text.is_(None),)),
-    )
+def _heading() -> tuple[Kind, ...]:
+    """Return which hits may head a story: all, of one that has no more than `_FIRST`."""
+    return (_FIRST, ()), (1, (_publisher(), HitRow.stage))
+
+
+def _telling() -> tuple[Kind, ...]:
+    """Return by which hits a story is told: those, and the first with a regulator and a sum."""
+    return *_heading(), (1, (HitRow.regulator.is_(None),)), (1, (HitRow.amount_text.is_(None),))
+
+
+def _speaking(session: Session, story_ids: Collection[int], kinds: tuple[Kind, ...]) -> list[int]:
     found: list[int] = []
     for chunk in chunks(story_ids):
         found += (row.hit_id for row in session.execute(earliest(chunk, *kinds)))
@@ -208,7 +211,7 @@ def _speaking(session: Session, story_ids: Collection[int]) -> list[int]:
 
 def _accounts(session: Session, story_ids: Collection[int]) -> dict[int, list[Account]]:
     found: dict[int, list[Account]] = defaultdict(list)
-    for chunk in chunks(_speaking(session, story_ids)):
+    for chunk in chunks(_speaking(session, story_ids, _heading())):
         query = text_of_hit(
             select(HitRow.story_id, HitRow.id, hit_title(), ArticleRow.url, HitRow.stage, told_at())
         ).where(HitRow.id.in_(chunk))
