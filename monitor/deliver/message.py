@@ -152,7 +152,8 @@ def _multipart(subtype: str, entities: Sequence[bytes]) -> bytes:
 
 
 def _text(subtype: str, text: str) -> bytes:
-    lines = re.sub(r"\r\n?|\n", "\r\n", text).encode("utf-8", "replace")
+    broken = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    lines = broken.encode("utf-8", "replace")
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
     encoding, body = "quoted-printable", b2a_qp(lines, istext=True)
