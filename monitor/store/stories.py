@@ -52,19 +52,22 @@ def record(
     """
     by_id = {hit.id: hit for hit in hits}
     placed = dict(grouping.joined)
-    new: list[int] = []
-    for ids in grouping.new:
-        first = by_id[ids[0]]
-        story = {
+    opened = [
+        {
             "company": first.company,
             "topic": first.topic,
             "headline": first.title,
             "first_at": first.at,
             "last_at": first.at,
         }
-        story_id = session.execute(insert(StoryRow).returning(StoryRow.id), [story]).scalar_one()
+        for first in (by_id[ids[0]] for ids in grouping.new)
+    ]
+    new: list[int] = []
+    if opened:
+        numbered = insert(StoryRow).returning(StoryRow.id, sort_by_parameter_order=True)
+        new += session.scalars(numbered, opened)
+    for story_id, ids in zip(new, grouping.new, strict=True):
         placed |= dict.fromkeys(ids, story_id)
-        new.append(story_id)
     why = grouping.joined_by
     rows = [{"id": hit, "story_id": it, "joined": why.get(hit)} for hit, it in placed.items()]
     session.execute(update(HitRow), rows)
