@@ -7,7 +7,7 @@
 
 from monitor.text.cells import safe_cell
 from monitor.text.folding import Folded, fold
-from monitor.text.html import looks_like_html, one_line, to_text
+from monitor.text.html import looks_like_html, one_line, tidy, to_text
 from monitor.text.index import CUT, LONGEST, distinct_words, index_words
 from monitor.text.words import SOLID, claimed_language, is_letter, language_of, words
 
@@ -25,6 +25,7 @@ __all__ = [
     "looks_like_html",
     "one_line",
     "safe_cell",
+    "tidy",
     "to_text",
     "words",
 ]

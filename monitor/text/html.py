@@ -60,21 +60,34 @@ def to_text(html: str) -> str:
     it once: what was written as "&lt;b&gt;" comes back as "<b>", which is text. Never raises.
     """
     if "<" not in html:
-        return _tidy(_decode(html))
-    return _tidy("".join(_words(html)))
+        return tidy(_decode(html))
+    return tidy("".join(_words(html)))
+
+
+def tidy(text: str) -> str:
+    """Return *text*, which is plain already, as `to_text` would that of a page without tags."""
+    lines = text.split("\n")
+    # What is printable is safe, and has no blank but " ": so are nearly all lines.
+    if "  " not in text and all(map(str.isprintable, lines)):
+        return "\n".join(filter(None, [line.strip() for line in lines]))
+    lines = _made_safe(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(tidied for line in lines if (tidied := " ".join(line.split())))
 
 
 def one_line(text: str) -> str:
     """Return *text* as one line, fit for a mail header, a log or a terminal."""
+    if text.isprintable() and "  " not in text:  # as nearly all are
+        return text.strip()
     return " ".join(_made_safe(text).split())
 
 
 def _words(html: str) -> list[str]:
-    parts = _PLAIN_TAGS.split(html)
+    parts = _PLAIN_TAGS.split(_in_line(html))
     names = [name.lower() for name in parts[1::2]]
     if len(names) != html.count("<") or not _HIDDEN.isdisjoint(names):
         return _scanned(html)
-    parts[::2] = map(_in_line, parts[::2])
+    if "&" in html:
+        parts[::2] = [_decode(part) if "&" in part else part for part in parts[::2]]
     parts[1::2] = [_STANDS_FOR.get(name, "") for name in names]
     return parts
 
@@ -88,14 +101,14 @@ def _scanned(html: str) -> list[str]:
         end = plain.end() if plain else scan.tag_end(tag)
         if end < 0:
             break
-        kept += (_in_line(html[at : tag.start()]), _stands_for(tag))
+        kept += (_decode(_in_line(html[at : tag.start()])), _stands_for(tag))
         at = scan.hidden_end(tag, end)
-    kept.append(_in_line(html[at:]) if kept else _decode(html[at:]))
+    kept.append(_decode(_in_line(html[at:]) if kept else html[at:]))
     return kept
 
 
 def _in_line(source: str) -> str:
-    return _decode(source.replace("\r", " ").replace("\n", " "))
+    return source.replace("\r", " ").replace("\n", " ")
 
 
 def _stands_for(tag: re.Match[str]) -> str:
@@ -152,14 +165,6 @@ def _decode(text: str) -> str:
     return unescape(_LONG_REFERENCE.sub("�", text)) if "&" in text else text
 
 
-def _tidy(text: str) -> str:
-    text = _made_safe(text).replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    if "  " in text or (not text.isascii() and _OTHER_BLANK.search(text)):
-        return "\n".join(tidied for line in lines if (tidied := " ".join(line.split())))
-    return "\n".join(tidied for line in lines if (tidied := line.strip(" ")))
-
-
 def _unsafe() -> dict[int, str | None]:
     table: dict[int, str | None] = dict.fromkeys(
         [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "
@@ -172,7 +177,6 @@ def _unsafe() -> dict[int, str | None]:
 
 
 _UNSAFE: Final = _unsafe()
-_OTHER_BLANK: Final = re.compile(r"[^\S \n]")
 # Nearly no text holds any, and looking is several times faster than translating.
 _ANY_UNSAFE: Final = re.compile("[" + "".join(f"\\U{code:08x}" for code in _UNSAFE) + "]")
 

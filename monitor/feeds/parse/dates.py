@@ -7,11 +7,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from time import struct_time
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 _MONTHS: Final = {
     month: number
@@ -34,8 +31,8 @@ _W3C: Final = re.compile(
 )
 
 
-def read_date(value: str) -> struct_time | None:
-    """Return the UTC time tuple that *value* stands for, None if it is empty.
+def read_date(value: str) -> datetime | None:
+    """Return the instant in UTC that *value* stands for, None if it is empty.
 
     Raises ValueError for a date of another form, or one that is not in the calendar.
     """
@@ -43,20 +40,19 @@ def read_date(value: str) -> struct_time | None:
         return None
     text = value.lower()
     if found := _W3C.fullmatch(text):
-        year, month, day = int(found[1]), int(found[2]), int(found[3])
-        zone = None
+        year, month, day, *clock, sign, hours, minutes = found.groups()
+        ahead = 0
     elif found := _RFC_822.fullmatch(text):
-        year, month, day = int(found[3]), _MONTHS.get(found[2], 0), int(found[1])
-        zone = found["zone"]
+        day, name, year, *clock, zone, sign, hours, minutes = found.groups()
+        month = _MONTHS.get(name, 0)
+        ahead = _ZONES[zone] * 60 if zone else 0
     else:
         raise ValueError("a date of an unusual form")
-    ahead = timedelta(hours=_ZONES[zone] if zone else 0)
-    if found["sign"]:
-        ahead = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"]))
-        ahead = -ahead if found["sign"] == "-" else ahead
-    clock = [int(found[at] or 0) for at in (4, 5, 6)]
-    stamp = datetime(year, month, day, clock[0], clock[1], clock[2])  # noqa: DTZ001 - made UTC next
+    hour, minute, second = (int(part or 0) for part in clock)
+    stamp = datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=UTC)
+    if sign:
+        ahead = int(f"{sign}1") * (int(hours) * 60 + int(minutes))
     try:
-        return (stamp - ahead).utctimetuple()
+        return stamp - timedelta(minutes=ahead) if ahead else stamp
     except OverflowError:
         raise ValueError("no such date") from None

@@ -16,7 +16,6 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import UTC, datetime, timedelta
-from html import escape
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urljoin
 
@@ -36,9 +35,11 @@ from monitor.feeds.parse.entries import (
 from monitor.feeds.prints import NOT_PRINTED, Printed
 from monitor.feeds.wishes import read_wishes
 from monitor.model import Document, Entry, WebPage
-from monitor.text import one_line, to_text
+from monitor.text import one_line, tidy, to_text
 
 if TYPE_CHECKING:
+    from time import struct_time
+
     from monitor.model import Page
 
 _Raw: TypeAlias = dict[str, Any]  # feedparser's dictionaries, without their old-name magic
@@ -247,7 +248,7 @@ def _plain(detail: _Raw) -> str:
     """Return feedparser's text construct as plain text; its type says whether it is HTML."""
     value = detail.get("value") or ""
     is_html = detail.get("type", "text/html") in _HTML_TYPES
-    return to_text(value if is_html else escape(value, quote=False))
+    return to_text(value) if is_html else tidy(value)
 
 
 def _link(raw: _Raw, url: str) -> str | None:
@@ -263,12 +264,15 @@ def _link(raw: _Raw, url: str) -> str | None:
 def _published_at(raw: _Raw) -> datetime | None:
     """Return when the entry says it was published, else last changed; None if unbelievable."""
     for key in ("published_parsed", "updated_parsed", "created_parsed"):
-        if parts := dict.get(raw, key):
-            try:
-                seconds = calendar.timegm(parts)
-                at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
-            except (ValueError, OverflowError):
-                continue
+        if given := dict.get(raw, key):
+            at = given if isinstance(given, datetime) else _instant(given)
             if believable(at):
                 return at
     return None
+
+
+def _instant(parts: struct_time) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=calendar.timegm(parts))
+    except (ValueError, OverflowError):
+        return None

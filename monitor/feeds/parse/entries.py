@@ -72,7 +72,7 @@ def make_entry(
     if not title:
         raise ParseError("no title, text, link or id")
     return Entry(
-        guid=_cut(guid.translate(_UNSTORABLE), "id", flaws) if guid else None,
+        guid=_cut(_storable(guid), "id", flaws) if guid else None,
         link=link,
         title=_cut(title, "title", flaws),
         summary=_cut(summary, "summary", flaws),
@@ -100,11 +100,11 @@ def read_address(given: str, base: Callable[[], str]) -> str | None:
     Only http and https lead anywhere; blanks in an address do not count. *base* is asked for only
     where it matters.
     """
+    if len(given) <= MAX_FIELD_LENGTH and _PLAIN_ADDRESS.fullmatch(given):
+        return one_line(given)
     given = "".join(given.split())
     if not given or len(given) > MAX_FIELD_LENGTH:
         return None
-    if _PLAIN_ADDRESS.fullmatch(given):
-        return one_line(given)
     try:
         link = urljoin(base(), given)
         parts = urlsplit(link)
@@ -132,6 +132,10 @@ def reason_of(error: object) -> str:
     """Return why something cannot be read, in one line that is not long."""
     text = f"{error}" if isinstance(error, ParseError) else f"{type(error).__name__}: {error}"
     return one_line(text)[:MAX_REASON_LENGTH]
+
+
+def _storable(guid: str) -> str:
+    return guid if guid.isprintable() else guid.translate(_UNSTORABLE)
 
 
 def _cut(text: str, field: str, flaws: list[str]) -> str:

@@ -68,19 +68,19 @@ def read(text: str, known: Mapping[bytes, int] = NONE_KNOWN) -> _Raw:
     reader = _Reader(text)
     whole = cut(text)
     if whole is None:
-        return reader.feed(_parse(text))
+        return reader.feed(text)
     prints = whole.prints(f"{reader.has_base}")
     part = whole.without(known, prints) if known else whole
-    raw = reader.feed(_parse(str(part) if known else text))
+    raw = reader.feed(str(part) if known else text)
     return raw | {"prints": prints} if len(raw["entries"]) == len(part.entries) else raw
 
 
-def _parse(text: str) -> Element:
+def _parse(document: bytes) -> Element:
     parser = ET.XMLParser(encoding="utf-8")  # noqa: S314 - no document type, no entities
     try:
-        parser.feed(text.encode())
+        parser.feed(document)
         root: Element = parser.close()
-    except (ET.ParseError, UnicodeEncodeError) as error:
+    except ET.ParseError as error:
         raise Unsure("not well-formed") from error
     return root
 
@@ -91,6 +91,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
         self.has_base = "base" in text  # looked for once: a feed may have thousands of ids
+        self._is_settled = False  # whether `_settled` can change nothing
         self._names: dict[str, str] = {}
         # By tag, and of the class: bound ones would keep this reader, and the text, until the
         # next collection of garbage.
@@ -98,8 +99,15 @@ class _Reader:
         self._atom = False
         self._language: str | None = None
 
-    def feed(self, root: Element) -> _Raw:
-        """Return the feed in *root*, which has all of the text's entries or some."""
+    def feed(self, part: str) -> _Raw:
+        """Return the feed in *part*, which has all of the text's entries or some."""
+        try:
+            document = part.encode()
+        except UnicodeEncodeError as error:
+            raise Unsure("half a character") from error
+        # What it looks for has one of the characters from U+0080 to U+00BF, and they this byte.
+        self._is_settled = b"\xc2" not in document and b"&#" not in document
+        root = _parse(document)
         name = self._name(root.tag)
         self._atom = name == "feed"
         given = [root.attrib[key] for key in _LANGUAGES if key in root.attrib]
@@ -206,8 +214,11 @@ class _Reader:
         return raw
 
     def _reader_of(self, tag: str) -> Callable[[_Reader, Element, _Raw], None]:
-        kind = KINDS.get(self._name(tag))
-        if kind is None:
+        name = self._name(tag)
+        kind = KINDS.get(name)
+        if kind is None and (name in PASSED_OVER or name.startswith(HARMLESS_PREFIXES)):
+            reader = _Reader._read_passed_over
+        elif kind is None:
             reader = _Reader._read_other
         elif kind in {"published", "updated", "created"}:
             reader = partial(_Reader._read_date, key=f"{kind}_parsed")
@@ -218,6 +229,10 @@ class _Reader:
 
     def _read_other(self, element: Element, _raw: _Raw) -> None:
         self._pass_over(element)
+
+    def _read_passed_over(self, element: Element, _raw: _Raw) -> None:
+        if len(element):
+            self._pass_over(element)
 
     def _read_nothing(self, element: Element, raw: _Raw) -> None:
         pass
@@ -246,7 +261,7 @@ class _Reader:
     def _read_link(self, element: Element, raw: _Raw) -> None:
         if not element.attrib:
             href = self._value(element)
-            if self._atom or not href or _REFERENCE.search(href):
+            if self._atom or not href or ("&" in href and _REFERENCE.search(href)):
                 raise Unsure("a link without an address")
         else:
             if element.attrib.keys() & {"url", "uri", "base", "HREF"} or len(element):
@@ -261,7 +276,8 @@ class _Reader:
             raise Unsure("a link that is not a plain address")
         if raw.get("link") and not raw.get("guidislink"):
             raise Unsure("two links")
-        raw["link"], raw["guidislink"] = _settled(href), False
+        raw["link"] = href if self._is_settled else _settled(href)
+        raw["guidislink"] = False
 
     def _read_id(self, element: Element, raw: _Raw) -> None:
         if "id" in raw or (element.attrib and element.attrib.keys() != {"isPermaLink"}):
@@ -309,7 +325,8 @@ class _Reader:
     def _value(self, element: Element) -> str:
         if len(element):
             raise Unsure("markup inside text")
-        return _settled((element.text or "").strip())
+        value = (element.text or "").strip()
+        return value if self._is_settled else _settled(value)
 
     def _construct(self, element: Element, value: str | None, default: str) -> _Raw:
         """Return a text with its type, which says whether it is HTML; RSS leaves one to guess."""
@@ -330,7 +347,7 @@ def _looks_like_html(value: str) -> bool:
     """Say of a text that is nominally plain whether it is HTML, as feedparser does."""
     if "<" in value and "</" in value:
         raise Unsure("markup in a plain text")
-    if not _REFERENCE.search(value):
+    if "&" not in value or not _REFERENCE.search(value):
         return False
     if "<" in value:
         raise Unsure("markup in a plain text")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.errors import ParseError
@@ -19,7 +18,7 @@ from monitor.feeds.parse.entries import both, make_entry, read_address, read_eac
 from monitor.feeds.parse.instants import find_instant
 from monitor.feeds.websub import web_address
 from monitor.model import Document, Wishes
-from monitor.text import one_line, to_text
+from monitor.text import one_line, tidy, to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,9 +92,7 @@ def _entry(item: object, *, url: str, flaws: list[str]) -> Entry:
 
 
 def _summary(item: dict[str, Any]) -> str:
-    described, content = (
-        to_text(escape(_text(item, key), quote=False)) for key in ("summary", "content_text")
-    )
+    described, content = (tidy(_text(item, key)) for key in ("summary", "content_text"))
     return both(described, content or to_text(_text(item, "content_html")))
 
 
