@@ -22,10 +22,10 @@ WORDS = yaml.safe_load(
     Path(__file__).parents[1].joinpath("data", "hostile_words.yaml").read_text("utf-8")
 )
 HEADLINES = (
-    "{} Alibaba fined in antitrust probe",
-    "Tencent antitrust {} fine",
+    "{} Alibaba fined {} million yuan in antitrust probe",
+    "Tencent antitrust {} fine of {} million yuan",
     "Baidu IPO filed {}",
-)
+)  # each fine is one of its own by its sum
 # What may stand in a digest: no script, no form, nothing that loads or runs.
 ELEMENTS = re.compile(
     "html|head|meta|title|style|body|div|table|thead|tbody|tr|td|th|p|h1|h2|h3|h4|ul|"
@@ -73,7 +73,7 @@ def _lives(name, value):
 def feed():
     items = "".join(
         f"<item><guid>{number}-{at}</guid><link>https://odd.example/{number}?x={at}</link>"
-        f"<title>{escape(escape(headline.format(_for_xml(word))))}</title>"
+        f"<title>{escape(escape(headline.format(_for_xml(word), number + 2)))}</title>"
         f"<description>{escape(_for_xml(word))}</description><author>{escape(_for_xml(word))}"
         f"</author><source url='javascript:x'>{escape(_for_xml(word))}</source></item>"
         for number, word in enumerate(WORDS)
