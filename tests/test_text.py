@@ -221,6 +221,18 @@ def test_simplified():
     assert not simplified().keys() & set(simplified().values())
 
 
+def test_every_character_folds_in_a_long_text_as_in_a_short_one():
+    """Long texts of which little changes are folded another way, to the same text and places."""
+    plain = "垄" * 1000
+    for first in range(0, 0x20000, 16):
+        if 0xD800 <= first < 0xE000:  # halves of pairs: no characters
+            continue
+        short = "|".join(map(chr, range(first, first + 16))) + "|"
+        alone, within = fold(short), fold(short + plain)
+        assert within.text == alone.text + plain
+        assert within.span(0, len(alone.text)) == alone.span(0, len(alone.text))
+
+
 @given(st.text(), st.text())
 def test_folding_knows_no_neighbours(one, two):
     """A term folds alone as it does inside a text, unless marks or blanks join at the seam."""

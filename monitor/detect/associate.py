@@ -76,8 +76,10 @@ class Detector:
             for number, company in enumerate(lexicon.companies)
         }
         names = (number for number, owner in enumerate(self.owners) if owner in self.watched)
-        self._sieve = Sieve(self.index, names)
+        self._names = Sieve(self.index, names)
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
+        words = (number for number, owner in enumerate(self.owners) if owner in self.topics)
+        self._words = Sieve(self.index, words)
 
     def find(
         self,
@@ -95,7 +97,9 @@ class Detector:
         text appeared: against it a day without a year, or a weekday, is read.
         """
         folded = fold(title), fold(summary)
-        if company is None and not any(map(self._sieve.lets_through, folded)):
+        if company is None and not any(map(self._names.lets_through, folded)):
+            return ()
+        if not any(map(self._words.lets_through, folded)):
             return ()
         texts = (
             Text(0, "title", title, self.index, folded[0]),

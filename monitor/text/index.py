@@ -22,11 +22,9 @@ CUT: Final = 1  # the version of these rules
 
 LONGEST: Final = 255  # letters of a word that count: a database's own limit is in bytes
 
-_RUN: Final = re.compile(f"[{SOLID}]+")
+_RUN: Final = re.compile(f"([{SOLID}]+)")
 _PARTS: Final = re.compile(r"[\x00-/:-`{-\x7f]+")  # ASCII signs that are no letter or digit
 _WORD: Final = re.compile(rf"[^\W_{SOLID}]+")
-# What folding takes out from the midst of a word; the other control characters part words.
-_HIDDEN: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _BLANK: Final = ord(" ")
 _UTF32: Final = 4  # bytes of a code point
 _UNIT: Final = next(code for code in "IL" if array(code).itemsize == _UTF32)
@@ -43,12 +41,12 @@ def index_words(*texts: str) -> str:
 
 
 def _words_of(text: str) -> str:
-    if text.isascii() and not _HIDDEN.search(text):
+    folded = fold(text)
+    if text.isascii() and folded.starts is None:  # nothing was taken out from the midst of a word
         return text
-    folded = fold(text).text
-    words = " ".join(_WORD.findall(folded))
-    runs = _RUN.findall(folded)
-    return f"{words} {_pairs(' '.join(runs))}" if runs else words
+    parts = _RUN.split(folded.text)  # runs stand at the odd places
+    words = " ".join(_WORD.findall(" ".join(parts[::2])))
+    return f"{words} {_pairs(' '.join(parts[1::2]))}" if len(parts) > 1 else words
 
 
 def distinct_words(words: str) -> list[str]:
