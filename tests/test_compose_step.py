@@ -9,11 +9,11 @@ from sqlalchemy import event, func, insert, select
 from monitor.deliver.message import body_octets
 from monitor.digest.names import Names
 from monitor.digest.render import Renderer
-from monitor.model import CatchUp, EmptyDay, Schedule, Subscription
+from monitor.model import CatchUp, EmptyDay, Review, Schedule, Subscription, Verdict
 from monitor.pipeline.compose import ComposeStep, message_id
 from monitor.pipeline.edition import HEAD, LIMIT, Editor
 from monitor.pipeline.health import check
-from monitor.store import deliveries, digests, workers
+from monitor.store import deliveries, digests, reviews, workers
 from monitor.store.schema import (
     ArticleRow,
     DeliveryRow,
@@ -163,6 +163,23 @@ def test_a_hit_is_reported_once(sessions, clock, compose, put_hit):
         ).all()
     assert [hit for _, hit in editions] == [1, 2]
     assert editions[0][0] != editions[1][0]
+
+
+def test_what_an_analyst_dismissed_is_not_mailed(sessions, clock, compose, put_hit):
+    """A hit found irrelevant before its digest is in none; with second thoughts it is."""
+    step = compose(subscription())
+    verdicts = [(Verdict.IRRELEVANT,), (Verdict.IRRELEVANT, Verdict.RELEVANT), (), ("duplicate",)]
+    for given in verdicts:
+        number = put_hit()
+        with sessions.begin() as session:
+            for verdict in given:
+                reviews.add(session, Review(number, Verdict(verdict), "analyst", clock.now()))
+    clock.at += timedelta(days=1)
+    step.compose_due()
+
+    with sessions.begin() as session:
+        told = session.scalars(select(DigestItemRow.hit_id).order_by(DigestItemRow.hit_id)).all()
+    assert told == [2, 3]
 
 
 def test_downtime_makes_a_late_digest_not_several(sessions, clock, compose, put_hit):

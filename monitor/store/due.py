@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 
 from monitor.model import Alteration, Kind, NearMissToTell, OpenHit, ReportedHit
+from monitor.store import reviews
 from monitor.store.queries import hit_title, hits_with_articles, reported_hit, text_of_hit
 from monitor.store.schema import (
     ArticleRow,
@@ -46,7 +47,7 @@ _CHUNK: Final = 500  # numbers in one IN
 def open_hits(session: Session, *, since: datetime) -> Iterator[tuple[Kind, OpenHit]]:
     """Yield the grouped hits found since then, oldest first, that any subscription may be told of.
 
-    Quiet and withdrawn hits are left out.
+    Quiet and withdrawn hits are left out, and those an analyst found to be of no use.
     """
     query = (
         select(
@@ -68,6 +69,7 @@ def open_hits(session: Session, *, since: datetime) -> Iterator[tuple[Kind, Open
         .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
         .join(StoryRow, StoryRow.id == HitRow.story_id)
         .where(HitRow.found_at >= since, HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
+        .where(~reviews.dismissed())
         .order_by(HitRow.id)
         .execution_options(yield_per=1000)
     )

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
+from sqlalchemy.orm import aliased
 
+from monitor.model import Verdict
 from monitor.store import audit
 from monitor.store.schema import HitRow, ReviewRow
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from monitor.model import Review
+
+
+def dismissed() -> ColumnElement[bool]:
+    """Return the condition that an analyst's latest verdict on a hit is that it is of no use."""
+    later = aliased(ReviewRow)
+    last = ~exists().where(later.hit_id == ReviewRow.hit_id, later.id > ReviewRow.id)
+    no_use = ReviewRow.verdict.in_((Verdict.IRRELEVANT, Verdict.DUPLICATE))
+    return exists().where(ReviewRow.hit_id == HitRow.id, no_use, last)
 
 
 def add(session: Session, review: Review) -> int | None:
