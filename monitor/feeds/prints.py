@@ -35,6 +35,7 @@ _UNREAD: Final = (("<!--", "-->"), ("<![CDATA[", "]]>"))  # no tag in these is o
 _START: Final = re.compile(r"<(?:item|entry)[\s>]")
 _SAID_OF_ALL: Final = re.compile(r"<[\w:.-]+\s[^<>]*(?:xmlns|lang)[^<>]*>")
 _SECOND: Final = timedelta(seconds=1)
+_DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,16 @@ class Printed:
         records = list(_RECORD.iter_unpack(self.kept))
         entries = iter(new)
         kept: list[bytes] = []
-        names: set[tuple[int, bytes]] = set()
+        guids, links = set[bytes](), set[bytes]()
         for print_, place in zip(prints, shown, strict=True):
             record = _record(print_, next(entries)) if place is None else records[place]
-            mine = {named for named in enumerate(record[1:3]) if named[1] != _NOTHING}
-            if not mine or not names.isdisjoint(mine):
+            _, guid, link, _ = record
+            if guid in guids or link in links or guid == link == _NOTHING:
                 return None
-            names |= mine
+            if guid != _NOTHING:
+                guids.add(guid)
+            if link != _NOTHING:
+                links.add(link)
             kept.append(_RECORD.pack(*record))
         return Printed(b"".join(kept), shown)
 
@@ -139,7 +143,8 @@ def cut(text: str) -> Cut | None:
 
 def _record(print_: bytes, entry: Entry) -> tuple[bytes, bytes, bytes, int]:
     at = entry.published_at
-    seconds = _NO_DATE if at is None else (at - _EPOCH) // _SECOND
+    since = at - _EPOCH if at else None
+    seconds = _NO_DATE if since is None else since.days * _DAY_S + since.seconds
     names = comparable_guid(entry.guid), comparable_link(entry.link)
     return print_, _short(names[0]), _short(names[1]), seconds
 

@@ -63,9 +63,9 @@ def read(text: str, known: Mapping[bytes, int] = NONE_KNOWN) -> _Raw:
     where it is plain what they are of. Raises Unsure, with the reason, where anything else is not
     certain.
     """
-    if "<!DOCTYPE" in text or "xml:base" in text:
-        raise Unsure("a document type or a base address")
     reader = _Reader(text)
+    if "<!DOCTYPE" in text or (reader.has_base and "xml:base" in text):
+        raise Unsure("a document type or a base address")
     whole = cut(text)
     if whole is None:
         return reader.feed(text)
