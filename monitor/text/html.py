@@ -37,9 +37,10 @@ _BLOCKS: Final = frozenset(
     )
 )
 _CELLS: Final = frozenset({"td", "th", "img", "input", "button"})
+_INLINE: Final = frozenset({"a", "b", "em", "font", "i", "small", "span", "strong", "u"})
 _STANDS_FOR: Final = {
     f"{slash}{name}": blank
-    for names, blank in ((_CELLS, " "), (_BLOCKS, "\n"))
+    for names, blank in ((_INLINE, ""), (_CELLS, " "), (_BLOCKS, "\n"))
     for name in names
     for slash in ("", "/")
 }
@@ -83,12 +84,17 @@ def one_line(text: str) -> str:
 
 def _words(html: str) -> list[str]:
     parts = _PLAIN_TAGS.split(_in_line(html))
-    names = [name.lower() for name in parts[1::2]]
-    if len(names) != html.count("<") or not _HIDDEN.isdisjoint(names):
+    blanks = list(map(_STANDS_FOR.get, parts[1::2]))
+    if len(blanks) != html.count("<"):
         return _scanned(html)
+    if None in blanks:
+        names = [name.lower() for name in parts[1::2]]
+        if not _HIDDEN.isdisjoint(names):
+            return _scanned(html)
+        blanks = [_STANDS_FOR.get(name, "") for name in names]
     if "&" in html:
         parts[::2] = [_decode(part) if "&" in part else part for part in parts[::2]]
-    parts[1::2] = [_STANDS_FOR.get(name, "") for name in names]
+    parts[1::2] = blanks
     return parts
 
 

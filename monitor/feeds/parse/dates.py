@@ -40,16 +40,16 @@ def read_date(value: str) -> datetime | None:
         return None
     text = value.lower()
     if found := _W3C.fullmatch(text):
-        year, month, day, *clock, sign, hours, minutes = found.groups()
+        year, month, day, hour, minute, second, sign, hours, minutes = found.groups()
         ahead = 0
     elif found := _RFC_822.fullmatch(text):
-        day, name, year, *clock, zone, sign, hours, minutes = found.groups()
+        day, name, year, hour, minute, second, zone, sign, hours, minutes = found.groups()
         month = _MONTHS.get(name, 0)
         ahead = _ZONES[zone] * 60 if zone else 0
     else:
         raise ValueError("a date of an unusual form")
-    hour, minute, second = (int(part or 0) for part in clock)
-    stamp = datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=UTC)
+    clock = int(hour or 0), int(minute or 0), int(second or 0)
+    stamp = datetime(int(year), int(month), int(day), *clock, tzinfo=UTC)
     if sign:
         ahead = int(f"{sign}1") * (int(hours) * 60 + int(minutes))
     try:

@@ -236,12 +236,17 @@ def _entry(raw: _Raw, url: str, flaws: list[str]) -> Entry:
 
 
 def _line(raw: _Raw, key: str) -> str:
-    return one_line(_plain(dict.get(raw, f"{key}_detail") or {"value": dict.get(raw, key)}))
+    detail = dict.get(raw, f"{key}_detail") or {"value": dict.get(raw, key)}
+    value = detail.get("value") or ""
+    return one_line(_plain(detail) if "<" in value or "&" in value else value)
 
 
 def _summary(raw: _Raw) -> str:
     described = _plain(dict.get(raw, "summary_detail") or {"value": dict.get(raw, "summary")})
-    return both(described, "\n".join(filter(None, map(_plain, dict.get(raw, "content") or ()))))
+    contents = dict.get(raw, "content")
+    if not contents:
+        return described
+    return both(described, "\n".join(filter(None, map(_plain, contents))))
 
 
 def _plain(detail: _Raw) -> str:

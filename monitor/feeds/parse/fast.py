@@ -325,7 +325,7 @@ class _Reader:
     def _value(self, element: Element) -> str:
         if len(element):
             raise Unsure("markup inside text")
-        value = (element.text or "").strip()
+        value = text.strip() if (text := element.text) else ""
         return value if self._is_settled else _settled(value)
 
     def _construct(self, element: Element, value: str | None, default: str) -> _Raw:
