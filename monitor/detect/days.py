@@ -74,6 +74,7 @@ _DATE: Final = re.compile(
     r"|(?:周|星期|礼拜)(?P<han>[一二三四五六日天])(?![年月岁])"
     r"|(?P<relative>今天|今日|昨天|昨日|明天|明日|(?<![a-z])(?:today|yesterday|tomorrow)(?!'|[a-z]))"
 )
+_DIGIT_OR_HAN: Final = re.compile(r"[\d周期拜天日]")
 _AHEAD: Final = re.compile(
     r"(?:(?<![a-z])(?:will|would|next|coming|(?:set|due|expected|scheduled|plans?|slated) to"
     r"|to (?:begin|start|list|debut|trade|price|be))(?![a-z])|将|定于|预计|下)"
@@ -90,6 +91,8 @@ def days(text: str, published: datetime | None = None) -> Iterator[tuple[int, in
 
     *published* is an aware instant; without it only full dates are read.
     """
+    if not ("day" in text or "tomorrow" in text or _DIGIT_OR_HAN.search(text)):
+        return  # every form holds one of these, and most sentences none
     for found in _DATE.finditer(text):
         day = _full(found) or (_read(text, found, published) if published else None)
         if day is not None:

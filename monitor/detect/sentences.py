@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _END: Final = re.compile(
-    r"(?:[。\n]|(?<=[^\x00-\x7f])[!?;]|[!?;](?![a-z0-9=&/])|(?P<stop>\.)(?=[\"')\]]{0,4}(?:\s|$)))"
+    r"[。\n!?;.]"  # first, so that a search skips to the next of them
+    r"(?:(?<=[。\n])|(?<=[^\x00-\x7f][!?;])|(?<=[!?;])(?![a-z0-9=&/])"
+    r"|(?<=\.)(?=[\"')\]]{0,4}(?:\s|$)))"
     r"[\"')\]」』》]{0,4}\s?"
 )
 _LAST_WORD: Final = re.compile("[ \\n(\"']")
@@ -55,7 +57,7 @@ class Sentences:
 
 def _ends(text: str) -> Iterator[int]:
     for end in _END.finditer(text):
-        if not (end["stop"] and _is_abbreviation(text, end.start())):
+        if text[end.start()] != "." or not _is_abbreviation(text, end.start()):
             yield end.end()
 
 
