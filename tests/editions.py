@@ -137,7 +137,7 @@ def story_of(hits, **changes):
     accounts = [
         Account(it.id, it.title, it.url, it.stage, it.published_at or it.found_at) for it in hits
     ]
-    head = head_account(accounts).hit_id
+    head = head_account(accounts, stage_of(accounts)).hit_id
     sources = {}
     for it in sorted(hits, key=lambda it: it.id != head):
         at = it.published_at or it.found_at
