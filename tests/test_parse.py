@@ -374,6 +374,7 @@ hang %= b"a." * 60_000
 good = b"<rss version='2.0'><channel><item><title>t</title></item></channel></rss>"
 jobs = [(feed, Answer(200, feed.url, body)) for body in (good, hang)]
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the shell gave us
     parser = BoundedParser(workers=2, timeout=timedelta(seconds=2), memory_bytes=1 << 30)
     outcomes = parser.parse_all(jobs)
     next(outcomes)
