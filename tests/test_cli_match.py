@@ -308,6 +308,8 @@ QUIET = [{"id": at, "title": "A quiet day"} for at in range(2200)]  # answers th
 @pytest.fixture
 def at_work():
     """Return a run of two processes that has answered the first items and waits for more."""
+    # Tests that were started in the background ignore Ctrl-C, and would hand that on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "monitor", "match", "--jobs", "2"],
         stdin=subprocess.PIPE,
@@ -315,6 +317,7 @@ def at_work():
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
+        signal.signal(signal.SIGINT, before)
         try:
             process.stdin.write("".join(f"{json.dumps(item)}\n" for item in QUIET).encode())
             process.stdin.flush()

@@ -111,7 +111,7 @@ def run(folder, *, kills, seed, feeds=20):
     """Let that many lives poll these feeds, each killed, then one that is left alone a while."""
     chance = random.Random(seed)  # noqa: S311 - for moments, not for secrets
     # A feed shows all it ever had: what a killed process had read must be there to be read again.
-    publisher = Publisher(feeds, period_s=4, window=10_000)
+    publisher = Publisher(feeds, period_s=2, window=10_000)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler(publisher)) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         path = folder / "config.yaml"
