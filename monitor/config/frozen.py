@@ -1,8 +1,12 @@
 """What all parts of the settings have in common."""
 
+import ast
+import inspect
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from monitor.config import values
 
@@ -13,12 +17,40 @@ def default_duration(text: str) -> Any:  # noqa: ANN401 - as pydantic.Field
 
 
 class Settings(BaseModel):
-    """What all settings have in common: they are frozen, and know their keys."""
+    """What all settings have in common: they are frozen, and know their keys.
+
+    The text under a key is its description in the JSON Schema, which an editor shows. It is read
+    from the source when the schema is asked for, not at every start as pydantic would: that takes
+    longer than everything else here.
+    """
 
     model_config = ConfigDict(
         defer_build=True,  # of each part by itself: the whole is built when it is first read
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,  # they are what an editor shows
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the schema that pydantic makes, with descriptions. Called by pydantic."""
+        schema = handler(core)
+        keys = handler.resolve_ref_schema(schema)["properties"]
+        for name, text in _described(cls):
+            keys[cls.model_fields[name].alias or name].setdefault("description", text)
+        return schema
+
+
+def _described(settings: type[Settings]) -> list[tuple[str, str]]:
+    body = ast.parse(inspect.getsource(settings)).body[0].body  # type: ignore[attr-defined]
+    return [
+        (key.target.id, inspect.cleandoc(below.value.value))
+        for key, below in zip(body, body[1:], strict=False)
+        if isinstance(key, ast.AnnAssign)
+        and isinstance(key.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    ]
