@@ -8,14 +8,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import structlog
+from monitor import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LAST_S = 8.5  # after a stop, when something still holds us up: a database another process locked
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
+from monitor import logs
 from monitor.model import Way
 from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
@@ -42,7 +42,7 @@ THREADS = 12  # one for each step, so that none waits for another
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 def serve(app: App) -> int:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
@@ -47,7 +48,7 @@ def _described(settings: type[Settings]) -> list[tuple[str, str]]:
     body = ast.parse(inspect.getsource(settings)).body[0].body  # type: ignore[attr-defined]
     return [
         (key.target.id, inspect.cleandoc(below.value.value))
-        for key, below in zip(body, body[1:], strict=False)
+        for key, below in pairwise(body)
         if isinstance(key, ast.AnnAssign)
         and isinstance(key.target, ast.Name)
         and isinstance(below, ast.Expr)

@@ -14,9 +14,9 @@ from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
-import structlog
 from sqlalchemy.exc import IntegrityError
 
+from monitor import logs
 from monitor.digest.alerts import HOUR, Due, alert_of, as_json, plan
 from monitor.digest.brief import ALERT, brief, stories_of
 from monitor.model import DigestKind
@@ -40,7 +40,7 @@ RETRY = timedelta(minutes=1)  # after an alert that could not be made
 OVERLAP = timedelta(minutes=5)  # hits become visible out of order, and some get a story late
 WHOLE = timedelta(minutes=10)  # how often all open stories are looked at
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass

@@ -14,9 +14,9 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from sqlalchemy.exc import IntegrityError
 
+from monitor import logs
 from monitor.digest.brief import DIGEST, brief, stories_of
 from monitor.digest.edition import as_json
 from monitor.digest.slots import is_silent, latest_slot, missed_slots
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 RETRY = timedelta(minutes=1)  # after a digest that could not be made
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass

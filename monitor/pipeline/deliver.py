@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
-
+from monitor import logs
 from monitor.errors import LeaseLost, MailDeferred, MailRefused, MailUnsure
 from monitor.model import DeliveryStatus, Mail, Way, is_address
 from monitor.store import deliveries
@@ -48,7 +47,7 @@ LOOK_S = 1.0  # how often it is looked for new deliveries while others are hande
 
 _OPEN = frozenset({DeliveryStatus.WAITING, DeliveryStatus.UNSURE})
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 def deliver_due(  # noqa: PLR0913 - three parts and how to use them, each with a default

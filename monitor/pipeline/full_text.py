@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import structlog
 from sqlalchemy.exc import OperationalError
 
+from monitor import logs
 from monitor.detect.changes import changes
 from monitor.errors import AddressRefused, FetchError, ParseError, StoreError
 from monitor.feeds.fulltext import next_try, refusal, whole_text
@@ -38,7 +38,7 @@ PAUSE: Final = timedelta(seconds=2)  # between two pages of one host
 PULSE: Final = timedelta(seconds=0.25)
 AT_ONCE: Final = 4  # pages, each of another host
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass

@@ -12,8 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
+from monitor import logs
 from monitor.store import candidates, proceedings, stories
 from monitor.store.engine import lock, reading
 
@@ -28,7 +27,7 @@ BATCH = 500  # hits in one transaction
 
 _ONE = threading.Lock()
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
+from monitor import logs
 from monitor.store import index
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 PAGE: Final = 500
 _TOLD: Final = 50_000  # articles between two lines of the log
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 def fill(sessions: Sessions, *, page: int = PAGE) -> Iterator[int]:

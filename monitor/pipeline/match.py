@@ -20,8 +20,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import structlog
-
+from monitor import logs
 from monitor.detect.associate import Detector
 from monitor.errors import MonitorError
 from monitor.store import texts
@@ -45,7 +44,7 @@ Matches: TypeAlias = "dict[int, tuple[Match, ...]]"  # by revision
 # published, and of each text its revision, title and summary.
 _Question: TypeAlias = "tuple[str | None, datetime | None, tuple[tuple[int, str, str], ...]]"
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import structlog
-
+from monitor import logs
 from monitor.text import index_words
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.detect.lexicon import Lexicon
     from monitor.model import Entry, FeedToPoll, Match
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 class LateDetector:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
 from sqlalchemy.exc import OperationalError
 
+from monitor import logs
 from monitor.errors import FetchError, ParseError, StoreError
 from monitor.pipeline.claims import Claims
 from monitor.pipeline.record import body_hash
@@ -47,7 +47,7 @@ ENTRIES = 2000
 BYTES = 4_000_000  # of bodies, which are held until then
 MAX_REASON_LENGTH = 200
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass

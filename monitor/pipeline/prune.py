@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
+from monitor import logs
 from monitor.store import near_misses
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 BATCH: Final = 500
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 def prune(sessions: Sessions, *, now: datetime, batch: int = BATCH) -> int:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-import structlog
-
+from monitor import logs
 from monitor.errors import FetchError
 from monitor.feeds import websub
 from monitor.model import FeedToPoll
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 4
 LOOK: Final = timedelta(seconds=30)  # how often feeds are looked through for hubs
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 def new_secrets() -> tuple[str, str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from monitor import logs
 from monitor.errors import StoreError
 from monitor.feeds.bundle import is_mailbox
 from monitor.model import FeedState, PollOutcome
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_NOTES = 20  # of one poll in the ledger; the rest are counted
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 def ledger(

@@ -12,8 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from monitor import logs
 from monitor.detect.changes import changes
 from monitor.pipeline.match import match_all, pages
 from monitor.store import hits, lexicons, near_misses, texts
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from monitor.store.engine import Sessions
     from monitor.store.texts import Chosen
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
+from monitor import logs
 from monitor.errors import FetchError
 from monitor.feeds import health, manners, rhythm, window
 from monitor.feeds.bundle import is_mailbox
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # for a feed that is gone, until its address changes
 FUTURE = timedelta(days=1)  # a date further ahead than this is a mistake, not a date
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from monitor import logs
 from monitor.model import LeftBy
 from monitor.store import suppressions
 from monitor.web.context import reading_for, site_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 async def unsubscribe(request: Request) -> Response:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from monitor import logs
 from monitor.feeds import websub
 from monitor.store import pushes
 from monitor.text import one_line
@@ -30,7 +30,7 @@ MAX_BODY_BYTES: Final = 10_000_000
 _LONGEST_CHALLENGE: Final = 2000
 _AGAIN: Final = timedelta(days=1)  # after a hub has refused
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 async def hub(request: Request) -> Response:

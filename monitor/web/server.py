@@ -13,8 +13,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import structlog
-
+from monitor import logs
 from monitor.config.web import require_closed, shows_all, split_listen
 from monitor.errors import ConfigError, Mistake
 from monitor.links import INSTALL
@@ -31,7 +30,7 @@ GRACE_S = 2  # for answers that are under way at a stop
 AT_ONCE = 100  # connections; the next one is answered 503
 BACKLOG = 128
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 def serve_alone(app: App, listen: str) -> int:

@@ -13,12 +13,12 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from monitor import logs
 from monitor.config.web import is_address, is_loopback
 from monitor.errors import StoreError
 from monitor.web.context import site_of
@@ -43,7 +43,7 @@ HEADERS = {
     "Cache-Control": "private, no-cache",
 }
 
-log = structlog.get_logger()
+log = logs.get_logger()
 
 
 class Shield:
