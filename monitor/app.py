@@ -9,12 +9,13 @@ import os
 import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Self
 
 from monitor import config as configuration
 from monitor import logs
+from monitor.config import Remembered
 from monitor.errors import ConfigError, Mistake
 from monitor.model import Way
 from monitor.resources import version
@@ -66,6 +67,16 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _read_lexicon(fingerprint: str, content: str) -> Lexicon | None:
+    from monitor.detect.canonical import read_canonical
+
+    try:
+        lexicon = read_canonical(content)
+    except ValueError:
+        return None
+    return lexicon if lexicon.fingerprint == fingerprint else None
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -77,8 +88,11 @@ class SystemClock:
 class App:
     """The real parts of one process, on one configuration. A context manager: leaving it closes."""
 
-    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: Config, clock: Clock | None = None, engine: Engine | None = None
+    ) -> None:
         self.config = config
+        self._engine = engine
         self.clock: Clock = clock or SystemClock()
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._closing = ExitStack()
@@ -89,9 +103,16 @@ class App:
 
         *environ* stands for the process's environment. Raises ConfigError.
         """
-        config = configuration.load(path, os.environ if environ is None else environ)
+        opened: list[Engine] = []
+
+        def memory(url: str, inputs: str) -> Remembered | None:
+            opened.append(open_engine(url))
+            found = lexicons.remembered(opened[0], inputs)
+            return found and Remembered(found[0], partial(_read_lexicon, *found))
+
+        config = configuration.load(path, os.environ if environ is None else environ, memory)
         logs.set_up(config.logging.level, config.logging.format)
-        return cls(config)
+        return cls(config, engine=next(iter(opened), None))
 
     def __enter__(self) -> Self:
         """Return the application itself; a database that fails from now on is a StoreError."""
@@ -115,7 +136,7 @@ class App:
     @cached_property
     def engine(self) -> Engine:
         """The engine; connects to nothing yet."""
-        engine = open_engine(self.database_url)
+        engine = self._engine or open_engine(self.database_url)
         self._closing.callback(engine.dispose)
         return engine
 
@@ -139,14 +160,16 @@ class App:
                 interval=self.config.polling.interval,
                 host_of=self.guard.host_of,
             )
-            names = [subscription.name for subscription in self.subscriptions]
+            names = [subscription.name for subscription in self.config.subscriptions]
             digests.sync_subscriptions(session, names, now=now)
-            lexicons.keep(
-                session,
-                fingerprint=self.lexicon.fingerprint,
-                content=self.lexicon.canonical,
-                now=now,
-            )
+            if not self.config.remembered:
+                lexicons.keep(
+                    session,
+                    fingerprint=self.lexicon.fingerprint,
+                    content=self.lexicon.canonical,
+                    inputs=self.config.inputs,
+                    now=now,
+                )
 
     def build(self) -> None:
         """Build all parts of the line: what cannot be built stops the start, not a tick."""
@@ -163,6 +186,11 @@ class App:
     def lexicon(self) -> Lexicon:
         """The companies, topics, stages and regulators that are watched."""
         return self.config.lexicon
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the lexicon, which need not be read for it."""
+        return self.config.fingerprint
 
     @cached_property
     def subscriptions(self) -> Sequence[Subscription]:
@@ -303,8 +331,8 @@ class App:
             clock=self.clock,
             fetcher=self.fetcher,
             parser=self.parser,
-            lexicon=self.lexicon,
-            detector=LateDetector(self.lexicon),
+            lexicon=self.fingerprint,
+            detector=LateDetector(lambda: self.lexicon),
             pace=Pace(
                 usual=polling.interval,
                 longest=polling.max_interval,
@@ -342,7 +370,7 @@ class App:
             clock=self.clock,
             fetcher=self.page_fetcher,
             parser=self.page_parser,
-            lexicon=self.lexicon.fingerprint,
+            lexicon=self.fingerprint,
             detector=self.poll_step.detector,
             lease=polling.timeout + (AT_ONCE + 1) * polling.parse_timeout + timedelta(minutes=1),
             worker=self.worker,
@@ -404,7 +432,7 @@ class App:
             subscriptions=self.subscriptions,
             editor=Editor(
                 names=self.names,
-                fingerprint=self.lexicon.fingerprint,
+                fingerprint=self.fingerprint,
                 measure=body_octets,
                 permalink=links.digest if links else lambda _subscription, _slot: None,
                 contact=delivery.contact,

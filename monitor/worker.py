@@ -79,7 +79,7 @@ def _serve_until(app: App, stop: threading.Event) -> None:
         worker=name,
         feeds=len(app.config.model_feeds()),
         subscriptions=len(app.subscriptions),
-        lexicon=app.lexicon.fingerprint[:12],
+        lexicon=app.fingerprint[:12],
         taken_over=freed,
     )
     scheduler = _scheduler(app, stop)

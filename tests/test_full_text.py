@@ -75,7 +75,7 @@ def reader(sessions, clock, pages, parser):
         fetcher=pages,
         parser=parser,
         lexicon=LEXICON.fingerprint,
-        detector=LateDetector(LEXICON),
+        detector=LateDetector(lambda: LEXICON),
         lease=timedelta(minutes=3),
         pause=PAUSE,
     )

@@ -112,8 +112,8 @@ def poll(sessions, clock, parser, mailbox):
         clock=clock,
         fetcher=fetcher,
         parser=parser,
-        lexicon=LEXICON,
-        detector=LateDetector(LEXICON),
+        lexicon=LEXICON.fingerprint,
+        detector=LateDetector(lambda: LEXICON),
         pace=Pace(usual=INTERVAL, longest=INTERVAL),
         lease=timedelta(minutes=3),
     )

@@ -69,8 +69,8 @@ def step(sessions, clock, web, parser):
         clock=clock,
         fetcher=web,
         parser=parser,
-        lexicon=LEXICON,
-        detector=LateDetector(LEXICON),
+        lexicon=LEXICON.fingerprint,
+        detector=LateDetector(lambda: LEXICON),
         pace=Pace(usual=INTERVAL, longest=INTERVAL),
         lease=timedelta(minutes=3),
     )

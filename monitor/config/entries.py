@@ -118,7 +118,7 @@ def gather(kind: str, data: Mapping[str, Any], places: Places) -> list[Entry]:
     found: list[Entry] = []
     for index, item in enumerate(written):
         here = Source(places, (kind, index))
-        if isinstance(item, str) and _is_file(item):
+        if isinstance(item, str) and is_file(item):
             found += _from_file(kind, item, here)
         elif entry := _entry(kind, item, here):
             found.append(entry)
@@ -151,7 +151,8 @@ def read_file(file: Path, places: Places) -> tuple[Any, Source] | None:
     return marked.data, Source(places, file=str(file), lines=marked.lines)
 
 
-def _is_file(text: str) -> bool:
+def is_file(text: str) -> bool:
+    """Return whether a member written so stands for a file of members."""
     return text.endswith((".yaml", ".yml"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +12,11 @@ from pydantic import ValidationError
 from monitor.config.checks import check_channels, check_names, check_repeats, check_stages
 from monitor.config.environment import expand, override, read_files
 from monitor.config.explain import explain, keys_at
+from monitor.config.inputs import inputs_of
 from monitor.config.marks import leaves, read
 from monitor.config.places import Places, shown_path
 from monitor.config.risks import risks
-from monitor.config.settings import Config
+from monitor.config.settings import Config, Remembered
 from monitor.config.watchlist import read_entries, read_watchlist
 from monitor.errors import ConfigError, Mistake
 from monitor.resources import shipped
@@ -23,12 +26,18 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+    from monitor.detect.lexicon import Lexicon
 
-def load(path: str | Path, environ: Mapping[str, str]) -> Config:
+
+Memory = Callable[[str, str], Remembered | None]  # of a database's address, and of `inputs_of`
+
+
+def load(path: str | Path, environ: Mapping[str, str], memory: Memory | None = None) -> Config:
     """Return the configuration in the file at *path*, as changed by *environ*.
 
-    Relative paths inside it count from the working directory. Raises ConfigError with every
-    mistake in the file, in the variables and in the bundled lexicon files it asks for.
+    Relative paths inside it count from the working directory. A lexicon that *memory* has was
+    found right before and is not made again. Raises ConfigError with every mistake in the file,
+    in the variables and in the bundled lexicon files it asks for.
     """
     marked = read(_content(Path(path)))
     places = Places(str(path), marked.lines)
@@ -45,20 +54,41 @@ def load(path: str | Path, environ: Mapping[str, str]) -> Config:
     expand(data, environ, places)
     read_files(data, places)
     config = _validated(data, places)
-    entries = read_entries(data, places)
-    lexicon = read_watchlist(entries, places)
     check_repeats(data, places)
     check_channels(data, places)
+    inputs = _inputs(data, path)
+    if config is not None and inputs and memory and not places.any:
+        known = memory(config.database_url, inputs)
+        if known is not None:
+            make = partial(_make, data, places)
+            config.hold(make, known=known, inputs=inputs, places=places)
+            return config
+    entries = read_entries(data, places)
+    lexicon = read_watchlist(entries, places)
     check_names(data, {kind: [it.key for it in entries[kind]] for kind in entries}, places)
     if lexicon is not None:
         check_stages(data, [stage.key for stage in lexicon.stages], places)
     places.stop_if_any()
     if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError
-    config._lexicon = lexicon  # noqa: SLF001 - it is made here, and nowhere else
-    config._warnings = tuple(risks(entries, lexicon))  # noqa: SLF001 - likewise
-    config._places = places  # noqa: SLF001 - likewise
+    config.hold(lambda: lexicon, inputs=inputs, places=places)
+    config.warn(risks(entries, lexicon))
     return config
+
+
+def _make(data: Mapping[str, Any], places: Places) -> Lexicon:
+    lexicon = read_watchlist(read_entries(data, places), places)
+    places.stop_if_any()
+    if lexicon is None:  # pragma: no cover - then a mistake was reported
+        raise AssertionError
+    return lexicon
+
+
+def _inputs(data: Mapping[str, Any], path: str | Path) -> str | None:
+    try:
+        return inputs_of(data, str(path))
+    except OSError:  # which reading the watch-list will tell, with the place
+        return None
 
 
 def _content(path: Path) -> bytes:

@@ -73,6 +73,11 @@ class Places:
         """Return the place of *path* as it stands before a mistake: "config.yaml:4"."""
         return self.variable(path) or f"{self.file}:{self.line(path)}"
 
+    @property
+    def any(self) -> bool:
+        """Whether a mistake was reported."""
+        return bool(self._found)
+
     def any_inside(self, path: KeyPath) -> bool:
         """Return whether a mistake was reported at *path* or below."""
         return any(reported[: len(path)] == path for reported in self._reported)

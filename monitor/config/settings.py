@@ -8,7 +8,8 @@
 import hashlib
 import os
 import re
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Callable, Iterable
+from typing import Annotated, Final, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
@@ -181,6 +182,16 @@ class LoggingSettings(Settings):
     """Auto is logfmt on a terminal and JSON otherwise."""
 
 
+class Remembered(NamedTuple):
+    """A lexicon that an earlier start made: its fingerprint, and what reads it if it is needed.
+
+    *read* gives None if what was kept is not that lexicon any more; then it is made again.
+    """
+
+    fingerprint: str
+    read: Callable[[], Lexicon | None]
+
+
 class Config(Settings):
     """The whole configuration; made by `monitor.config.load`, which also checks it."""
 
@@ -223,14 +234,52 @@ class Config(Settings):
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged to stderr."""
 
-    _lexicon: Lexicon = PrivateAttr()
+    _lexicon: Lexicon | None = PrivateAttr(default=None)
+    _make: Callable[[], Lexicon] = PrivateAttr()
+    _known: Remembered | None = PrivateAttr(default=None)
+    _inputs: str | None = PrivateAttr(default=None)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
     _places: Places | None = PrivateAttr(default=None)
+
+    def hold(
+        self,
+        make: Callable[[], Lexicon],
+        *,
+        known: Remembered | None = None,
+        inputs: str | None,
+        places: Places,
+    ) -> None:
+        """Hold what the entries mean: the lexicon that *make* gives, *known* if it was made before.
+
+        *inputs* is what it was made from, as `monitor.config.inputs` has it.
+        """
+        self._make, self._known, self._inputs, self._places = make, known, inputs, places
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Hold what works but is likely to find too much."""
+        self._warnings = tuple(warnings)
 
     @property
     def lexicon(self) -> Lexicon:
         """The companies and topics watched, with the bundled stages and regulators."""
+        if self._lexicon is None:
+            self._lexicon = (self._known and self._known.read()) or self._make()
         return self._lexicon
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the lexicon, which need not be read for it."""
+        return self._known.fingerprint if self._known else self.lexicon.fingerprint
+
+    @property
+    def remembered(self) -> bool:
+        """Whether the lexicon is from an earlier start."""
+        return self._known is not None
+
+    @property
+    def inputs(self) -> str | None:
+        """What the lexicon was made from; None if that cannot be told."""
+        return self._inputs
 
     @property
     def warnings(self) -> tuple[str, ...]:

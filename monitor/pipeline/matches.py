@@ -9,7 +9,7 @@ from monitor import logs
 from monitor.text import index_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.detect.associate import Detector
     from monitor.detect.lexicon import Lexicon
@@ -21,7 +21,7 @@ log = logs.get_logger()
 class LateDetector:
     """A detector that is built when first asked: most rounds of polling find nothing new."""
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Callable[[], Lexicon]) -> None:
         self._lexicon = lexicon
 
     @cached_property
@@ -29,7 +29,7 @@ class LateDetector:
         """The detector itself."""
         from monitor.detect.associate import Detector
 
-        return Detector(self._lexicon)
+        return Detector(self._lexicon())
 
 
 class Matches:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
-    from monitor.detect.lexicon import Lexicon
     from monitor.errors import MonitorError
     from monitor.feeds.manners import Pace
     from monitor.model import Answer, Document, FeedToPoll
@@ -68,14 +67,15 @@ class PollTotals:
 class PollStep:
     """The step, with the real parts it works with.
 
-    *per_host* is how many feeds of one host are asked at once, None for any number.
+    *lexicon* is the fingerprint of what *detector* looks for; *per_host* is how many feeds of one
+    host are asked at once, None for any number.
     """
 
     sessions: Sessions
     clock: Clock
     fetcher: Fetcher
     parser: Parser
-    lexicon: Lexicon
+    lexicon: str
     detector: LateDetector
     pace: Pace
     lease: timedelta  # should outlast the slowest fetch and parse: else a feed is asked twice

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from monitor.detect.lexicon import Lexicon
     from monitor.errors import MonitorError
     from monitor.model import Answer, Document, Entry, FeedToPoll
     from monitor.ports import Clock
@@ -65,7 +64,7 @@ class Read:
             entries=self.entries,
             identities=[identity(entry) for entry in self.entries],
             matches=matches,
-            lexicon=settler.lexicon.fingerprint,
+            lexicon=settler.lexicon,
             now=self.now,
             words=matches.words,
             language=found.language,
@@ -105,7 +104,7 @@ class Settler:
 
     sessions: Sessions
     clock: Clock
-    lexicon: Lexicon
+    lexicon: str
     detector: LateDetector
     pace: manners.Pace
     chance: random.Random

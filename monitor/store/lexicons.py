@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import DatabaseError
 
 from monitor.store import audit
 from monitor.store.schema import LexiconRow
@@ -13,17 +15,43 @@ from monitor.store.upsert import inserting
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
 
-def keep(session: Session, *, fingerprint: str, content: str, now: datetime) -> None:
-    """Keep *content* of a lexicon under its fingerprint, once. The caller commits."""
+def keep(
+    session: Session, *, fingerprint: str, content: str, now: datetime, inputs: str | None = None
+) -> None:
+    """Keep *content* of a lexicon under its fingerprint, once. The caller commits.
+
+    *inputs* is the hash of what it was made from, by which it is `remembered`.
+    """
     row = {"fingerprint": fingerprint, "content": content, "valid_from": now}
     statement = inserting(session, LexiconRow).on_conflict_do_nothing()
     new = session.scalar(statement.returning(LexiconRow.fingerprint), row)
     if new is not None:
         about = audit.of_lexicon(content)
         audit.append(session, audit.LEXICON, fingerprint, about, who=audit.SERVICE, now=now)
+    if inputs is not None:
+        made = update(LexiconRow).where(LexiconRow.fingerprint == fingerprint)
+        session.execute(made.values(inputs=inputs))
+
+
+def remembered(engine: Engine, inputs: str) -> tuple[str, str] | None:
+    """Return fingerprint and text of the lexicon last made from *inputs*; None if there is none.
+
+    A database that cannot be read, or is at another schema, remembers nothing: whoever uses it
+    says what is wrong with it.
+    """
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
+        return None  # looking would make it
+    query = select(LexiconRow.fingerprint, LexiconRow.content).where(LexiconRow.inputs == inputs)
+    try:
+        with engine.execution_options(reads=True).connect() as connection:
+            found = connection.execute(query).first()
+    except DatabaseError:
+        return None
+    return (found.fingerprint, found.content) if found else None
 
 
 def content(session: Session, fingerprint: str) -> str | None:

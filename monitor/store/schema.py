@@ -29,7 +29,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from monitor.store.types import Instant
 
-SCHEMA = "0015"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0016"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -507,13 +507,17 @@ class KeyRow(Base):
 
 
 class LexiconRow(Base):
-    """A lexicon that made hits, in full, so that any of them can be explained years later."""
+    """A lexicon that made hits, in full, so that any of them can be explained years later.
+
+    `inputs` is the hash of what it was last made from, by which a start finds it.
+    """
 
     __tablename__ = "lexicons"
 
     fingerprint: Mapped[str] = mapped_column(primary_key=True)
     content: Mapped[str]
     valid_from: Mapped[datetime]
+    inputs: Mapped[str | None]
 
 
 class WorkerRow(Base):
