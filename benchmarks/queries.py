@@ -31,7 +31,7 @@ from monitor.store.answers import answers
 from monitor.store.engine import make_sessions, open_engine, reading
 from monitor.store.migrate import upgrade
 from monitor.store.queries import ARTICLES, HITS, STORIES, Filter, rows
-from monitor.text import index_words
+from monitor.text.index import index_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

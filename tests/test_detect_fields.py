@@ -16,7 +16,7 @@ from monitor.detect.days import days
 from monitor.detect.fields import sums
 from monitor.detect.sentences import Sentences
 from monitor.model import Role
-from monitor.text import fold
+from monitor.text.folding import fold
 
 DATA = Path(__file__).with_name("data")
 AMOUNTS, DAYS, FIELDS = (

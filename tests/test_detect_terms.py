@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from monitor.detect.phrases import may_hold, phrase_parts
 from monitor.detect.terms import Found, Sieve, TermIndex
 from monitor.model import Strength, Term
-from monitor.text import fold
+from monitor.text.folding import fold
 
 
 def found(term, text):

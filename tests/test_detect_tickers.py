@@ -9,7 +9,7 @@ from monitor.detect.definitions import read_company
 from monitor.detect.terms import TermIndex
 from monitor.detect.tickers import MARKET_WORDS, notations
 from monitor.model import Strength
-from monitor.text import fold
+from monitor.text.folding import fold
 
 CASES = yaml.safe_load(Path(__file__).with_name("data").joinpath("tickers.yaml").read_text("utf-8"))
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import inspect, text
 
-from monitor import model
+from monitor import documents, model
 from monitor.cli import main, parser
 from monitor.config import load
 from monitor.store.schema import Base
@@ -378,7 +378,7 @@ def test_the_glossary_knows_the_vocabulary():
     values = {
         name
         for name, it in vars(model).items()
-        if isinstance(it, type) and it.__module__ == model.__name__
+        if isinstance(it, type) and it.__module__ in {model.__name__, documents.__name__}
     }
 
     assert (tables | values) - parts - moments - mails - words == set()

@@ -12,7 +12,8 @@ from test_articles import claim, entry, put
 from monitor.pipeline.index import fill_beside
 from monitor.store import index
 from monitor.store.schema import ArticleRow
-from monitor.text import CUT, distinct_words, fold, index_words
+from monitor.text.folding import fold
+from monitor.text.index import CUT, distinct_words, index_words
 
 HEADLINE = "蚂蚁集团IPO被暂停"
 

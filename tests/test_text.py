@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.text import fold, language_of, looks_like_html, one_line, to_text, words
+from monitor.text.folding import fold
+from monitor.text.html import looks_like_html, one_line, to_text
 from monitor.text.simplified import simplified
+from monitor.text.words import language_of, words
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.cli import config_path, declare
 from monitor.cli.listing import chosen_format, count, format_option, instant, instant_text, show
 from monitor.cli.progress import jobs_option, working_through
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     import argparse

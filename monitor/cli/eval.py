@@ -30,7 +30,7 @@ from monitor.detect.evaluate import (
     score_field,
     without_context,
 )
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     import argparse

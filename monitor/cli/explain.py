@@ -17,7 +17,7 @@ from monitor.cli.explained import show_address, show_hit, show_text
 from monitor.cli.listing import instant_text
 from monitor.cli.match import Reading, line
 from monitor.errors import UsageError
-from monitor.text import looks_like_html, to_text
+from monitor.text.html import looks_like_html, to_text
 
 if TYPE_CHECKING:
     import argparse

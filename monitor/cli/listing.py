@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from monitor.errors import InputError, UsageError
-from monitor.text import one_line, safe_cell
+from monitor.text.cells import safe_cell
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from monitor.cli import config_option, config_path
 from monitor.cli.published import published
 from monitor.errors import InputError, ProcessDied
-from monitor.text import looks_like_html, to_text
+from monitor.text.html import looks_like_html, to_text
 
 if TYPE_CHECKING:
     import argparse

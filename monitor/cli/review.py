@@ -9,7 +9,7 @@ from monitor.cli import config_path, declare
 from monitor.cli.listing import count
 from monitor.errors import InputError, UsageError
 from monitor.model import Review, Verdict
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 VERDICTS = ", ".join(Verdict)
 

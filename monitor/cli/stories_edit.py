@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from monitor.cli import config_path
 from monitor.cli.listing import count
 from monitor.errors import UsageError
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     import argparse

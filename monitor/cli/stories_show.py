@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.cli import config_path
 from monitor.cli.listing import chosen_format, show
 from monitor.errors import InputError
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     import argparse

@@ -23,7 +23,7 @@ from monitor.config.load import load
 from monitor.config.settings import Config, feed_id
 from monitor.config.values import read_web_address, same_address
 from monitor.errors import ConfigError, InputError
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

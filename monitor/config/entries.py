@@ -23,7 +23,7 @@ from monitor.config.settings import COMPANIES, TOPICS
 from monitor.config.values import did_you_mean
 from monitor.detect.tickers import notations
 from monitor.resources import lexicon_folder
-from monitor.text import fold
+from monitor.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

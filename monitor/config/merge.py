@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.text import fold
+from monitor.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

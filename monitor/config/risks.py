@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from monitor.config.places import dotted
 from monitor.model import Strength
 from monitor.resources import lexicon_folder
-from monitor.text import fold, is_letter
+from monitor.text.folding import fold
+from monitor.text.words import is_letter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

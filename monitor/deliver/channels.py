@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.deliver.chat import text_of, title_of
 from monitor.errors import ConfigError, MailDeferred, MailUnsure, Mistake
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

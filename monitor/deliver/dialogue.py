@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal
 
 from monitor.deliver.fuse import AFTER_S, connect
 from monitor.errors import MailDeferred, MailRefused, MailUnsure
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import idna
 
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -27,7 +27,7 @@ from urllib.parse import unquote, urlsplit
 
 from monitor.deliver.fuse import Fuse, connect
 from monitor.errors import AddressRefused, MailDeferred, MailRefused, MailUnsure
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,7 +28,7 @@ from monitor.detect.score import (
 )
 from monitor.detect.terms import Sieve, TermIndex
 from monitor.model import Evidence, Match, Role
-from monitor.text import fold
+from monitor.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

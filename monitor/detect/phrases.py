@@ -11,7 +11,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from monitor.text import fold, is_letter
+from monitor.text.folding import fold
+from monitor.text.words import is_letter
 
 GAP: Final = 40  # characters between two parts of a phrase
 _GAP: Final = re.compile(r"\s*(?:\.\.\.|…)\s*")

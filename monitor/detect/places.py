@@ -17,14 +17,14 @@ from monitor.detect.mentions import Mention, asides
 from monitor.detect.sentences import Sentences
 from monitor.detect.terms import Found
 from monitor.model import Evidence, Role, Strength
-from monitor.text import fold
+from monitor.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.detect.terms import Reading, TermIndex
     from monitor.model import Field, Term
-    from monitor.text import Folded
+    from monitor.text.folding import Folded
 
 # What may stand between a company's name and a word that counts after one: 小米明天在港上市.
 _FILLER: Final = re.compile(

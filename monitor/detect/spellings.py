@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.detect.phrases import may_hold, parts_of, phrase_parts, whole_of
 from monitor.model import Strength, Term
-from monitor.text import fold, language_of
+from monitor.text.folding import fold
+from monitor.text.words import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -20,13 +20,14 @@ from unicodedata import normalize
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from monitor.detect.phrases import GAP, phrase_parts
-from monitor.text import fold, is_letter
+from monitor.text.folding import fold
+from monitor.text.words import is_letter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.model import Term
-    from monitor.text import Folded
+    from monitor.text.folding import Folded
 
 Span = tuple[int, int]
 Phrase = tuple[int, ...]  # numbers of its literals, in order

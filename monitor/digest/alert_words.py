@@ -13,7 +13,7 @@ from rich.cells import cell_len, set_cell_size
 
 from monitor.digest.render import SUBJECT_COLUMNS, compiled, environment_of, filled
 from monitor.model import Rendered
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from monitor.digest.alerts import Alert

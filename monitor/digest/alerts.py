@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.digest.brief import link_of
 from monitor.digest.dates import ReaderCalendar
 from monitor.digest.excerpt import Piece, excerpt, headline
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from monitor.digest.edition import Change
 from monitor.digest.entries import language, link
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

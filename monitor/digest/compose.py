@@ -20,7 +20,7 @@ from monitor.digest.dates import ReaderCalendar
 from monitor.digest.edition import HIGH, Edition, Possible, Section
 from monitor.digest.entries import language, link
 from monitor.digest.news import places_of
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from monitor.digest.edition import Line
 from monitor.model import FeedState
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ from monitor.digest.edition import Entry, Past, Reason, Source
 from monitor.digest.excerpt import excerpt, headline
 from monitor.model import Role
 from monitor.stories.head import is_official
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor.text import is_letter, one_line
+from monitor.text.html import one_line
+from monitor.text.words import is_letter
 
 if TYPE_CHECKING:
     from monitor.model import Field, ReportedHit

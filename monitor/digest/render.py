@@ -32,7 +32,7 @@ from monitor.digest.wrap import WIDTH, wrap
 from monitor.errors import RenderError
 from monitor.model import Rendered
 from monitor.resources import shipped
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.model import Attachment
-from monitor.text import one_line, safe_cell
+from monitor.text.cells import safe_cell
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

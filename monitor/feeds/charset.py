@@ -20,12 +20,7 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from w3lib.encoding import (
-    html_body_declared_encoding,
-    http_content_type_encoding,
-    read_bom,
-    to_unicode,
-)
+from monitor.text.html import any_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +36,17 @@ _NOT_XML: Final = dict.fromkeys(
     [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)]
 )
 _CONTROLS: Final = bytes(code for code in _NOT_XML if code < 0x20)  # noqa: PLR2004 - the blank
+_FIRST_OF_MARKS: Final = frozenset((b"\0", b"\xef", b"\xfe", b"\xff"))
+# What nearly all feeds say of themselves, read here since the reading library takes as long to
+# load as all our own modules.
+_SAYS_UTF8: Final = re.compile(
+    rb"""<\?xml[ \t\r\n]+version=(?:"1\.\d"|'1\.\d')[ \t\r\n]+encoding=(["'])utf-8\1""",
+    re.IGNORECASE,
+)
+_PLAIN_HEADER: Final = re.compile(r"(?:[\w/.+-]+(?P<charset>; ?charset=utf-8)?)?", re.IGNORECASE)
 _HEAD: Final = 4000  # characters in which a declaration is looked for
 # Searching is several times faster than translating, and nearly nothing is ever found.
-_ANY_NOT_XML: Final = re.compile("[" + "".join(f"\\U{code:08x}" for code in _NOT_XML) + "]")
+_ANY_NOT_XML: Final = any_of(_NOT_XML)
 _REFERENCES: Final = re.compile(r"(?:&#(?:[0-9]+|[xX][0-9A-Fa-f]+);?)+")
 _REFERENCE: Final = re.compile(r"&#(?:[xX]0*([0-9A-Fa-f]+)|0*([0-9]+))")
 # What Python's cp932 makes of the bytes 80, A0, FD, FE and FF, which stand for no character.
@@ -63,7 +66,8 @@ def decode(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
     """
     text, charset, flaws = _read(body, content_type)
     text = text.lstrip("\ufeff\0 \t\r\n")
-    text = (_DECLARATION.sub("", text[:_HEAD], count=1) + text[_HEAD:]).lstrip()
+    if said := _DECLARATION.search(text, 0, _HEAD):
+        text = (text[: said.start()] + text[said.end() :]).lstrip()
     clean = text.translate(_NOT_XML) if _may_hold_not_xml(text, body, charset) else text
     if len(clean) < len(text):
         flaws.append(f"{len(text) - len(clean)} characters dropped that XML forbids")
@@ -101,7 +105,7 @@ def _code(hexadecimal: str, number: str) -> int:
 
 def _read(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
     if wide := _wide(body):
-        text = to_unicode(body, wide)
+        text = _decoded(body, wide)
         return text, wide, _unreadable(text, wide)
     declared = _declared(body, content_type)
     utf8 = _as_utf8(body, declared)
@@ -123,14 +127,19 @@ def _read(body: bytes, content_type: str | None) -> tuple[str, str, list[str]]:
 
 
 def _decoded(body: bytes, charset: str) -> str:
+    from w3lib.encoding import to_unicode
+
     text = to_unicode(body, charset)
     return text.translate(_NOT_JAPANESE) if charset == "cp932" else text
 
 
 def _wide(body: bytes) -> str | None:
-    charset, _ = read_bom(body)
-    if charset:
-        return charset
+    if body[:1] in _FIRST_OF_MARKS:
+        from w3lib.encoding import read_bom
+
+        charset, _ = read_bom(body)
+        if charset:
+            return charset
     if body[:1] == b"<" and body[1:2] == b"\0":
         return "utf-32-le" if body[2:4] == b"\0\0" else "utf-16-le"
     if body[:2] == b"\0<":
@@ -140,9 +149,29 @@ def _wide(body: bytes) -> str | None:
 
 def _declared(body: bytes, content_type: str | None) -> list[str]:
     """Return the declared charsets, as codecs that take 8-bit bytes, without repeats."""
-    said = (html_body_declared_encoding(body[:1024]), http_content_type_encoding(content_type))
+    said = (_said_within(body), _said_in_header(content_type))
     known = [name for name in said if name and _KNOWN.fullmatch(name)]
     return list(dict.fromkeys(name for name in known if not name.startswith(("utf-16", "utf-32"))))
+
+
+def _said_within(body: bytes) -> str | None:
+    if _SAYS_UTF8.match(body):  # as nearly all do
+        return "utf-8"
+    head = body[:1024].lower()
+    if b"encoding" not in head and b"charset" not in head:
+        return None
+    from w3lib.encoding import html_body_declared_encoding
+
+    return html_body_declared_encoding(body[:1024])
+
+
+def _said_in_header(content_type: str | None) -> str | None:
+    plain = _PLAIN_HEADER.fullmatch(content_type or "")
+    if plain is not None:
+        return plain["charset"] and "utf-8"
+    from w3lib.encoding import http_content_type_encoding
+
+    return http_content_type_encoding(content_type)
 
 
 def _as_utf8(body: bytes, declared: list[str]) -> str | None:
@@ -230,6 +259,8 @@ def _believable(text: str, charset: str) -> bool:
 
 
 def _guess(body: bytes) -> str | None:
+    from w3lib.encoding import to_unicode
+
     best, most = None, 0.0
     for charset in _GUESSES:
         likeness = _likeness(to_unicode(body, charset), charset) or 0.0

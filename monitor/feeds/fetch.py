@@ -36,9 +36,9 @@ from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTime
 from monitor.feeds.budget import Budget
 from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.failures import MAX_REDIRECTS, explain
+from monitor.feeds.hublinks import web_address
 from monitor.feeds.manners import moved_to, read_retry_after
 from monitor.feeds.resolve import Resolver
-from monitor.feeds.websub import web_address
 from monitor.feeds.wishes import read_freshness
 from monitor.model import Answer
 

@@ -13,7 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from monitor.text import fold, one_line
+from monitor.text.folding import fold
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 from monitor.errors import AnswerTooLarge, FetchError, FetchTimeout
 from monitor.feeds.bundle import Message, pack
 from monitor.model import Answer
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

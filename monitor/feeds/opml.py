@@ -19,7 +19,7 @@ from xml.parsers import expat
 from monitor.errors import InputError
 from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.charset import decode
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

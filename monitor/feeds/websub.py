@@ -1,6 +1,7 @@
 """WebSub as a subscriber: what to ask a hub, and what to believe of what it sends. Pure.
 
-* A feed names its hub and its topic in HTTP Link headers, or in itself; headers go first.
+* A feed names its hub and its topic in HTTP Link headers, or in itself (`hublinks`); headers go
+  first.
 * A subscription holds once the hub has asked back with the very topic that was asked for, at an
   address nobody can guess. It is renewed before its lease ends.
 * A push means "ask now" and nothing else: no word of it is read. Without the right signature it is
@@ -14,9 +15,7 @@ from __future__ import annotations
 import hmac
 import re
 from datetime import timedelta
-from html import unescape
 from typing import TYPE_CHECKING, Final, Literal
-from urllib.parse import urlsplit
 
 from monitor.model import PushState
 
@@ -30,36 +29,10 @@ LONGEST_LEASE: Final = timedelta(days=90)
 UNANSWERED: Final = timedelta(hours=1)  # after which a hub that did not ask back is asked again
 LONGEST_WAIT: Final = timedelta(days=1)  # between two tries with a hub that fails
 TRIES_TO_LEAVE: Final = 3
-LONGEST_ADDRESS: Final = 2000
 
 _METHODS: Final = frozenset({"sha1", "sha256", "sha384", "sha512"})
-_LINK: Final = re.compile(r"<(?:[\w.-]{1,20}:)?link\s([^<>]{1,4000}?)/?>")
-_ATTRIBUTE: Final = re.compile(r"""([\w:-]{1,20})\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 Intent = Literal["subscribe", "unsubscribe", "denied"]
-
-
-def read_links(text: str) -> dict[str, str]:
-    """Return the addresses that *text*, a feed without its entries, names as "hub" and "self"."""
-    found: dict[str, str] = {}
-    for link in _LINK.finditer(text):
-        named = {name: double or single for name, double, single in _ATTRIBUTE.findall(link[1])}
-        address = web_address(unescape(named.get("href", "")).strip())
-        for rel in named.get("rel", "").lower().split():
-            if address and rel in {"hub", "self"}:
-                found.setdefault(rel, address)
-    return found
-
-
-def web_address(url: str) -> str | None:
-    """Return *url* if it is a web address of a length that can be kept."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return None
-    fits = url.isprintable() and len(url) <= LONGEST_ADDRESS
-    return url if fits and host and parts.scheme in {"http", "https"} else None
 
 
 def request(mode: Intent, *, topic: str, callback: str, secret: str) -> tuple[tuple[str, str], ...]:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from monitor.feeds.websub import read_links
-from monitor.model import Wishes
+from monitor.documents import Wishes
+from monitor.feeds.hublinks import read_links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +105,8 @@ def read_freshness(headers: Mapping[str, str], *, now: datetime) -> timedelta | 
 
 
 def _date(value: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # not needed where only feeds are read
+
     try:
         at = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from monitor import logs
-from monitor.text import index_words
+from monitor.text.index import index_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -21,7 +21,7 @@ from monitor.errors import FetchError, ParseError, StoreError
 from monitor.pipeline.claims import Claims
 from monitor.pipeline.record import body_hash
 from monitor.pipeline.settle import Read, Settler
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from monitor.detect.sentences import Sentences
 from monitor.query.terms import find, stands, units
 from monitor.query.tree import And, Compares, Is, Near, Not, Or, Phrase, Seen, Sentence, phrases
-from monitor.text import fold
+from monitor.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

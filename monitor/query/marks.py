@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.query.terms import find
 from monitor.query.tree import phrases
-from monitor.text import fold
+from monitor.text.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from monitor.query.terms import is_solid
 from monitor.query.tree import And, Near, Or, Phrase, Sentence
-from monitor.text import LONGEST
+from monitor.text.index import LONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

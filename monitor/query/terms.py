@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from monitor.query.tree import Phrase
-from monitor.text import SOLID, fold
+from monitor.text.folding import fold
+from monitor.text.words import SOLID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,8 @@ from monitor.store import index as search_index
 from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
 from monitor.store.upsert import execute_many, inserting
-from monitor.text import CUT, claimed_language, index_words
+from monitor.text.index import CUT, index_words
+from monitor.text.words import claimed_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -19,7 +19,7 @@ from monitor.store import texts
 from monitor.store.known import chunks
 from monitor.store.schema import ArticleRow, FeedRow, FullTextRow, RevisionRow
 from monitor.store.upsert import inserting
-from monitor.text import CUT, index_words
+from monitor.text.index import CUT, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, select, text, update
 
 from monitor.store.schema import ArticleRow
-from monitor.text import CUT, distinct_words, index_words
+from monitor.text.index import CUT, distinct_words, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

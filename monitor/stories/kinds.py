@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from monitor.text import fold
+from monitor.text.folding import fold
 
 _ROUND_UP: Final = re.compile(
     r"早报|晚报(?!道)|午报|早餐|早知道|早新闻|早参|[0-9]{1,2}点1氪|氪星|要闻(?:精选|汇总|速览|回顾|一览)"

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.stories.kinds import is_comment, is_foretold, is_reaction
 from monitor.stories.marks import Marks, marks
-from monitor.text import fold, language_of, words
+from monitor.text.folding import fold
+from monitor.text.words import language_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?]|&(?:#\d|#[xX][0-9A-Fa-f]|[A-Za-z]{2,31};)")
 _TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})|<[!?/]")
@@ -46,6 +49,20 @@ _STANDS_FOR: Final = {
 }
 _HIDDEN: Final = frozenset({"script", "style", "template", "iframe", "noembed", "svg", "math"})
 _HIDDEN_END: Final = {name: re.compile(f"</{name}(?![a-z0-9])", re.IGNORECASE) for name in _HIDDEN}
+
+
+def any_of(codes: Iterable[int]) -> re.Pattern[str]:
+    """Return a pattern that finds a character with one of *codes*.
+
+    It is made of ranges: of thousands of single characters it would take as long as all imports.
+    """
+    ranges: list[list[int]] = []
+    for code in sorted(codes):
+        if ranges and code == ranges[-1][1] + 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return re.compile("[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in ranges) + "]")
 
 
 def looks_like_html(text: str) -> bool:
@@ -184,7 +201,7 @@ def _unsafe() -> dict[int, str | None]:
 
 _UNSAFE: Final = _unsafe()
 # Nearly no text holds any, and looking is several times faster than translating.
-_ANY_UNSAFE: Final = re.compile("[" + "".join(f"\\U{code:08x}" for code in _UNSAFE) + "]")
+_ANY_UNSAFE: Final = any_of(_UNSAFE)
 
 
 def _made_safe(text: str) -> str:

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from monitor.digest.entries import language, link
 from monitor.store import queries
 from monitor.store.engine import reading
-from monitor.text import one_line
+from monitor.text.html import one_line
 from monitor.web.context import site_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, Response
 
 from monitor.errors import StoreError
 from monitor.resources import shipped
-from monitor.text import one_line
+from monitor.text.html import one_line
 from monitor.web.context import site_of
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from monitor import logs
 from monitor.feeds import websub
 from monitor.store import pushes
-from monitor.text import one_line
+from monitor.text.html import one_line
 from monitor.web.context import reading_for, site_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from monitor.digest.excerpt import Piece
 from monitor.errors import QueryError
 from monitor.query import marks, parse, snippet
 from monitor.store import browse, search, stories
-from monitor.text import one_line
+from monitor.text.html import one_line
 from monitor.web.context import asked_id, reading_for, site_of
 from monitor.web.pages import page
 from monitor.web.stories import HIGH

@@ -14,7 +14,7 @@ from monitor.digest.excerpt import Piece, excerpt, headline
 from monitor.store import browse
 from monitor.store.browse import Wanted
 from monitor.stories.head import is_official
-from monitor.text import one_line
+from monitor.text.html import one_line
 from monitor.web.context import asked_id, path_id, reading_for, site_of
 from monitor.web.pages import page
 

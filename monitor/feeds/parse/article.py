@@ -10,10 +10,10 @@ import logging
 import re
 from typing import Final
 
+from monitor.documents import Document
 from monitor.errors import ParseError
 from monitor.feeds.parse.entries import make_entry
-from monitor.model import Document
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 _CELLS: Final = re.compile(r"\s*\|\s*")
 _RULE: Final = re.compile(r"[\s|:-]*\|[\s|:-]*")

@@ -8,22 +8,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import pickle
 import resource
 import sys
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from monitor.errors import ParseError
 from monitor.feeds.parse.document import parse
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
-    from monitor.model import Document, Page
+    from monitor.documents import Document, Page
 
 _LARGE_BYTES: Final = 1_000_000  # of a body after which memory is given back
 
@@ -80,7 +78,8 @@ def _answer(job: Job) -> Document | ParseError:
 
 
 def _within_limits(job: Job) -> Document:
-    pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - for each feed
+        pages = int(statm.read().split()[0])
     used = resource.getrusage(resource.RUSAGE_SELF)
     limits = {
         resource.RLIMIT_AS: pages * resource.getpagesize() + job.memory_bytes,
@@ -98,6 +97,8 @@ def _within_limits(job: Job) -> Document:
 
 def _trim() -> None:
     """Give the memory of a large feed back to the system, where the C library can."""
+    import ctypes  # few feeds are large
+
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

@@ -13,16 +13,16 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urljoin
 
+from monitor.documents import Document, Entry, WebPage
 from monitor.errors import ParseError
 from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.charset import decode
-from monitor.feeds.parse import fast, jsonfeed, sitemap
+from monitor.feeds.parse import fast
 from monitor.feeds.parse.entries import (
     believable,
     both,
@@ -34,13 +34,12 @@ from monitor.feeds.parse.entries import (
 )
 from monitor.feeds.prints import NOT_PRINTED, Printed
 from monitor.feeds.wishes import read_wishes
-from monitor.model import Document, Entry, WebPage
-from monitor.text import one_line, tidy, to_text
+from monitor.text.html import one_line, tidy, to_text
 
 if TYPE_CHECKING:
     from time import struct_time
 
-    from monitor.model import Page
+    from monitor.documents import Page
 
 _Raw: TypeAlias = dict[str, Any]  # feedparser's dictionaries, without their old-name magic
 
@@ -53,6 +52,10 @@ _NAMESPACES: Final = {
     "http://purl.org/rss/1.0/": "RSS 1.0",
     "http://my.netscape.com/rdf/simple/0.9/": "RSS 0.90",
 }
+# What may stand before a root: comments, and instructions such as a style sheet.
+_SITEMAP: Final = re.compile(
+    r"(?:<\?[^<>]*\?>\s*|<!--.*?-->\s*)*<(?:\w{1,20}:)?(?:urlset|sitemapindex)[\s>/]", re.DOTALL
+)
 _LOOKED_AT: Final = 5000  # characters in which a document says what it is, after comments
 _ENTRY: Final = re.compile(r"<(item|entry)\b.*?</\1\s*>", re.DOTALL)
 
@@ -83,8 +86,12 @@ def parse(
         return _read_page(text, url, page, charset, flaws)
     _refuse_other_formats(text)
     if text[0] == "{":
+        from monitor.feeds.parse import jsonfeed
+
         return jsonfeed.read(text, url, charset, flaws)
-    if sitemap.is_sitemap(text):
+    if _SITEMAP.match(text[:_LOOKED_AT]):
+        from monitor.feeds.parse import sitemap
+
         return sitemap.read(text, url, charset, flaws)
     if before:
         document = _read_feed(text, url, charset, flaws, Printed(before))
@@ -277,6 +284,8 @@ def _published_at(raw: _Raw) -> datetime | None:
 
 
 def _instant(parts: struct_time) -> datetime | None:
+    import calendar  # only feedparser tells dates in parts
+
     try:
         return datetime.fromtimestamp(0, UTC) + timedelta(seconds=calendar.timegm(parts))
     except (ValueError, OverflowError):

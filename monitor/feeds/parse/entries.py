@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+from monitor.documents import Entry
 from monitor.errors import ParseError
-from monitor.model import Entry
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from monitor.feeds.parse.entries import believable
-from monitor.text import one_line
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

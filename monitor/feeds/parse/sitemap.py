@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 from xml.parsers.expat import ErrorString
 
+from monitor.documents import Document
 from monitor.errors import ParseError
 from monitor.feeds.parse.entries import (
     make_entry,
@@ -28,30 +29,19 @@ from monitor.feeds.parse.entries import (
     reason_of,
 )
 from monitor.feeds.parse.instants import find_instant
-from monitor.model import Document
-from monitor.text import one_line, to_text
+from monitor.text.html import one_line, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
-    from monitor.model import Entry
+    from monitor.documents import Entry
 
-# What may stand before the root: comments, and instructions such as a style sheet.
-_ROOT: Final = re.compile(
-    r"(?:<\?[^<>]*\?>\s*|<!--.*?-->\s*)*<(?:\w{1,20}:)?(?:urlset|sitemapindex)[\s>/]", re.DOTALL
-)
 _BLOCK: Final = re.compile(r"<url\s*>.*?</url\s*>", re.DOTALL)
-_LOOKED_AT: Final = 2000  # characters within which a document says what it is
 # The prefixes in use, for a block that is read without its document.
 _ALONE: Final = (
     '<urlset xmlns:news="n" xmlns:image="i" xmlns:video="v" xmlns:xhtml="x" xmlns:mobile="m">'
 )
-
-
-def is_sitemap(text: str) -> bool:
-    """Return whether *text* begins as a sitemap or an index of sitemaps does."""
-    return _ROOT.match(text[:_LOOKED_AT]) is not None
 
 
 def read(text: str, url: str, charset: str, flaws: list[str]) -> Document:
