@@ -33,7 +33,7 @@ def start(path):
 
 def test_second_start_has_the_same_lexicon_without_making_it(path, monkeypatch):
     first = start(path)
-    monkeypatch.setattr(sys.modules["monitor.config.load"], "read_watchlist", pytest.fail)
+    monkeypatch.setattr(sys.modules["monitor.config.watchlist"], "read_watchlist", pytest.fail)
 
     second = start(path)
 

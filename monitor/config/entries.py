@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from monitor.config.inputs import is_file
 from monitor.config.marks import leaves, read
 from monitor.config.merge import merge
 from monitor.config.places import Places
@@ -149,11 +150,6 @@ def read_file(file: Path, places: Places) -> tuple[Any, Source] | None:
     if marked.mistakes:
         return None
     return marked.data, Source(places, file=str(file), lines=marked.lines)
-
-
-def is_file(text: str) -> bool:
-    """Return whether a member written so stands for a file of members."""
-    return text.endswith((".yaml", ".yml"))
 
 
 def _from_file(kind: str, name: str, named: Source) -> Iterator[Entry]:

@@ -1,15 +1,17 @@
 """What all parts of the settings have in common."""
 
-import ast
-import inspect
-from itertools import pairwise
-from typing import Any
+from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.config import values
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
 def default_duration(text: str) -> Any:  # noqa: ANN401 - as pydantic.Field
@@ -45,6 +47,10 @@ class Settings(BaseModel):
 
 
 def _described(settings: type[Settings]) -> list[tuple[str, str]]:
+    import ast
+    import inspect
+    from itertools import pairwise
+
     body = ast.parse(inspect.getsource(settings)).body[0].body  # type: ignore[attr-defined]
     return [
         (key.target.id, inspect.cleandoc(below.value.value))

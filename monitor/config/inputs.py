@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.entries import is_file
 from monitor.resources import lexicon_folder, version
 
 if TYPE_CHECKING:
@@ -44,6 +43,11 @@ def inputs_of(data: Mapping[str, Any], file: str) -> str:
         found = path.stat()
         whole.update(f"{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
     return whole.hexdigest()
+
+
+def is_file(text: str) -> bool:
+    """Return whether a member written so stands for a file of members."""
+    return text.endswith((".yaml", ".yml"))
 
 
 def _named(data: Mapping[str, Any], folder: Path) -> Iterator[Path]:

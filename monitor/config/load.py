@@ -15,9 +15,7 @@ from monitor.config.explain import explain, keys_at
 from monitor.config.inputs import inputs_of
 from monitor.config.marks import leaves, read
 from monitor.config.places import Places, shown_path
-from monitor.config.risks import risks
-from monitor.config.settings import Config, Remembered
-from monitor.config.watchlist import read_entries, read_watchlist
+from monitor.config.settings import Config, Held, Remembered
 from monitor.errors import ConfigError, Mistake
 from monitor.resources import shipped
 
@@ -60,9 +58,17 @@ def load(path: str | Path, environ: Mapping[str, str], memory: Memory | None = N
     if config is not None and inputs and memory and not places.any:
         known = memory(config.database_url, inputs)
         if known is not None:
-            make = partial(_make, data, places)
-            config.hold(make, known=known, inputs=inputs, places=places)
+            config.hold(Held(partial(_make, data, places), inputs, places, known))
             return config
+    return _make_and_check(config, data, inputs, places)
+
+
+def _make_and_check(
+    config: Config | None, data: dict[str, Any], inputs: str | None, places: Places
+) -> Config:
+    from monitor.config.risks import risks
+    from monitor.config.watchlist import read_entries, read_watchlist
+
     entries = read_entries(data, places)
     lexicon = read_watchlist(entries, places)
     check_names(data, {kind: [it.key for it in entries[kind]] for kind in entries}, places)
@@ -71,12 +77,14 @@ def load(path: str | Path, environ: Mapping[str, str], memory: Memory | None = N
     places.stop_if_any()
     if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError
-    config.hold(lambda: lexicon, inputs=inputs, places=places)
+    config.hold(Held(lambda: lexicon, inputs, places))
     config.warn(risks(entries, lexicon))
     return config
 
 
 def _make(data: Mapping[str, Any], places: Places) -> Lexicon:
+    from monitor.config.watchlist import read_entries, read_watchlist
+
     lexicon = read_watchlist(read_entries(data, places), places)
     places.stop_if_any()
     if lexicon is None:  # pragma: no cover - then a mistake was reported

@@ -23,21 +23,13 @@ _FILE, _OTHER_FILE, _VARIABLE = range(3)
 
 @dataclass(slots=True, eq=False)
 class Places:
-    """The places of the values of one *file*, and every mistake reported about them.
-
-    All are equal: where a value stands is no part of what is set.
-    """
+    """The places of the values of one *file*, and every mistake reported about them."""
 
     file: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     variables: dict[KeyPath, str] = field(default_factory=dict)
     _found: list[tuple[int, str, int, Mistake]] = field(default_factory=list)
     _reported: set[KeyPath] = field(default_factory=set)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Places)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def report(self, path: KeyPath, message: str, *, line: int | None = None) -> None:
         """Take down a mistake at *path*, unless one was taken down there before."""

@@ -9,7 +9,9 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable
-from typing import Annotated, Final, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
@@ -23,7 +25,9 @@ from monitor.config.mailbox import ImapSettings
 from monitor.config.places import Places
 from monitor.config.subscriptions import SubscriptionSettings
 from monitor.config.web import WebSettings
-from monitor.detect.lexicon import Lexicon
+
+if TYPE_CHECKING:  # it is slow to import, and most starts need none
+    from monitor.detect.lexicon import Lexicon
 
 COMPANIES: Final = ("alibaba", "ant", "tencent", "xiaomi", "huawei", "baidu")
 TOPICS: Final = ("antitrust", "ipo", "listing")
@@ -189,7 +193,39 @@ class Remembered(NamedTuple):
     """
 
     fingerprint: str
-    read: Callable[[], Lexicon | None]
+    read: "Callable[[], Lexicon | None]"
+
+
+@dataclass(eq=False)
+class Held:
+    """What the entries of a configuration mean: the lexicon that *make* gives.
+
+    It is *known* if an earlier start made it. *inputs* is what it is made from, as
+    `monitor.config.inputs` has it. Two are equal if their lexicons are.
+    """
+
+    make: "Callable[[], Lexicon]"
+    inputs: str | None
+    places: Places
+    known: Remembered | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether *other* means the same."""
+        return isinstance(other, Held) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        """Return the hash of what it means."""
+        return hash(self.fingerprint)
+
+    @cached_property
+    def lexicon(self) -> "Lexicon":
+        """The lexicon itself."""
+        return (self.known and self.known.read()) or self.make()
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the lexicon."""
+        return self.known.fingerprint if self.known else self.lexicon.fingerprint
 
 
 class Config(Settings):
@@ -234,52 +270,36 @@ class Config(Settings):
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged to stderr."""
 
-    _lexicon: Lexicon | None = PrivateAttr(default=None)
-    _make: Callable[[], Lexicon] = PrivateAttr()
-    _known: Remembered | None = PrivateAttr(default=None)
-    _inputs: str | None = PrivateAttr(default=None)
+    _held: Held = PrivateAttr()
     _warnings: tuple[str, ...] = PrivateAttr(default=())
-    _places: Places | None = PrivateAttr(default=None)
 
-    def hold(
-        self,
-        make: Callable[[], Lexicon],
-        *,
-        known: Remembered | None = None,
-        inputs: str | None,
-        places: Places,
-    ) -> None:
-        """Hold what the entries mean: the lexicon that *make* gives, *known* if it was made before.
-
-        *inputs* is what it was made from, as `monitor.config.inputs` has it.
-        """
-        self._make, self._known, self._inputs, self._places = make, known, inputs, places
+    def hold(self, held: Held) -> None:
+        """Hold what the entries mean."""
+        self._held = held
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Hold what works but is likely to find too much."""
         self._warnings = tuple(warnings)
 
     @property
-    def lexicon(self) -> Lexicon:
+    def lexicon(self) -> "Lexicon":
         """The companies and topics watched, with the bundled stages and regulators."""
-        if self._lexicon is None:
-            self._lexicon = (self._known and self._known.read()) or self._make()
-        return self._lexicon
+        return self._held.lexicon
 
     @property
     def fingerprint(self) -> str:
         """The fingerprint of the lexicon, which need not be read for it."""
-        return self._known.fingerprint if self._known else self.lexicon.fingerprint
+        return self._held.fingerprint
 
     @property
     def remembered(self) -> bool:
         """Whether the lexicon is from an earlier start."""
-        return self._known is not None
+        return self._held.known is not None
 
     @property
     def inputs(self) -> str | None:
         """What the lexicon was made from; None if that cannot be told."""
-        return self._inputs
+        return self._held.inputs
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -288,7 +308,7 @@ class Config(Settings):
 
     def place_of(self, *path: str | int) -> str:
         """Return where the value at *path* stands, for a mistake that shows when it is used."""
-        return self._places.place(path) if self._places else ""
+        return self._held.places.place(path)
 
     @property
     def database_url(self) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from datetime import time, timedelta
 from difflib import get_close_matches
-from email.policy import default as mail_policy
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
@@ -213,6 +212,8 @@ def read_sender(value: object) -> str:
     wanted = 'must be one sender such as "Desk <desk@example.com>"'
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError(f"{wanted}{_instead_of(value)}")
+    from email.policy import default as mail_policy
+
     header = mail_policy.header_factory("from", value)
     if header.defects or len(header.addresses) != 1:
         raise ValueError(f"{wanted}{_instead_of(value)}")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def usual_gap(rhythm: Rhythm) -> timedelta | None:
 
 
 def _median(gaps: Sequence[timedelta]) -> timedelta:
+    from statistics import median
+
     return timedelta(seconds=int(median(gap.total_seconds() for gap in gaps)))
 
 
