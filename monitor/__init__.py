@@ -2,3 +2,5 @@
 
 Start reading at `monitor/model.py` (the words), then `monitor/pipeline/` (the line).
 """
+
+__version__ = "0.1.0"

@@ -6,8 +6,9 @@ copied to `monitor/_shipped/` when a wheel is built (see pyproject.toml).
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
+
+from monitor import __version__
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -24,5 +25,5 @@ def lexicon_folder() -> Path:
 
 
 def version() -> str:
-    """Return the version that pyproject.toml gives, as it was installed."""
-    return metadata.version("regulatory-monitor")
+    """Return the version of the program."""
+    return __version__

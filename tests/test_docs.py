@@ -11,7 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import inspect, text
 
-from monitor import documents, model
+from monitor import __version__, documents, model
 from monitor.cli import main, parser
 from monitor.config import load
 from monitor.store.schema import Base
@@ -471,7 +471,7 @@ def test_the_minimal_configuration_is_the_same_everywhere():
 
 
 def test_the_changelog_knows_this_version():
-    """The version in pyproject.toml has its part of the changelog."""
-    version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
+    """The version of the program has its part of the changelog."""
+    version = __version__
 
     assert f"## [{version}]" in read("CHANGELOG.md")

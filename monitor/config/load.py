@@ -112,9 +112,9 @@ def _content(path: Path) -> bytes:
 
 
 def _refuse_empty(data: dict[str, Any], places: Places) -> None:
-    for path, value in leaves(data):
+    for path in [path for path, value in leaves(data) if value is None]:
         known = keys_at(path[:-1])
-        if value is None and (not known or path[-1] in known):
+        if not known or path[-1] in known:
             places.report(path, "has no value: give it one, or take the key out")
 
 
