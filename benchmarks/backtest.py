@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from intake import measure
 from sqlalchemy import insert
 
-from monitor.config import bundled_lexicon
+from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.detect.changes import changes
 from monitor.store import hits, lexicons, near_misses

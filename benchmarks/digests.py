@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert
 
-from monitor.config import bundled_lexicon
+from monitor.config.watchlist import bundled_lexicon
 from monitor.deliver.message import body_octets
 from monitor.digest.names import names_of
 from monitor.digest.render import Renderer

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config import bundled_lexicon, load
+from monitor.config import load
 from monitor.config.marks import read, scalar
 from monitor.config.settings import feed_id
 from monitor.config.values import read_duration, read_size, without_password, write_duration
+from monitor.config.watchlist import bundled_lexicon
 from monitor.errors import ConfigError
 from monitor.model import Alerting, CatchUp, EmptyDay, Feed, Page, Schedule, Subscription
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from monitor.config import json_schema, load, shapes
+from monitor.config import load, shapes
 from monitor.config.merge import merge
+from monitor.config.schema import json_schema
 from monitor.detect import definitions
 from monitor.detect.identifiers import KINDS
 from monitor.detect.spellings import SPELLING_KEYS

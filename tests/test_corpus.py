@@ -13,7 +13,7 @@ import yaml
 
 from monitor.cli.labels import cases, read_labels
 from monitor.cli.match import read_items
-from monitor.config import bundled_lexicon
+from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.detect.evaluate import Judged, score, score_field, without_context
 

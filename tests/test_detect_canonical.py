@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from monitor.config import bundled_lexicon
 from monitor.config.entries import bundled_keys
+from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.canonical import read_canonical
 from monitor.detect.definitions import read_company, read_label, read_topic
 from monitor.detect.lexicon import make_lexicon

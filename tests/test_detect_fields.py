@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.config import bundled_lexicon
+from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.detect.days import days
 from monitor.detect.fields import sums

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitor.config import bundled_lexicon, load
+from monitor.config import load
 from monitor.config.entries import bundled_keys
 from monitor.config.settings import TOPICS
+from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 
 DATA = yaml.safe_load(Path(__file__).with_name("data").joinpath("packs.yaml").read_text("utf-8"))

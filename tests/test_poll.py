@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, func, select
 
-from monitor.config import bundled_lexicon
+from monitor.config.watchlist import bundled_lexicon
 from monitor.errors import FetchError
 from monitor.feeds.manners import Pace
 from monitor.feeds.parse.children import BoundedParser

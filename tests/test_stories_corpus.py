@@ -15,7 +15,7 @@ import pytest
 from monitor.cli.group import stories_of, to_group
 from monitor.cli.match import Reading, read_items
 from monitor.cli.published import during
-from monitor.config import bundled_lexicon
+from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.detect.evaluate import b_cubed, pairs_across
 from monitor.model import OpenStory

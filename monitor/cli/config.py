@@ -68,7 +68,7 @@ def _check_templates(path: str, config: Config) -> None:
 
 def schema(_args: argparse.Namespace) -> int:
     """Print the JSON Schema."""
-    from monitor.config import json_schema
+    from monitor.config.schema import json_schema
 
     print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     return 0

