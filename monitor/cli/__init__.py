@@ -43,6 +43,8 @@ VERBS = (
     "rematch",
     "config",
     "subscriptions",
+    "users",
+    "tokens",
     "db",
     "web",
     "health",

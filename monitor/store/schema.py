@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Column,
     Date,
     ForeignKey,
     Index,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    Table,
     Text,
     UniqueConstraint,
     false,
@@ -29,7 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from monitor.store.types import Instant
 
-SCHEMA = "0016"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0017"  # the migration these tables need; the newest in migrations/versions
 
 NAMING = {  # so that a migration can name what it alters, on both databases
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -561,3 +563,54 @@ class AuditRow(Base):
     content: Mapped[str]
     previous: Mapped[str] = mapped_column(unique=True)
     hash: Mapped[str] = mapped_column(unique=True)
+
+
+# --- who may what: tables without a class of their own ---
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+# Who may log in, and as what. `password` is its hash; null: only a proxy says that they came.
+users = Table(
+    "users",
+    Base.metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text),
+    Column("made_at", Instant, nullable=False),
+    UniqueConstraint("name"),
+)
+# Somebody logged in, until then. `token` is the hash of what their browser keeps.
+logins = Table(
+    "logins",
+    Base.metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("token", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+    UniqueConstraint("token"),
+)
+# A login that failed, kept as long as it counts. `account` is the hash of the name given.
+login_failures = Table(
+    "login_failures",
+    Base.metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("account", Text, nullable=False, index=True),
+    Column("address", Text, nullable=False, index=True),
+    Column("at", Instant, nullable=False, index=True),
+)
+# What lets a program use the API. `token` is its hash; never deleted, so that its name stays known.
+tokens = Table(
+    "tokens",
+    Base.metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    UniqueConstraint("name"),
+    UniqueConstraint("token"),
+)
