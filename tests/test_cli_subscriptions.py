@@ -12,7 +12,7 @@ from monitor.cli import main
 def monitor(tmp_path, capsys, empty_database):
     """Return a function that runs the command and returns exit code, output and errors."""
     path = tmp_path / "config.yaml"
-    web = "open: false"
+    web = "login: 7d"
     path.write_text(CONFIG.format(database=empty_database, folder=tmp_path, web=web), "utf-8")
 
     def run(*arguments):

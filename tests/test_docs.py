@@ -346,6 +346,7 @@ def test_the_glossary_knows_the_vocabulary():
         "Way",
         "EmptyDay",
         "Verdict",
+        "UserRole",
         "LeftBy",
         "Role",
         "Label",

@@ -35,7 +35,7 @@ class Refusing:
 @pytest.fixture
 def app(tmp_path, empty_database, clock):
     """A day: found at 8, also by another feed at 9, corrected at 10, mailed at 11, judged at 12."""
-    with website(tmp_path, empty_database, clock, "open: false") as served:
+    with website(tmp_path, empty_database, clock, "login: 7d") as served:
         app = served.app
 
         def store(feed):

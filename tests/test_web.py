@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 from websites import Website, put_digest, website
 
-from monitor.config.web import require_closed, shows_all
+from monitor.config.web import ProxySettings, WebSettings
 from monitor.errors import ConfigError
 from monitor.store import workers
 from monitor.store.engine import open_engine
@@ -98,37 +98,42 @@ def test_a_foreign_name_sees_nothing(site):
 
 
 @pytest.mark.parametrize(
-    ("listen", "url", "is_open", "shown"),
+    ("listen", "settings", "users", "starts", "local"),
     [
-        ("127.0.0.1:1", None, False, True),
-        ("[::1]:1", None, False, True),
-        ("localhost:1", "http://localhost:1", False, True),
-        ("127.0.0.1:1", "https://monitor.example.com", False, False),
-        ("0.0.0.0:1", "https://monitor.example.com", False, False),
-        ("0.0.0.0:1", "http://127.0.0.1", False, False),
-        ("0.0.0.0:1", "https://monitor.example.com", True, True),
-        ("[::]:1", None, True, True),
-        ("monitor.example.com:1", None, False, None),
-        ("10.0.0.1:1", None, False, None),
-        ("0.0.0.0:1", None, False, None),
-        ("[::]:1", None, False, None),
+        ("127.0.0.1:1", {}, False, True, True),
+        ("[::1]:1", {}, False, True, True),
+        ("localhost:1", {"url": "http://localhost:1"}, False, True, True),
+        ("127.0.0.1:1", {"url": "https://monitor.example.com"}, False, True, False),
+        ("0.0.0.0:1", {"url": "https://monitor.example.com"}, False, True, False),
+        ("0.0.0.0:1", {"url": "http://127.0.0.1"}, False, True, False),
+        ("0.0.0.0:1", {}, True, True, False),
+        ("0.0.0.0:1", {"proxy": {"user_header": "Remote-User"}}, False, True, False),
+        ("127.0.0.1:1", {"proxy": {}}, False, True, False),
+        ("0.0.0.0:1", {"proxy": {}}, False, False, False),
+        ("monitor.example.com:1", {}, False, False, False),
+        ("10.0.0.1:1", {}, False, False, False),
+        ("0.0.0.0:1", {}, False, False, False),
+        ("[::]:1", {}, False, False, False),
     ],
 )
-def test_nothing_is_open_by_accident(listen, url, is_open, shown):
-    """Pages are shown where nobody else can ask, or where it was said; else the start stops."""
-    if shown is None:
-        with pytest.raises(ValueError, match="open: true"):
-            require_closed(listen, url, is_open=is_open)
+def test_nothing_is_open_by_accident(listen, settings, users, starts, local):
+    """Pages are open where nobody else can ask; elsewhere there are users, or the start stops."""
+    if "proxy" in settings:
+        settings["proxy"] = ProxySettings(addresses=["127.0.0.1"], **settings["proxy"])
+    web = WebSettings(**settings)
+    assert web.is_local(listen) is local
+    if starts:
+        web.require_closed(listen, users=users)
         return
-    require_closed(listen, url, is_open=is_open)
-    assert shows_all(listen, url, is_open=is_open) is shown
+    with pytest.raises(ValueError, match="there are no users"):
+        web.require_closed(listen, users=users)
 
 
 def test_a_start_that_would_be_open_stops(tmp_path, clock):
-    """An address given on the command line is held to the same rule as one in the file."""
+    """Where others can reach it and there are no users, the start stops and says what to do."""
     database = f"sqlite:///{tmp_path}/monitor.db"
-    opening = website(tmp_path, database, clock, "open: false", "0.0.0.0:0")
-    with pytest.raises(ConfigError, match="open: true"), opening:
+    opening = website(tmp_path, database, clock, "login: 7d", "0.0.0.0:0")
+    with pytest.raises(ConfigError, match="monitor users add NAME --role admin"), opening:
         pass
 
 

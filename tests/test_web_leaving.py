@@ -134,7 +134,7 @@ def test_each_mail_leads_its_own_reader_out(site):
 def test_no_address_no_link(tmp_path, clock):
     """Where readers cannot reach us, mails do not pretend that they can."""
     database = f"sqlite:///{tmp_path}/monitor.db"
-    with website(tmp_path, database, clock, "open: false") as site:
+    with website(tmp_path, database, clock, "login: 7d") as site:
         put_digest(site.app, "desk@example.com")
         deliver_due(site.app.sessions, site.app.mailer, site.app.clock)
         mail = message_from_bytes(site.ask("/deliveries/100.eml").body)

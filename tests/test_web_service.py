@@ -64,16 +64,18 @@ def test_a_stop_waits_for_no_reader(tmp_path, command):
             service.kill()
 
 
-def test_an_open_address_is_a_mistake_of_the_configuration(tmp_path):
-    """`monitor config check` names the line before anything is started."""
-    text = CONFIG.format(folder=tmp_path, port=8080).replace("127.0.0.1", "0.0.0.0")
+@pytest.mark.parametrize("command", ["run", "web"])
+def test_an_address_open_to_others_stops_the_start(tmp_path, command):
+    """Where others can reach it and there are no users, it ends with 2 and says what to do."""
+    text = CONFIG.format(folder=tmp_path, port=free_port()).replace("127.0.0.1", "0.0.0.0")
     (tmp_path / "config.yaml").write_text(text, "utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "monitor", "config", "check"],
+        [sys.executable, "-m", "monitor", command],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
     assert done.returncode == 2
-    assert "config.yaml:5: web: would listen at 0.0.0.0:8080" in done.stderr
+    assert "there are no users: add one with `monitor users add NAME" in done.stderr

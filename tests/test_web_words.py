@@ -5,8 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from monitor.model import DeliveryStatus, FeedState, PollOutcome
+from monitor.model import DeliveryStatus, FeedState, PollOutcome, UserRole
 from monitor.resources import shipped
+from monitor.web import login
 from monitor.web.pages import _WRONG, MENU
 
 WEB = Path(shipped("templates"), "web")
@@ -16,8 +17,9 @@ CHINESE = yaml.safe_load((WEB / "zh.yaml").read_text("utf-8"))
 def used():
     """Return all English words that pages may show."""
     words = {said for _, _, said in MENU} | set(_WRONG.values())
-    words |= {str(it) for kind in (DeliveryStatus, FeedState, PollOutcome) for it in kind}
+    words |= {str(it) for kind in (DeliveryStatus, FeedState, PollOutcome, UserRole) for it in kind}
     words |= {"Company", "Topic", "Stage"}  # of the filters
+    words |= {it for name, it in vars(login).items() if name.isupper() and isinstance(it, str)}
     search = (WEB / "search.html.j2").read_text("utf-8")
     words |= set(re.findall(r"^  \('[^']+', '([^']+)'\)", search, re.MULTILINE))
     for path in WEB.glob("*.j2"):

@@ -2,15 +2,20 @@
 
 import http.client
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
+from urllib.parse import urlencode
 
 from sqlalchemy import insert
 
 from monitor.app import App
 from monitor.config import load
+from monitor.model import Scope, UserRole
+from monitor.passwords import hash_password
+from monitor.store import tokens, users
 from monitor.store.schema import DeliveryRow, DigestRow
 from monitor.web.server import serving
 
@@ -63,8 +68,50 @@ class Website:
         finally:
             connection.close()
 
+    def post_form(self, path, fields, **headers):
+        """Send *fields* as a browser sends a form."""
+        kind = "application/x-www-form-urlencoded"
+        return self.post(path, urlencode(fields), content_type=kind, **headers)
+
+    def log_in(self, name, password):
+        """Log in as a browser does; return the cookies it keeps."""
+        form = self.ask("/login")
+        cookies = cookies_of(form)
+        fields = {"name": name, "password": password, "form": form_value(form)}
+        done = self.post_form("/login", fields, cookie=cookies)
+        assert done.status == 303, done.text
+        return f"{cookies}; {cookies_of(done)}"
+
     def post(self, path, body=b"", **headers):
         return self.ask(path, method="POST", body=body, **headers)
+
+
+PASSWORD = "a long enough password"
+
+
+def form_value(answer):
+    """Return the value that a form of the page in *answer* is signed with."""
+    return re.search(r'name="form" value="([^"]+)"', answer.text)[1]
+
+
+def cookies_of(answer):
+    """Return what a browser sends back after *answer*."""
+    given = answer.headers.get_all("Set-Cookie") or []
+    return "; ".join(it.partition(";")[0] for it in given)
+
+
+def put_user(app, name, role="reader", password=PASSWORD):
+    """Store a user; None for *password* is one who cannot log in."""
+    kept = None if password is None else hash_password(password)
+    with app.sessions.begin() as session:
+        users.add(session, name, UserRole(role), kept, now=app.clock.now())
+
+
+def put_token(app, name, scope="read", expires_at=None):
+    """Store a token, and return it."""
+    now = app.clock.now()
+    with app.sessions.begin() as session:
+        return tokens.add(session, name, Scope(scope), now=now, expires_at=expires_at)
 
 
 @contextmanager

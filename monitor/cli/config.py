@@ -151,13 +151,11 @@ def _delivery(config: Config) -> str:
 
 
 def _web(config: Config) -> str:
-    from monitor.config.web import shows_all
-
     web = config.web
     if web.listen is None:
         served = "no pages served"
-    elif shows_all(web.listen, web.url, is_open=web.open):
-        served = f"all pages at {web.listen}"
+    elif web.is_local(web.listen):
+        served = f"at {web.listen}, open to this machine until there are users"
     else:
-        served = f"at {web.listen}, only what mails link to"
+        served = f"at {web.listen}, for users alone but for what mails link to"
     return served + (f"; mails link to {web.url}" if web.url else "; mails link to no page")

@@ -118,6 +118,11 @@ Language = Annotated[
     _matching(values.LANGUAGE, "must be a language tag such as en or zh-Hans"),
     _text(values.LANGUAGE),
 ]
+HeaderName = Annotated[
+    str,
+    _matching(values.HEADER_NAME, "must be the name of an HTTP header, such as Remote-User"),
+    _text(values.HEADER_NAME),
+]
 Line = Annotated[str, _matching(values.LINE, "must be one line of text")]
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_no_switch)]
 Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_no_switch)]

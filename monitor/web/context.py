@@ -12,12 +12,14 @@ from monitor.store.engine import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
     from starlette.requests import Request
 
+    from monitor.config.web import ProxySettings
     from monitor.digest.names import Names
     from monitor.links import Links
     from monitor.model import Subscription
@@ -29,9 +31,10 @@ _LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The parts one site is made of. *everything* says whether pages inside are shown at all.
+    """The parts one site is made of. *local* says that only those on this machine can ask.
 
-    *identity* is the database's own, wherever it is served.
+    *identity* is the database's own, wherever it is served; *form_key* signs forms, *login* is how
+    long one lasts.
     """
 
     engine: Engine
@@ -43,7 +46,24 @@ class Site:
     url: str | None
     zone: ZoneInfo
     identity: str
-    everything: bool
+    local: bool
+    proxy: ProxySettings | None
+    login: timedelta
+    form_key: str
+
+    @property
+    def secure(self) -> bool:
+        """Whether readers reach the pages over TLS, so that cookies need it too."""
+        return self.url is not None and self.url.startswith("https:")
+
+    def cookie(self, name: str) -> str:
+        """Return what the cookie *name* is called; over TLS no other host can set it."""
+        return f"__Host-{name}" if self.secure else name
+
+    @property
+    def login_cookie(self) -> str:
+        """The cookie that shows that somebody is logged in."""
+        return self.cookie("login")
 
 
 def site_of(request: Request) -> Site:

@@ -24,6 +24,8 @@ from monitor.errors import StoreError
 from monitor.resources import shipped
 from monitor.text.html import one_line
 from monitor.web.context import site_of
+from monitor.web.forms import form_field, remember
+from monitor.web.visitor import visitor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,10 +47,19 @@ COOKIE = "lang"
 _YEAR_S = 31_536_000
 _WRONG: dict[int | str, str] = {
     "forged": "This link is not one of ours, or a part of it is missing. Nothing was changed.",
+    "busy": "Too many people log in at this moment. Please try again.",
+    "form": "This form is not from a page of ours, or too old. Load its page anew.",
+    "login": "Your login has ended. Log in and send the form again.",
+    "no users": "This page is for users, and there are none yet: `monitor users add` makes one.",
+    "proxy": "This page is for users, and nothing in front of it said who you are.",
+    "role": "Your role does not allow this.",
+    "token": "This token is not good: it is not one of ours, or was revoked, or is too old.",
     400: "This address cannot be read.",
-    403: "This page is only shown on the machine that the service runs on.",
+    401: "This needs a token, and none was given.",
+    403: "You may not do this.",
     404: "There is no such page.",
     405: "This address does not take such a request.",
+    415: "This form has to be sent as a form.",
     413: "This request is too large.",
     421: "This name is not one of ours. Name it in web.url, or use the address of the machine.",
     500: "Something is wrong on our side. It has been written into the log.",
@@ -70,7 +81,8 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
             languages=LANGUAGES,
             in_language=lambda code: request.url.include_query_params(lang=code).query,
             static=static,
-            inside=site.everything,
+            visitor=visitor_of(request),
+            form_field=lambda: form_field(request),
             zone=site.zone.key,
             menu=MENU,
             path=request.url.path,
@@ -79,10 +91,13 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
         )
     )
     response = HTMLResponse(text, status)
+    remember(request, response)
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language, Cookie"
     if request.query_params.get("lang") in LANGUAGES:
-        response.set_cookie(COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax")
+        response.set_cookie(
+            COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax", secure=site.secure
+        )
     return response
 
 

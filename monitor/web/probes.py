@@ -10,12 +10,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from monitor.errors import StoreError
 from monitor.pipeline.health import check
 from monitor.store import migrate
 from monitor.web.context import site_of
+from monitor.web.visitor import identify
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,9 +38,16 @@ def ready(request: Request) -> Response:
     site = site_of(request)
     reasons = _judge(request, site)
     body: dict[str, object] = {"ready": not reasons}
-    if site.everything:
+    if _is_known(request):
         body["reasons"] = reasons
     return JSONResponse(body, 503 if reasons else 200)
+
+
+def _is_known(request: Request) -> bool:
+    try:
+        return identify(request) is not None
+    except (HTTPException, SQLAlchemyError):
+        return False
 
 
 def _judge(request: Request, site: Site) -> list[str]:

@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from monitor import logs
-from monitor.config.web import require_closed, shows_all, split_listen
+from monitor.config.web import split_listen
 from monitor.errors import ConfigError, Mistake
 from monitor.links import INSTALL
 from monitor.signals import heeding_signals
+from monitor.store import users
+from monitor.store.engine import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,12 +65,13 @@ def serving(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str,
         raise ConfigError(Mistake("", "web", missing)) from None
     web = app.config.web
     try:
-        require_closed(listen, web.url, is_open=web.open)
+        with reading(app.sessions) as session:
+            web.require_closed(listen, users=users.any_users(session))
     except ValueError as error:
         raise ConfigError(Mistake("", "web", str(error))) from None
-    everything = shows_all(listen, web.url, is_open=web.open)
+    local = web.is_local(listen)
     settings = Config(
-        build_site(app, everything=everything),
+        build_site(app, local=local),
         http="h11",
         ws="none",
         loop="asyncio",
@@ -89,7 +92,7 @@ def serving(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str,
     ending = threading.Thread(target=_end, args=(server, stop), name="web-end", daemon=True)
     thread.start()
     ending.start()
-    log.info("pages served", host=host, port=port, everything=everything)
+    log.info("pages served", host=host, port=port, local=local)
     try:
         yield host, port
     finally:

@@ -1,17 +1,14 @@
-"""What every request passes: headers that make a page safe, and the door to the pages inside.
+"""What every request passes: headers that make a page safe.
 
 * Pages run no script and load nothing from elsewhere; nobody can put them into a frame.
 * Addresses hold secrets (tokens), so none is told to other sites, to search engines or to the log:
   it names the route.
-* A page inside is shown for a name that is ours. Otherwise a foreign page could have its own name
-  point at this machine and read what the reader's browser shows it (DNS rebinding).
 """
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
@@ -19,9 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from monitor import logs
-from monitor.config.web import is_address, is_loopback
 from monitor.errors import StoreError
-from monitor.web.context import site_of
 from monitor.web.pages import broken, not_served
 
 if TYPE_CHECKING:
@@ -88,33 +83,6 @@ class Shield:
             log.error("page failed", route=_route(scope), error=said)
         else:
             log.error("page failed", route=_route(scope), exc_info=error)
-
-
-class InsideOnly:
-    """Middleware: lets a request through to the pages inside, or says why not."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] == "http":
-            request = Request(scope)
-            site = site_of(request)
-            if not site.everything:
-                raise HTTPException(403)
-            host = _host(request)
-            ours = urlsplit(site.url or "").hostname
-            if not (is_loopback(host) or is_address(host) or (host and host == ours)):
-                raise HTTPException(421)
-        await self.app(scope, receive, send)
-
-
-def _host(request: Request) -> str:
-    try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _route(scope: Scope) -> str:

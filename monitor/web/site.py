@@ -2,7 +2,9 @@
 
 * `FOR_EVERYBODY` is what strangers may ask for: what a machine looks at, and addresses that nobody
   can guess. A new way in from outside, such as a callback, gets its route there.
-* `INSIDE` is everything else. Nobody has to log in yet, so it is closed unless nobody else can ask.
+* `INSIDE` is everything else, and what each address needs, by method: a page that is not in it is
+  not there. `door.py` holds it. A page with a form names POST too, puts `{{ form_field() }}` into
+  the form, and reads it with `form_of(request)`.
 * Functions that use the database are plain ones: Starlette runs them in threads, a few at once.
 """
 
@@ -17,15 +19,24 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from monitor.web import archive, atom, feeds, leaving, probes, push, search, stories
+from monitor.model import UserRole
+from monitor.store import keys
+from monitor.web import archive, atom, feeds, leaving, login, probes, push, search, stories
 from monitor.web.context import Site
+from monitor.web.door import Door
 from monitor.web.pages import asset, not_served
-from monitor.web.shield import InsideOnly, Shield
+from monitor.web.shield import Shield
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
 
     from monitor.app import App
+
+    Answer = Callable[[Request], Response]
+    Needs = Mapping[str, UserRole | None]
 
 MAX_BODY_BYTES = 65_536  # of a request whose route has no `max_body_size` of its own
 THREADS = 4  # for the functions behind the addresses, and so at most as many connections
@@ -45,20 +56,24 @@ FOR_EVERYBODY = (
         max_body_size=push.MAX_BODY_BYTES,
     ),
 )
-INSIDE = (
-    ("/", stories.today),
-    ("/stories/", stories.stories),
-    ("/stories/{story:int}", stories.story),
-    ("/hits/", stories.hits),
-    ("/search/", search.find),
-    ("/feeds/", feeds.feeds),
-    ("/digests/", archive.digests),
-    ("/digests/{digest:int}", archive.digest),
-    ("/digests/{digest:int}/html", archive.html),
-    ("/feeds/hits.atom", atom.hits),
-    ("/feeds/stories.atom", atom.stories),
-    ("/feeds/{feed}", feeds.feed),
-    ("/deliveries/{delivery:int}.eml", archive.mail),
+READ: Needs = {"GET": UserRole.READER}
+INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
+    ("/login", login.log_in, {"GET": None, "POST": None}),
+    ("/logout", login.log_out, {"POST": None}),
+    ("/account", login.account, {"GET": UserRole.READER, "POST": UserRole.READER}),
+    ("/", stories.today, READ),
+    ("/stories/", stories.stories, READ),
+    ("/stories/{story:int}", stories.story, READ),
+    ("/hits/", stories.hits, READ),
+    ("/search/", search.find, READ),
+    ("/feeds/", feeds.feeds, READ),
+    ("/digests/", archive.digests, READ),
+    ("/digests/{digest:int}", archive.digest, READ),
+    ("/digests/{digest:int}/html", archive.html, READ),
+    ("/feeds/hits.atom", atom.hits, READ),
+    ("/feeds/stories.atom", atom.stories, READ),
+    ("/feeds/{feed}", feeds.feed, READ),
+    ("/deliveries/{delivery:int}.eml", archive.mail, READ),
 )
 
 
@@ -68,10 +83,15 @@ async def _few_threads(_site: Starlette) -> AsyncIterator[None]:
     yield
 
 
-def build_site(app: App, *, everything: bool) -> Starlette:
-    """Return the site of *app*; only what mails link to unless *everything* is to be shown."""
-    door = [Middleware(InsideOnly)]
-    inside = [Route(path, answer, middleware=door) for path, answer in INSIDE]
+def build_site(app: App, *, local: bool) -> Starlette:
+    """Return the site of *app*; *local* says that only those on this machine can ask."""
+    inside = [
+        Route(path, answer, methods=list(needs), middleware=[Middleware(Door, needs=needs)])
+        for path, answer, needs in INSIDE
+    ]
+    with app.sessions.begin() as session:
+        form_key = keys.kept(session, "forms", now=app.clock.now())
+    web = app.config.web
     site = Starlette(
         routes=[*FOR_EVERYBODY, *inside],
         middleware=[Middleware(Shield)],
@@ -86,9 +106,12 @@ def build_site(app: App, *, everything: bool) -> Starlette:
         links=app.links,
         names=app.names,
         subscriptions=app.subscriptions,
-        url=app.config.web.url,
-        zone=app.config.web.timezone,
+        url=web.url,
+        zone=web.timezone,
         identity=app.identity,
-        everything=everything,
+        local=local,
+        proxy=web.proxy,
+        login=web.login,
+        form_key=form_key,
     )
     return site
