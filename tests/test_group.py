@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from monitor.model import HitToGroup, OpenStory
 from monitor.stories.group import Grouping, comparable, group
+from monitor.stories.report import read
+from monitor.stories.tale import Tale
 
 CASES = yaml.safe_load(Path(__file__).with_name("data").joinpath("group.yaml").read_text("utf-8"))
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -64,6 +66,18 @@ def test_comparable_headlines():
     assert sorted(comparable("艾克米被罚 | 晨报")) == sorted(["艾克", "克米", "米被", "被罚"])
     assert comparable("Update - Acme") == ("update",)
     assert comparable("- - -") == ()
+
+
+def test_likeness_of_headlines():
+    """How alike two are is told by the words that only one has, one told twice among them."""
+    one, two, three = (
+        Tale(read(hit(1, title=title)))
+        for title in ("Acme, Acme plan IPO", "IPO plan: Acme", "Something else")
+    )
+
+    assert one.alike(two, 1.0) == two.alike(one, 1.0) == 1 - 1 / 7
+    assert one.alike(one, 1.0) == 1.0
+    assert one.alike(three, 1.0) == 0.0
 
 
 def test_headlines_without_words_never_join():

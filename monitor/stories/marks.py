@@ -131,23 +131,32 @@ _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
 class Marks(NamedTuple):
-    """The marks of a text: *every* one, and of these those of a kind."""
+    """The marks of a text: *every* one, and of these those of a kind.
+
+    *foremost* are the places that the headline names, with which the text begins.
+    """
 
     every: frozenset[str]
     places: frozenset[str]
     parties: frozenset[str]
     lines: frozenset[str]
     cases: frozenset[str]
+    foremost: frozenset[str]
 
 
-def marks(folded: str) -> Marks:
-    """Return the marks of a folded text: places, parties, matters, and numbers but years."""
-    found = {
-        _MARKS[at]
-        for at, start, end in _AUTOMATON.find_matches_as_indexes(folded, overlapping=True)
-        if _stands(folded, start, end, open_ended=_OPEN[at])
-    }
-    numbers = {it[0].replace(",", "") for it in _NUMBER.finditer(folded)}
+def marks(folded: str, *, headline: int = 0) -> Marks:
+    """Return the marks of a folded text: places, parties, matters, and numbers but years.
+
+    *headline* is the length of its headline, behind which a blank follows.
+    """
+    found: set[str] = set()
+    foremost: set[str] = set()
+    for at, start, end in _AUTOMATON.find_matches_as_indexes(folded, overlapping=True):
+        if _stands(folded, start, end, *_BOUNDS[at]):
+            found.add(_MARKS[at])
+            if end <= headline:
+                foremost.add(_MARKS[at])
+    numbers = {it.replace(",", "") for it in _NUMBER.findall(folded)}
     telling = {it for it in numbers if len(it) > 1 and not _YEAR.fullmatch(it)}
     return Marks(
         frozenset(found | telling),
@@ -155,14 +164,18 @@ def marks(folded: str) -> Marks:
         frozenset(found & PARTIES.keys()),
         frozenset(found & LINES.keys()),
         frozenset(found & CASES),
+        frozenset(foremost & PLACES.keys()),
     )
 
 
-def _stands(text: str, start: int, end: int, *, open_ended: bool) -> bool:
-    """Return whether a spelling is a word of its own; Han needs no blanks round it."""
-    if is_letter(text[start]) and start and is_letter(text[start - 1]):
+def _stands(text: str, start: int, end: int, begins: bool, ends: bool) -> bool:  # noqa: FBT001
+    """Return whether a spelling is a word of its own; Han needs no blanks round it.
+
+    *begins* and *ends* say whether a letter before it, or behind it, makes it part of another.
+    """
+    if begins and start and is_letter(text[start - 1]):
         return False
-    return open_ended or not is_letter(text[end - 1]) or not is_letter(text[end : end + 1] or " ")
+    return not (ends and is_letter(text[end : end + 1] or " "))
 
 
 _SPELLINGS: Final = [
@@ -172,5 +185,5 @@ _SPELLINGS: Final = [
     for spelling in spellings.split("|")
 ]
 _MARKS: Final = [mark for mark, _ in _SPELLINGS]
-_OPEN: Final = [spelling.endswith("*") for _, spelling in _SPELLINGS]
+_BOUNDS: Final = [(is_letter(spelling[0]), is_letter(spelling[-1])) for _, spelling in _SPELLINGS]
 _AUTOMATON: Final = AhoCorasick([spelling.rstrip("*") for _, spelling in _SPELLINGS])

@@ -16,8 +16,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.stories.kinds import is_reaction
-from monitor.stories.report import FORETOLD, OFFERING, read, stage_told
-from monitor.stories.stages import order
+from monitor.stories.report import OFFERING, read, stage_told
+from monitor.stories.stages import FORETOLD, order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

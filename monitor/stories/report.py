@@ -15,25 +15,29 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from monitor.stories import sums
 from monitor.stories.kinds import is_comment, is_foretold, is_reaction
 from monitor.stories.marks import Marks, marks
+from monitor.stories.stages import FORETOLD, family
 from monitor.text.folding import fold
 from monitor.text.words import language_of, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable, Iterator
 
     from monitor.model import HitToGroup
 
 DAY: Final = timedelta(days=1)
+_NOTHING: Final = timedelta()
 MONTH: Final = 40 * DAY  # with what may be left open at either end
 _BEFORE: Final = timedelta(hours=48)  # how soon news is told, at most
 AFTER: Final = timedelta(hours=12)  # by which zones and clocks may be apart
 _LEDE: Final = 320  # characters of the summary that are compared
 _READ: Final = 4096  # reports kept; each takes some kilobytes
-FORETOLD: Final = "foretold "  # before the name of a stage
+_NAMES: Final = 512  # patterns kept: reports about the same are written with the same few names
 OFFERING: Final = frozenset({"ipo", "listing"})  # topics of which a plan is a step itself
 
 _PUBLISHER: Final = re.compile(r"(?: [-|_] |[|_])[^-|_]{2,30}$")
@@ -80,7 +84,9 @@ class When(NamedTuple):
 
     def gap(self, other: When) -> timedelta:
         """Return how far the two are apart, zero if they meet."""
-        return max(timedelta(0), self.start - other.end, other.start - self.end)
+        if self.start > other.end:
+            return self.start - other.end
+        return other.start - self.end if other.start > self.end else _NOTHING
 
     def both(self, other: When) -> When:
         """Return the time that both allow, this one if there is none."""
@@ -102,10 +108,12 @@ class Report:
     comment: bool
     title: frozenset[str]
     text: frozenset[str]
-    whole: tuple[str, ...]
+    whole: tuple[str, ...]  # words of the headline, sorted
+    counted: frozenset[str]  # the same, a word that comes again with its number
     marks: Marks
     places: frozenset[str]  # of the headline alone
     script: str
+    keys: frozenset[Hashable]  # by which it is found: any two that may be one have one in common
 
     @property
     def rank(self) -> tuple[bool, bool, datetime, int]:
@@ -123,22 +131,27 @@ def read(hit: HitToGroup) -> Report:
     both = f"{title} {lede}"
     reaction = is_reaction(hit.title)
     when, dated = _when(hit, reaction=reaction)
-    named = _named(hit)
-    headline = words(title) or words(folded)
+    named = _named(hit.company, hit.names)
+    headline = words(title)
     telling = _telling(words(named.sub(" ", title)))
+    whole = tuple(sorted(headline or words(folded)))
+    found = marks(both, headline=len(title))
+    stage, script = stage_told(hit), _language(both)
     return Report(
         hit=hit,
-        stage=stage_told(hit),
+        stage=stage,
         when=when,
         dated=dated,
         reaction=reaction,
         comment=is_comment(hit.title),
         title=telling,
         text=telling | _telling(words(named.sub(" ", lede))),
-        whole=tuple(sorted(headline)),
-        marks=marks(both),
-        places=marks(title).places,
-        script=_language(both),
+        whole=whole,
+        counted=_counted(whole),
+        marks=found,
+        places=found.foremost,
+        script=script,
+        keys=frozenset({*telling, whole, *_keys(hit, stage, when, script)}),
     )
 
 
@@ -148,24 +161,39 @@ def comparable(title: str) -> tuple[str, ...]:
     return tuple(sorted(words(_PUBLISHER.sub("", folded)) or words(folded)))
 
 
+def _counted(ordered: tuple[str, ...]) -> frozenset[str]:
+    """Return sorted words as a set that has as many: a word's second time is another member."""
+    found = frozenset(ordered)
+    if len(found) == len(ordered):
+        return found
+    times = Counter[str]()
+    numbered = set()
+    for word in ordered:
+        numbered.add(f"{word} {times[word]}" if times[word] else word)
+        times[word] += 1
+    return frozenset(numbered)
+
+
 def _language(folded: str) -> str:
     """Return the language whose words can be compared with each other: a guess, by little words."""
     script = language_of(folded)
     if script != "en":
         return script
-    found = Counter(tongue for word in words(folded) for tongue in _LITTLE_WORDS.get(word, ()))
+    little = filter(_LITTLE_WORDS.__contains__, words(folded))
+    found = Counter(chain.from_iterable(map(_LITTLE_WORDS.__getitem__, little)))
     return max(found, key=lambda it: (found[it], it == "en", it), default="en")
 
 
-def _named(hit: HitToGroup) -> re.Pattern[str]:
+@lru_cache(maxsize=_NAMES)
+def _named(company: str, names: tuple[str, ...]) -> re.Pattern[str]:
     """Return what finds the names that every report about the same has."""
-    quotes = {fold(quote).text for quote in hit.names} | {hit.company} - {""}
-    names = sorted(quotes, key=lambda it: (-len(it), it))
-    return re.compile("|".join([*map(re.escape, names), _TOPICS]))
+    quotes = {fold(quote).text for quote in names} | {company} - {""}
+    longest_first = sorted(quotes, key=lambda it: (-len(it), it))
+    return re.compile("|".join([*map(re.escape, longest_first), _TOPICS]))
 
 
 def _telling(found: Iterable[str]) -> frozenset[str]:
-    return frozenset(it for it in found if it not in _COMMON)
+    return frozenset(found) - _COMMON
 
 
 def stage_told(hit: HitToGroup) -> str | None:
@@ -187,3 +215,20 @@ def _when(hit: HitToGroup, *, reaction: bool) -> tuple[When, bool]:
         return When(hit.at - 3 * DAY, hit.until), False
     at = hit.at.replace(hour=hit.at.hour // 6 * 6, minute=0, second=0, microsecond=0)
     return When(at - (DAY if reaction else _BEFORE), at + AFTER), False
+
+
+def _keys(hit: HitToGroup, stage: str | None, when: When, script: str) -> Iterator[Hashable]:
+    yield from sums.keys(hit.amounts)
+    kind = family(stage)
+    start, end = when
+    yield kind, start.year
+    yield kind, end.year
+    if when.width <= MONTH:
+        yield kind, start.year, start.month
+        yield kind, end.year, end.month
+    if when.width <= 4 * DAY:
+        for number in range((end.date() - start.date()).days + 1):
+            day = start.date() + DAY * number
+            yield day
+            yield day, kind
+            yield day, kind, script

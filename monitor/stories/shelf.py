@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -117,11 +117,16 @@ class Shelf:
 
     def _near(self, at: int) -> Sequence[int]:
         """Return the few tales that have most in common with the one *at*, rare things most."""
-        found: dict[int, float] = defaultdict(float)
+        alike: dict[int, list[int]] = defaultdict(list)  # by how many tales share the key
         for key in self._tales[at].keys:
             places = self._index[key]
-            middle = bisect_left(places, at)
-            for other in places[max(0, middle - _NEAR // 2) : middle + _NEAR // 2 + 1]:
-                found[other] += 1 / len(places)
+            if (many := len(places)) > _NEAR // 2:
+                middle = bisect_left(places, at)
+                places = places[max(0, middle - _NEAR // 2) : middle + _NEAR // 2 + 1]
+            alike[many] += places
+        found: dict[int, float] = defaultdict(float)
+        for many in sorted(alike):
+            for other, times in Counter(alike[many]).items():
+                found[other] += times / many
         found.pop(at, None)
         return sorted(found, key=lambda it: (-found[it], abs(it - at), it))[:FEW]

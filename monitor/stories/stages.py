@@ -9,9 +9,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
-from monitor.stories.report import FORETOLD
+FORETOLD: Final = "foretold "  # before the name of a stage that is only expected
 
 # The order of the steps of one affair; steps of one rank may come in any order.
 _ORDER: Final = {
@@ -65,6 +66,7 @@ class Fit(IntEnum):
     SAME = 4
 
 
+@lru_cache(maxsize=1024)
 def fit(one: str | None, two: str | None) -> Fit:
     """Return how well two stages go together, foretold ones among them."""
     if one is None or two is None:

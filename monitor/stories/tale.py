@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from rapidfuzz import process
-from rapidfuzz.distance import Indel
-
-from monitor.stories import stages, sums
-from monitor.stories.report import DAY, MONTH
-
 if TYPE_CHECKING:
     from collections.abc import Hashable
     from datetime import date, datetime
@@ -52,7 +46,7 @@ class Tale:
         self.cases: set[str] = set()
         self.marks: set[str] = set()
         self.scripts: Counter[str] = Counter()  # how many wordings of each
-        self.headlines: list[tuple[str, ...]] = []
+        self.headlines: dict[tuple[str, ...], frozenset[str]] = {}  # words, none counted twice
         self.wordings: list[tuple[frozenset[str], frozenset[str]]] = []
         self.words: set[str] = set()
         self.keys: set[Hashable] = set()
@@ -90,7 +84,7 @@ class Tale:
             and self.scripts[report.script] < _WORDINGS
         ):
             self.scripts[report.script] += 1
-            self.headlines.append(report.whole)
+            self.headlines[report.whole] = report.counted
             self.wordings.append((report.title, report.text))
             self.places |= report.places
             self.parties |= report.marks.parties
@@ -98,7 +92,7 @@ class Tale:
             self.cases |= report.marks.cases
             self.marks |= report.marks.every
             self.words |= report.text
-            self.keys |= keys(report)
+            self.keys |= report.keys
 
     @property
     def shortest(self) -> int:
@@ -124,46 +118,46 @@ class Tale:
         for report in other.reports:
             self.take(report, fresh=id(report) in new)
 
-    def likeness(self, other: Tale) -> tuple[float, float]:
-        """Return how alike the headlines are, and how much of what is told is the same."""
-        if not self.words & other.words and not self.keys & set(other.headlines):
-            return 0.0, 0.0
-        telling = max(
-            (_shared(*one, *two) for one in self.wordings for two in other.wordings), default=0.0
+    def has_words_of(self, other: Tale) -> bool:
+        """Return whether a telling word is in both, or one whole headline."""
+        return not (
+            self.words.isdisjoint(other.words) and self.headlines.keys().isdisjoint(other.headlines)
         )
-        alike = 0.0
-        for title in self.headlines:
-            best = process.extractOne(
-                title, other.headlines, scorer=Indel.normalized_similarity, score_cutoff=alike
-            )
-            alike = best[1] if best else alike
-        return alike, telling
+
+    def alike(self, other: Tale, enough: float) -> float:
+        """Return how alike the two headlines are that are most so, or the first that are *enough*.
+
+        What is left of 1 is the part of their words that one has and the other has not: as words
+        are in order, it is their distance by what is put in and taken out (Indel).
+        """
+        most = 0.0
+        for one in self.headlines.values():
+            for two in other.headlines.values():
+                both = len(one) + len(two)
+                alike = 1 - (both - 2 * len(one & two)) / both
+                if alike > most:
+                    most = alike
+                    if most >= enough:
+                        return most
+        return most
+
+    def shared(self, other: Tale, enough: float) -> float:
+        """Return how much of what is told is the same, at most, or the first that is *enough*."""
+        most = 0.0
+        for title, text in self.wordings:
+            for others, whole in other.wordings:
+                if not text.isdisjoint(whole):
+                    most = max(most, _shared(title, text, others, whole))
+                    if most >= enough:
+                        return most
+        return most
 
 
 def _shared(
     title: frozenset[str], text: frozenset[str], other: frozenset[str], whole: frozenset[str]
 ) -> float:
     """Return which part of either headline the other article has, or both headlines share."""
-    if not text & whole:
-        return 0.0
     dice = 2 * len(title & other) / ((len(title) + len(other)) or 1)
     one = len(title & whole) / max(len(title), _SHORT)
     two = len(other & text) / max(len(other), _SHORT)
     return max(dice, 0.8 * one, 0.8 * two)
-
-
-def keys(report: Report) -> set[Hashable]:
-    """Return by what a tale of *report* is found: any two that may be one have one in common."""
-    found: set[Hashable] = {*report.title, report.whole, *sums.keys(report.hit.amounts)}
-    family = stages.family(report.stage)
-    start, end = report.when
-    found.add((family, start.year))
-    found.add((family, end.year))
-    if report.when.width <= MONTH:
-        found.add((family, start.year, start.month))
-        found.add((family, end.year, end.month))
-    if report.when.width <= 4 * DAY:
-        days = range((end.date() - start.date()).days + 1)
-        for day in (start.date() + DAY * n for n in days):
-            found |= {day, (day, family), (day, family, report.script)}
-    return found

@@ -66,7 +66,10 @@ class _Scale:
 
 def weigh(one: Tale, two: Tale) -> Weight | None:
     """Return what speaks for two tales being one, None if too little does."""
-    stages = max(fit(mine, other) for mine in one.steps for other in two.steps)
+    if one.merged or two.merged:
+        stages = max(fit(mine, other) for mine in one.steps for other in two.steps)
+    else:
+        stages = fit(one.stage, two.stage)
     if stages is Fit.NEVER or not _may_react(one, two):
         return None
     if stages is Fit.NEIGHBOURS and not one.days & two.days:
@@ -178,12 +181,16 @@ def _marks(scale: _Scale, one: Tale, two: Tale) -> None:
 
 
 def _words(scale: _Scale, one: Tale, two: Tale) -> None:
-    alike, telling = one.likeness(two)
+    shares = one.has_words_of(two)
+    alike = one.alike(two, _SAME) if shares else 0.0
     if alike >= _SAME and one.shortest >= _WORDS <= two.shortest:
         scale.add(_MOST_FOR_WORDS, "the same headline")
-    elif alike >= _ALIKE:
+        return
+    if alike >= _ALIKE:
         scale.add(3.0, "headline")
-    elif telling >= _HALF:
+        return
+    telling = one.shared(two, _HALF) if shares else 0.0
+    if telling >= _HALF:
         scale.add(2.0, "words")
     elif telling >= _THIRD:
         scale.add(1.0, "words")

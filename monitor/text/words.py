@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from operator import add
 from typing import Final
 
 # Han and kana, as the inside of a regular expression's brackets. Hangul is written with blanks.
@@ -27,18 +28,21 @@ _WORD: Final = re.compile(rf"[{SOLID}]+|[^\W_{SOLID}]+")
 
 def words(folded: str) -> list[str]:
     """Return the words of a folded text in order; a run of Han gives its overlapping pairs."""
+    if folded.isascii():
+        return _WORD.findall(folded)
     found: list[str] = []
-    for match in _WORD.finditer(folded):
-        word = match[0]
+    for word in _WORD.findall(folded):
         if is_letter(word[0]) or len(word) == 1:
             found.append(word)
         else:
-            found += (word[at : at + 2] for at in range(len(word) - 1))
+            found += map(add, word, word[1:])
     return found
 
 
 def language_of(text: str) -> str:
     """Return "zh", "ja", "ko" or "en", whichever script *text* is written in: a label, no claim."""
+    if text.isascii():
+        return "en"
     if re.search(r"[\u3040-\u30ff]", text):
         return "ja"
     if re.search(r"[\uac00-\ud7af]", text):
