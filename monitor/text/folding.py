@@ -108,6 +108,7 @@ _LONG: Final = 64  # characters from which on looking is worth it
 _RARE: Final = 16  # a text has this many characters for each different one that changes,
 _FEW: Final = 32  # and no more of these than so many: each takes a pass
 
+_NUL: Final = b"\0"  # no character folds to it
 _REMEMBERED: Final = 0x20000  # the rest is rare, and a hostile text shall not fill the memory
 _TABLE: Final = _FoldTable()
 _AGAIN: Final = 4  # texts: detection and the search index fold the same ones, one after the other
@@ -128,7 +129,10 @@ def fold(text: str) -> Folded:
 
 def _translated(text: str) -> str:
     """Return `text.translate(_TABLE)`, in a third of the time where few characters change."""
-    if text.isascii() or len(text) < _LONG:
+    if text.isascii():
+        plain = text.encode().translate(_ascii_table())
+        return text.translate(_TABLE) if _NUL in plain else plain.decode("ascii")
+    if len(text) < _LONG:
         return text.translate(_TABLE)
     found = {char: _TABLE[ord(char)] for char in set(_changing().findall(text))}
     changes = {
@@ -142,6 +146,13 @@ def _translated(text: str) -> str:
     for char, stands in changes.items():
         text = text.replace(char, stands)
     return text
+
+
+@cache
+def _ascii_table() -> bytes:
+    """Return what each byte of ASCII folds to, NUL where that is not one character."""
+    folded = (_TABLE[code] for code in range(128))
+    return bytes(code if isinstance(code, int) else 0 for code in folded).ljust(256, _NUL)
 
 
 @cache
@@ -179,7 +190,8 @@ def _fold_unevenly(text: str, folded: str) -> Folded:
 
 def _leave_out(text: str, starts: tuple[int, ...] | None, ends: tuple[int, ...] | None) -> Folded:
     if text.isascii():
-        pattern, plain = _LEFT_OUT_OF_ASCII, "$ " not in text and "  " not in text
+        pattern = _LEFT_OUT_OF_ASCII
+        plain = ("$" not in text or "$ " not in text) and "  " not in text
     else:
         pattern, plain = _LEFT_OUT, " " not in text and "(" not in text
     if plain and not _LOOSE_BREAK.search(text):
