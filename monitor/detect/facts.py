@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.detect.clauses import Clauses, Named
@@ -44,7 +45,7 @@ class Told(NamedTuple):
     evidence: tuple[Evidence, ...] = ()
 
 
-class _Found(NamedTuple):
+class Gathered(NamedTuple):
     """The facts of a company and a topic, each with the field it stands in."""
 
     stage: tuple[str, Place] | None = None
@@ -77,7 +78,7 @@ class Facts:
         self._sound: dict[Sentence, set[str]] = {}  # companies that are subjects
         self._topics: dict[Sentence, dict[str, list[int]]] = {}  # where their words start
         self._tellings: dict[Sentence, Telling] = {}
-        self._read_before: dict[tuple[Sentence, str, str | None, int], _Found] = {}
+        self._read_before: dict[tuple[Sentence, str, str | None, int, bool], Gathered] = {}
         for owner, standing in places.items():
             for place in standing:
                 self._keep(owner, place)
@@ -97,16 +98,17 @@ class Facts:
         elif place.problem is None:
             self._labels.setdefault(place[:2], []).append((owner, place))
 
-    def of(self, topic: str, met: Met) -> Told:
+    def of(self, topic: str, met: Met) -> Gathered:
         """Return what the sentence where they *met* tells of a company and a topic, by its key."""
-        return self._told(self._first(topic, met))
+        field, sentence, near = met.topic[:3]
+        return self._read((field, sentence), topic, self._company(met), near)
 
     def throughout(self, topic: str, met: Met) -> Told:
         """Return the same, with what that sentence does not tell from others of the article.
 
         A headline that names the company and a stage says what is new, wherever the two met.
         """
-        found = self._first(topic, met)
+        found = self.of(topic, met)
         company = self._company(met)
         others = [
             sentence
@@ -118,35 +120,49 @@ class Facts:
             if headline.stage and company in self._sound.get(others[0], ()):
                 found = self._with(headline, found, topic, met.topic[:2])
         for sentence in others:
-            other = self._read(sentence, topic, company, self._word(sentence, topic))
+            word, whole = self._word(sentence, topic), self._is_about(topic, sentence)
+            other = self._read(sentence, topic, company, word, whole=whole)
             found = self._with(found, other, topic, sentence)
         return self._told(found)
-
-    def _first(self, topic: str, met: Met) -> _Found:
-        field, sentence, near = met.topic[:3]
-        return self._read((field, sentence), topic, self._company(met), near)
 
     def _company(self, met: Met) -> str | None:
         """Return the key of the company that met, None if it is not named."""
         return self._key_at.get(met.company[:4]) if met.company else None
 
-    def _read(self, at: Sentence, topic: str, company: str | None, word: int) -> _Found:
-        asked = (at, topic, company, word)
+    def _read(
+        self, at: Sentence, topic: str, company: str | None, word: int, *, whole: bool = True
+    ) -> Gathered:
+        """Return what a sentence tells; of one without a stage only the amounts if not *whole*."""
+        asked = (at, topic, company, word, whole)
         if asked not in self._read_before:
             self._read_before[asked] = self._tell(*asked)
         return self._read_before[asked]
 
-    def _tell(self, at: Sentence, topic: str, company: str | None, word: int) -> _Found:
+    def _tell(
+        self,
+        at: Sentence,
+        topic: str,
+        company: str | None,
+        word: int,
+        whole: bool,  # noqa: FBT001
+    ) -> Gathered:
         telling = self._telling(at)
         stage = telling.stage(topic, company, word)
+        amounts = tuple((at[0], it) for it in telling.amounts(topic, company))
+        if not (stage or whole):
+            return Gathered(amounts=amounts)
         near = stage[1].start if stage else word
         day = telling.day(company, near)
-        return _Found(
+        return Gathered(
             stage,
             telling.regulator(topic, company, near),
-            tuple((at[0], it) for it in telling.amounts(topic, company)),
+            amounts,
             (at[0], day) if day else None,
         )
+
+    def _is_about(self, topic: str, sentence: Sentence) -> bool:
+        """Return whether a sentence has a word of *topic*, or of one that goes with it."""
+        return not self._topics.get(sentence, {}).keys().isdisjoint(akin(topic))
 
     def _word(self, at: Sentence, topic: str) -> int:
         """Return where the first word of *topic* stands in a sentence, else where that starts."""
@@ -162,7 +178,7 @@ class Facts:
             self._tellings[at] = Telling(
                 text.folded.text,
                 span,
-                Clauses(text.folded.text, span, self._named.get(at, ()), year),
+                partial(Clauses, text.folded.text, span, self._named.get(at, ()), year),
                 self._labels.get(at, ()),
                 self._topics.get(at, {}),
                 self._known,
@@ -178,10 +194,10 @@ class Facts:
         named = self._sound.get(sentence, set())
         if named and company not in named:
             return False
-        topics = self._topics.get(sentence, {})
-        return bool(topics.keys() & akin(topic)) or (not topics and sentence in self._labels)
+        untold = sentence not in self._topics and sentence in self._labels
+        return untold or self._is_about(topic, sentence)
 
-    def _with(self, found: _Found, other: _Found, topic: str, at: Sentence) -> _Found:
+    def _with(self, found: Gathered, other: Gathered, topic: str, at: Sentence) -> Gathered:
         """Return *found* with what the sentence *at*, where *other* was found, may add to it."""
         stage = found.stage or other.stage
         if other.stage and self._is_stale(found.stage, topic):
@@ -190,9 +206,12 @@ class Facts:
         if not same and not self._sound.get(at):
             amounts = self._amounts(found, other, topic, at)
             return found._replace(amounts=amounts) if topic in OFFERING else found
-        on_topic = bool(self._topics.get(at, {}).keys() & akin(topic))
-        told = other if other.stage or on_topic else other._replace(regulator=None, day=None)
-        return _Found(
+        told = (
+            other
+            if other.stage or self._is_about(topic, at)
+            else other._replace(regulator=None, day=None)
+        )
+        return Gathered(
             stage,
             found.regulator or told.regulator,
             self._amounts(found, other, topic, at),
@@ -204,7 +223,7 @@ class Facts:
         return stage is not None and self._telling(stage[1][:2]).is_stale(stage[1], topic)
 
     def _amounts(
-        self, found: _Found, other: _Found, topic: str, at: Sentence
+        self, found: Gathered, other: Gathered, topic: str, at: Sentence
     ) -> tuple[tuple[int, Sum], ...]:
         """Return the amounts found; others are added if one of them says a known one again."""
         telling = self._telling(at)
@@ -213,7 +232,7 @@ class Facts:
         new = [it for it in more if it[1][2:] not in known]
         return (*found.amounts, *new) if not known or len(new) < len(more) else found.amounts
 
-    def _told(self, found: _Found) -> Told:
+    def _told(self, found: Gathered) -> Told:
         amounts = [
             (self._evidence(Role.AMOUNT, field, it, f"amount.{it.currency.lower()}"), it)
             for field, it in found.amounts
@@ -226,7 +245,7 @@ class Facts:
             evidence=(*self._quotes(found), *dict.fromkeys(quote for quote, _ in amounts)),
         )
 
-    def _quotes(self, found: _Found) -> Iterator[Evidence]:
+    def _quotes(self, found: Gathered) -> Iterator[Evidence]:
         labels = (
             (Role.STAGE, found.stage and found.stage[1]),
             (Role.REGULATOR, found.regulator and found.regulator[1]),

@@ -22,7 +22,7 @@ from monitor.model import ScorePart, Strength
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from monitor.detect.facts import Told
+    from monitor.detect.facts import Gathered
     from monitor.detect.places import Place, Text
     from monitor.model import Term
 
@@ -151,7 +151,7 @@ def judge_pair(scene: Scene, company: str, topic: str, pair: Pair) -> list[Score
     return parts + _headline(scene, company, topic, name, word)
 
 
-def fact_parts(told: Told) -> list[ScorePart]:
+def fact_parts(told: Gathered) -> list[ScorePart]:
     """Return what the facts told beside a pair give to its score."""
     held = ((told.stage, STAGE), (told.regulator, REGULATOR), (told.amounts, AMOUNT))
     return [part for fact, part in held if fact]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from monitor.detect.days import days
@@ -22,7 +23,7 @@ from monitor.detect.steps import PLAN, is_earlier, is_intended, is_untold, takes
 from monitor.model import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
     from decimal import Decimal
 
@@ -61,14 +62,14 @@ class Day(NamedTuple):
 class Telling:
     """One sentence of a folded *text* with the stages and regulators that stand in it.
 
-    *words* are where the words of each topic start.
+    *clauses* cuts it up, *words* are where the words of each topic start.
     """
 
     def __init__(
         self,
         text: str,
         span: tuple[int, int],
-        clauses: Clauses,
+        clauses: Callable[[], Clauses],
         labels: Sequence[Labelled],
         words: Mapping[str, Sequence[int]],
         known: Mapping[Role, Mapping[str, Label]],
@@ -76,13 +77,18 @@ class Telling:
     ) -> None:
         self._text = text
         self._span = span
-        self._clauses = clauses
+        self._cut = clauses
         self._labels = labels
         self._words = words
         self._known = known
         self._published = published
         self._sums: list[Sum] | None = None
         self._days: list[Day] | None = None
+
+    @cached_property
+    def _clauses(self) -> Clauses:
+        """The clauses, cut when first asked for: most sentences tell of nothing that asks."""
+        return self._cut()
 
     def stage(self, topic: str, company: str | None, near: int) -> tuple[str, Place] | None:
         """Return the stage of a *topic* that is told of *company*, and the place nearest *near*."""
@@ -92,6 +98,8 @@ class Telling:
             if not is_untold(self._text, self._span, place.start, place.end, owner.key)
         ]
         steps = [it for it in steps if it[0] != PLAN or _distance(it[1], near) <= _AT_MOST]
+        if not steps:
+            return None
         told = self._news(steps, topic, company)
         known = self._known[Role.STAGE]
         return min(
@@ -112,6 +120,8 @@ class Telling:
             for it in self._fitting(Role.REGULATOR, topic)
             if not takes_no_part(self._text, self._span, it[1].start, it[1].end)
         ]
+        if not acting:
+            return None
         told = self._news(acting, topic, company)
         return min(told, key=lambda it: self._nearness(it[1], near), default=None)
 
@@ -147,6 +157,8 @@ class Telling:
             start, end = self._span
             found = days(self._text[start:end], self._published)
             self._days = [Day(start + first, start + last, it) for first, last, it in found]
+        if not self._days:
+            return None
         told = [
             it
             for it in self._days

@@ -73,7 +73,8 @@ class TermIndex:
         for number, literal in enumerate(self.literals):
             by_text.setdefault(literal.text, []).append(number)
         self._patterns = [
-            [(number, self.literals[number]) for number in numbers] for numbers in by_text.values()
+            (*_edges(text), [(number, self.literals[number]) for number in numbers])
+            for text, numbers in by_text.items()
         ]
         self._automaton = AhoCorasick(
             list(by_text), MatchKind.Standard, implementation=Implementation.ContiguousNFA
@@ -101,15 +102,19 @@ class TermIndex:
         text = folded.text
         shouted = original.isupper()
         for pattern, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            if start and is_letter(text[start - 1]) and is_letter(text[start]):
+            begins, ends, literals = self._patterns[pattern]
+            if begins and start and is_letter(text[start - 1]):
                 continue
-            for number, literal in self._patterns[pattern]:
+            goes_on = ends and end < len(text) and is_letter(text[end])
+            for number, literal in literals:
                 if literal.capitals and not shouted:
                     stop = _end_in_capitals(
                         literal.capitals, original, folded.span(start, end), end
                     )
+                elif goes_on:
+                    stop = _end_of_word(text, end) if literal.any_ending else 0
                 else:
-                    stop = _end(text, end, any_ending=literal.any_ending)
+                    stop = end
                 if stop:
                     places.setdefault(number, []).append((start, stop))
         return Reading(self, places)
@@ -128,7 +133,12 @@ class Sieve:
         endings = {it.text: it.any_ending or it.capitals is not None for it in firsts}
         for literal in firsts:
             endings[literal.text] |= literal.any_ending or literal.capitals is not None
-        self._endings = list(endings.values())
+        # Of each: whether a letter before it, or behind it, makes it part of another word.
+        self._edges = [
+            (begins, ends and not any_ending)
+            for text, any_ending in endings.items()
+            for begins, ends in (_edges(text),)
+        ]
         self._automaton = AhoCorasick(
             list(endings), MatchKind.Standard, implementation=Implementation.DFA
         )
@@ -138,25 +148,25 @@ class Sieve:
         text = folded.text
         if not self._automaton.find_matches_as_strings(text):  # quicker still: no places
             return False
-        return any(
-            not (start and is_letter(text[start - 1]) and is_letter(text[start]))
-            and (self._endings[pattern] or _end(text, end, any_ending=False))
-            for pattern, start, end in self._automaton.find_matches_as_indexes(
-                text, overlapping=True
-            )
-        )
+        for pattern, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            begins, ends = self._edges[pattern]
+            if begins and start and is_letter(text[start - 1]):
+                continue
+            if not (ends and end < len(text) and is_letter(text[end])):
+                return True
+        return False
 
 
-def _end(text: str, end: int, *, any_ending: bool) -> int:
-    """Return where the literal ends, the ending it takes included; 0 if a word goes on there."""
-    if not is_letter(text[end - 1]):
-        return end
-    stop = end
-    while stop < len(text) and is_letter(text[stop]):
-        if not any_ending:
-            return 0
-        stop += 1
-    return stop
+def _edges(text: str) -> tuple[bool, bool]:
+    """Return whether a literal begins, and whether it ends, with a letter of a word."""
+    return is_letter(text[0]), is_letter(text[-1])
+
+
+def _end_of_word(text: str, end: int) -> int:
+    """Return where the word ends that goes on at *end*."""
+    while end < len(text) and is_letter(text[end]):
+        end += 1
+    return end
 
 
 def _end_in_capitals(capitals: str, original: str, span: Span, end: int) -> int:
