@@ -127,6 +127,15 @@ DATES = [
     "0001-01-01T00:00:00+08:00",
     "yesterday",
     "",
+    "Mon, 23 Nov 2026 23:59:60 GMT",
+    "mon, 23 nov 2026 08:30:00 gmt",
+    "Xyz, 23 Nov 2026 08:30:00 GMT",
+    "Mon, 23 Nov 2026 08-30-00 GMT",
+    "Mon, 23 Nov 0026 08:30:00 GMT",
+    "Mon,  3 Nov 2026 08:30:00 GMT",
+    "2026-W47-1T08:30:00Z",
+    "2026-11-23T24:00:00Z",
+    "2026-02-30T08:30:00Z",
 ]
 text = st.sampled_from(TEXTS)
 link = st.sampled_from(LINKS)
@@ -178,6 +187,7 @@ parts = st.one_of(
     st.just("<author><name>Desk</name><uri>https://news.example/</uri></author>"),
     st.just("<media:group><media:content url='x'/><media:title>Other</media:title></media:group>"),
     st.just("<source><title>Origin</title><id>urn:o</id></source>"),
+    st.just('<link rel="self" href="https://news.example/s"><title>Self</title></link>'),
     st.just("<xhtml:body><xhtml:p>Body</xhtml:p></xhtml:body>"),
     st.just("<slash:comments>3</slash:comments>"),
     st.just("<enclosure url='https://news.example/a.mp3' type='audio/mpeg'/>"),

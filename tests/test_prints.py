@@ -1,5 +1,6 @@
 """Prints: what was not read again is what reading it again would have given."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -22,7 +23,7 @@ from monitor.store.schema import Base, FeedRow
 
 URL = "https://news.example/feed"
 WORDS = (
-    st.sampled_from(["Acme fined in antitrust probe", "Rain", "Brook plans IPO"]),
+    st.sampled_from(["Acme fined in antitrust probe", "Rain", "Brook plans IPO", "\u65e5\u672c"]),
     # An end tag is one only to a reader of XML.
     st.sampled_from(["", "One.", "Two.", "<![CDATA[</item><item>]]>", "<!-- </item> -->", "<!--"]),
     st.sampled_from(["", "Mon, 23 Nov 2026 08:00:00 GMT", "Mon, 23 Nov 2037 08:00:00 GMT"]),
@@ -45,6 +46,20 @@ EDITIONS = st.lists(
 )
 
 
+# How a feed is written, and what its server says of that.
+FORMS = st.sampled_from(
+    [
+        ("utf-8", "application/xml"),
+        ("utf-8", None),
+        ("utf-8", "application/xml; charset=gb18030"),
+        ("utf-8-sig", "text/xml; charset=UTF-8"),
+        ("gb18030", 'text/xml; charset="gb2312"'),
+        ("utf-16", "application/xml"),
+        ("iso2022_jp", "text/xml; charset=iso-2022-jp"),
+    ]
+)
+
+
 def body(edition):
     entries, root = edition
     items = "".join(
@@ -60,14 +75,20 @@ def body(edition):
 
 
 @settings(deadline=None)  # feedparser is imported when first needed
-@given(editions=EDITIONS)
-def test_what_is_left_out_is_as_it_was(editions):
+@given(editions=EDITIONS, form=FORMS, tail=st.sampled_from(["", "<ttl>60</ttl>", "<!-- x -->"]))
+def test_what_is_left_out_is_as_it_was(editions, form, tail):
     """Old entries by their place and new ones as read are together the whole of the feed."""
-    before = parse(body(editions[0]), "application/xml", URL)
-    for edition in editions[1:]:
-        whole = parse(body(edition), "application/xml", URL)
-        part = parse(body(edition), "application/xml", URL, before=before.prints)
+    charset, header = form
 
+    def read(edition, prints=b""):
+        text = body(edition).decode().replace("</channel>", f"{tail}</channel>")
+        return parse(text.encode(charset), header, URL, before=prints)
+
+    before = read(editions[0])
+    for edition in editions[1:]:
+        whole, part = read(edition), read(edition, before.prints)
+
+        assert replace(part, entries=(), shown=None) == replace(whole, entries=())
         if part.shown is None:
             assert part == whole
         else:

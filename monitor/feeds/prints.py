@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import starmap
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -31,9 +32,10 @@ _RECORD: Final = Struct("<8s8s8sq")  # print, guid, link; date in seconds since 
 _NOTHING: Final = bytes(8)
 _NO_DATE: Final = -(2**63)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNREAD: Final = (("<!--", "-->"), ("<![CDATA[", "]]>"))  # no tag in these is one
-_START: Final = re.compile(r"<(?:item|entry)[\s>]")
-_SAID_OF_ALL: Final = re.compile(r"<[\w:.-]+\s[^<>]*(?:xmlns|lang)[^<>]*>")
+_UNREAD: Final = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"))  # no tag in these is one
+_START: Final = re.compile(rb"<(?:item|entry)[\s>]")
+_SAID_OF_ALL: Final = re.compile(rb"<[\w:.-]+\s[^<>]*(?:xmlns|lang)[^<>]*>")
+_END: Final = 2000  # bytes in which nearly every feed's last entry ends
 _SECOND: Final = timedelta(seconds=1)
 _DAY_S: Final = 86_400
 
@@ -50,10 +52,7 @@ class Printed:
 
     def places(self) -> dict[bytes, int]:
         """Return print -> place of the entry."""
-        found: dict[bytes, int] = {}
-        for place, (print_, *_) in enumerate(_RECORD.iter_unpack(self.kept)):
-            found.setdefault(print_, place)
-        return found
+        return {it[0]: place for place, it in enumerate(_RECORD.iter_unpack(self.kept))}
 
     def dates(self) -> list[datetime | None]:
         """Return when each entry was published, as it says."""
@@ -69,24 +68,21 @@ class Printed:
         one guid or link, or one has neither; or if there are too many.
         """
         places = self.places()
-        shown = tuple(places.get(print_) for print_ in prints)
+        shown = tuple(map(places.get, prints))
         if len(prints) > MOST or shown.count(None) != len(new):
             return None
-        records = list(_RECORD.iter_unpack(self.kept))
+        before = list(_RECORD.iter_unpack(self.kept))
         entries = iter(new)
-        kept: list[bytes] = []
-        guids, links = set[bytes](), set[bytes]()
-        for print_, place in zip(prints, shown, strict=True):
-            record = _record(print_, next(entries)) if place is None else records[place]
-            _, guid, link, _ = record
-            if guid in guids or link in links or guid == link == _NOTHING:
-                return None
-            if guid != _NOTHING:
-                guids.add(guid)
-            if link != _NOTHING:
-                links.add(link)
-            kept.append(_RECORD.pack(*record))
-        return Printed(b"".join(kept), shown)
+        records = [
+            _record(print_, next(entries)) if place is None else before[place]
+            for print_, place in zip(prints, shown, strict=True)
+        ]
+        guids = [guid for _, guid, _, _ in records if guid != _NOTHING]
+        links = [link for _, _, link, _ in records if link != _NOTHING]
+        nameless = any(guid == link == _NOTHING for _, guid, link, _ in records)
+        if nameless or len({*guids}) < len(guids) or len({*links}) < len(links):
+            return None
+        return Printed(b"".join(starmap(_RECORD.pack, records)), shown)
 
 
 NOT_PRINTED: Final = Printed()
@@ -96,18 +92,17 @@ NOT_PRINTED: Final = Printed()
 class Cut:
     """A document cut into what stands before, in, between and after its entries."""
 
-    head: str
-    entries: Sequence[str]
-    tail: str
+    head: bytes
+    entries: Sequence[bytes]
+    tail: bytes
 
-    def prints(self, context: str) -> list[bytes]:
-        """Return the print of each entry; *context* is what else decides how it is read."""
-        context += "".join(_SAID_OF_ALL.findall(self.head))
-        start = sha256(context.encode("utf-8", "surrogatepass"))
+    def prints(self) -> list[bytes]:
+        """Return the print of each entry; what is said around them decides how it is read, too."""
+        start = sha256(b"".join(_SAID_OF_ALL.findall(self.head)))
         found = []
         for entry in self.entries:
             mine = start.copy()
-            mine.update(entry.encode("utf-8", "surrogatepass"))
+            mine.update(entry)
             found.append(mine.digest()[:8])
         return found
 
@@ -116,19 +111,22 @@ class Cut:
         pairs = zip(self.entries, prints, strict=True)
         return Cut(self.head, [entry for entry, print_ in pairs if print_ not in known], self.tail)
 
-    def __str__(self) -> str:
+    def __bytes__(self) -> bytes:
         """Return the document."""
-        return "".join((self.head, *self.entries, self.tail))
+        return b"".join((self.head, *self.entries, self.tail))
 
 
-def cut(text: str) -> Cut | None:
-    """Return the document *text* cut up, None where it is not plain where its entries are.
+def cut(document: bytes) -> Cut | None:
+    """Return a *document* in UTF-8 cut up, None where it is not plain where its entries are.
 
     What is cut is one well-formed element each if the document is well-formed and has as many
     entries: an end tag in a comment or a CDATA section would be one too many.
     """
-    name = "item" if "</item>" in text else "entry"
-    *parts, tail = text.split(f"</{name}>")
+    late = document[-_END:]
+    if b"</item>" not in late and b"</entry>" not in late:
+        late = document
+    end = b"</item>" if b"</item>" in late else b"</entry>"
+    *parts, tail = document.split(end)
     if not parts:
         return None
     first = _START.search(parts[0])
@@ -137,7 +135,7 @@ def cut(text: str) -> Cut | None:
     head, parts[0] = parts[0][: first.start()], parts[0][first.start() :]
     if any(head.count(opened) != head.count(closed) for opened, closed in _UNREAD):
         return None
-    entries = [f"{part.lstrip()}</{name}>" for part in parts]
+    entries = [part.lstrip() + end for part in parts]
     return Cut(head, entries, tail) if all(map(_START.match, entries)) else None
 
 

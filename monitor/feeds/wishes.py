@@ -49,8 +49,9 @@ def read_wishes(text: str) -> Wishes:
     if first is None:
         beside = text[:_HEAD]
     else:
-        end = max(text.rfind("</item>"), text.rfind("</entry>"), first.start())
-        beside = text[: min(first.start(), _HEAD)] + text[max(end, len(text) - _HEAD) :]
+        late = max(first.start(), len(text) - _HEAD)
+        end = max(text.rfind("</item>", late), text.rfind("</entry>", late), late)
+        beside = text[: min(first.start(), _HEAD)] + text[end:]
     hours = {int(hour) % _HOURS_A_DAY for hour in _inside(_SKIP_HOURS, _HOUR, beside)}
     days = {day.lower() for day in _inside(_SKIP_DAYS, _DAY, beside)}
     links = read_links(beside)

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _MONTHS: Final = {
@@ -25,12 +27,17 @@ _RFC_822: Final = re.compile(
     r"\s+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?\s+"
     r"(?:(?:gmt|utc?|z)|(?P<zone>[ecmp][ds]t)|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))"
 )
+_NUMBERED: Final = {name.title(): f"{number:02}" for name, number in _MONTHS.items()}
+_DAYS: Final = frozenset({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"})
+_RFC_822_LENGTH: Final = len("Mon, 23 Nov 2026 08:30:00 GMT")
+_W3C_LENGTH: Final = len("2026-11-23T08:30:00Z")
 _W3C: Final = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[t ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d{1,9})?)?"
     r"(?:z|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>00))?)?"
 )
 
 
+@lru_cache(maxsize=64)  # feeds give the same date twice, as published and as updated
 def read_date(value: str) -> datetime | None:
     """Return the instant in UTC that *value* stands for, None if it is empty.
 
@@ -38,6 +45,8 @@ def read_date(value: str) -> datetime | None:
     """
     if not value:
         return None
+    if at := _plain(value):
+        return at
     text = value.lower()
     if found := _W3C.fullmatch(text):
         year, month, day, hour, minute, second, sign, hours, minutes = found.groups()
@@ -56,3 +65,23 @@ def read_date(value: str) -> datetime | None:
         return stamp - timedelta(minutes=ahead) if ahead else stamp
     except OverflowError:
         raise ValueError("no such date") from None
+
+
+def _plain(value: str) -> datetime | None:
+    """Return a date as most feeds write it, in UTC; None for any other, or none."""
+    if len(value) == _RFC_822_LENGTH and value[25:] == " GMT":
+        month = _NUMBERED.get(value[8:11])
+        if (
+            month is None
+            or value[:3] not in _DAYS
+            or value[3:5] + value[7] + value[11] + value[16] != ",    "
+        ):
+            return None
+        value = f"{value[12:16]}-{month}-{value[5:7]}T{value[17:25]}Z"
+    elif len(value) != _W3C_LENGTH:
+        return None
+    if value[4] + value[7] + value[10] + value[13] + value[16] + value[19] != "--T::Z":
+        return None
+    with suppress(ValueError):
+        return datetime.fromisoformat(value) if value[11:13] < "24" else None
+    return None

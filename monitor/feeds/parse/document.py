@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urljoin
 
 from monitor.documents import Document, Entry, WebPage
 from monitor.errors import ParseError
 from monitor.feeds.bundle import is_mailbox
-from monitor.feeds.charset import decode
+from monitor.feeds.charset import decode, reads_as_utf8
 from monitor.feeds.parse import fast
 from monitor.feeds.parse.entries import (
     believable,
@@ -32,7 +33,7 @@ from monitor.feeds.parse.entries import (
     read_language,
     reason_of,
 )
-from monitor.feeds.prints import NOT_PRINTED, Printed
+from monitor.feeds.prints import NOT_PRINTED, Printed, cut
 from monitor.feeds.wishes import read_wishes
 from monitor.text.html import one_line, tidy, to_text
 
@@ -81,6 +82,10 @@ def parse(
         from monitor.feeds.parse import mailbox
 
         return mailbox.read(body)
+    if before and page is None:
+        document = _since(body, content_type, url, Printed(before))
+        if document is not None:
+            return document
     text, charset, flaws = decode(body, content_type)
     if page is not None:
         return _read_page(text, url, page, charset, flaws)
@@ -93,14 +98,7 @@ def parse(
         from monitor.feeds.parse import sitemap
 
         return sitemap.read(text, url, charset, flaws)
-    if before:
-        document = _read_feed(text, url, charset, flaws, Printed(before))
-        if document is not None:
-            return document
-    document = _read_feed(text, url, charset, flaws, fast_path=fast_path)
-    if document is None:
-        raise ParseError("cannot be read")
-    return document
+    return _read_feed(text, url, charset, flaws, fast_path=fast_path)
 
 
 def _read_page(
@@ -120,29 +118,18 @@ def _read_page(
     return listing.read(text, url, page, charset, flaws)
 
 
-def _read_feed(
-    text: str,
-    url: str,
-    charset: str,
-    flaws_before: list[str],
-    before: Printed = NOT_PRINTED,
-    *,
-    fast_path: bool = True,
-) -> Document | None:
-    """Return the feed in *text*; None if entries that are as *before* must be read again, too."""
-    flaws, rejected = list(flaws_before), list[str]()
+def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path: bool) -> Document:
+    """Return the feed in *text*, by the fast path, or by feedparser, or entry by entry."""
+    rejected: list[str] = []
     handed_over = None
     try:
-        if fast_path:
-            found, handed_over = _fast_or_feedparser(text, before.places())
-        else:
-            found = _feedparser(text)
+        found, handed_over = _fast_or_feedparser(text) if fast_path else (_feedparser(text), None)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - feedparser fails on odd input in many ways
         flaws.append(f"read entry by entry: {reason_of(error)}")
         found = _entry_by_entry(text, rejected)
-    if not (found["version"] or found["entries"] or found.get("prints") or rejected):
+    if not (found["version"] or found["entries"] or rejected):
         raise ParseError("no feed: neither RSS nor Atom")
     if found["bozo"]:
         flaws.append(f"not well-formed: {reason_of(found['bozo_exception'])}")
@@ -151,22 +138,77 @@ def _read_feed(
     entries = read_each(found["entries"], lambda raw: _entry(raw, url, flaws), rejected)
     prints = None
     if "prints" in found and not (rejected or flaws):
-        prints = before.followed_by(found["prints"], entries)
-    if before.kept and prints is None:
-        return None
+        prints = NOT_PRINTED.followed_by(found["prints"], entries)
     return Document(
-        title=_line(found["feed"], "title") or None,
-        language=read_language(dict.get(found["feed"], "language")),
+        **_feed(found, text),
         entries=entries,
         rejected=tuple(rejected),
         charset=charset,
         flaws=tuple(dict.fromkeys(flaws)),
-        format=_format_of(text),
-        wishes=read_wishes(text),
         handed_over=handed_over,
         prints=prints.kept if prints else b"",
-        shown=prints.shown if prints and before.kept else None,
     )
+
+
+def _feed(found: _Raw, text: str) -> dict[str, Any]:
+    """Return what a document says of the feed itself."""
+    return {
+        "title": _line(found["feed"], "title") or None,
+        "language": read_language(dict.get(found["feed"], "language")),
+        "format": _format_of(text),
+        "wishes": read_wishes(text),
+    }
+
+
+def _since(body: bytes, content_type: str | None, url: str, before: Printed) -> Document | None:
+    """Return the feed with the entries only that are not as *before*; None if all must be read."""
+    part = _without_known(body, content_type, before)
+    if part is None:
+        return None
+    text, charset, whole = part
+    flaws, rejected = list[str](), list[str]()
+    try:
+        found = fast.read(text, whole)
+        entries = read_each(found["entries"], lambda raw: _entry(raw, url, flaws), rejected)
+    except (fast.Unsure, ParseError):
+        return None
+    is_clean = "prints" in found and not (rejected or flaws)
+    kept = before.followed_by(whole.prints, entries) if is_clean else None
+    if kept is None:
+        return None
+    return Document(
+        **_feed(found, text),
+        entries=entries,
+        charset=charset,
+        prints=kept.kept,
+        shown=kept.shown,
+    )
+
+
+def _without_known(
+    body: bytes, content_type: str | None, before: Printed
+) -> tuple[str, str, fast.Whole] | None:
+    """Return a document without its known entries, its charset, and what to know of the whole.
+
+    They are left out before anything is decoded, where the whole can only be UTF-8. None where
+    that has a flaw, or cannot be cut.
+    """
+    charset = None
+    if not reads_as_utf8(body, content_type):
+        text, charset, flaws = decode(body, content_type)
+        if flaws:
+            return None
+        body, content_type = text.encode(), "text/xml; charset=utf-8"
+    whole = cut(body)
+    if whole is None:
+        return None
+    prints = whole.prints()
+    part = whole.without(before.places(), prints)
+    text, utf8, flaws = decode(bytes(part), content_type)
+    # Without entries the end of a long head, and what stands behind, might not be looked at.
+    if flaws or (not part.entries and len(text) > _LOOKED_AT):
+        return None
+    return text, charset or utf8, fast.Whole(body, prints)
 
 
 def _format_of(text: str) -> str:
@@ -192,10 +234,10 @@ def _refuse_other_formats(text: str) -> None:
         raise ParseError("no feed: no markup at all")
 
 
-def _fast_or_feedparser(text: str, known: dict[bytes, int]) -> tuple[_Raw, str | None]:
+def _fast_or_feedparser(text: str) -> tuple[_Raw, str | None]:
     """Return the feed, and why it was handed over to feedparser if it was."""
     try:
-        return fast.read(text, known), None
+        return fast.read(text), None
     except fast.Unsure as reason:
         return _feedparser(text), one_line(str(reason))
 
@@ -229,7 +271,9 @@ def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
 # --- entries -----------------------------------------------------------------------------------
 
 
-def _entry(raw: _Raw, url: str, flaws: list[str]) -> Entry:
+def _entry(raw: _Raw | fast.Plain, url: str, flaws: list[str]) -> Entry:
+    if isinstance(raw, fast.Plain):
+        return _plain_entry(raw, url, flaws)
     return make_entry(
         guid=dict.get(raw, "id"),
         link=_link(raw, url),
@@ -240,6 +284,42 @@ def _entry(raw: _Raw, url: str, flaws: list[str]) -> Entry:
         language=read_language((dict.get(raw, "title_detail") or {}).get("language")),
         flaws=flaws,
     )
+
+
+def _plain_entry(it: fast.Plain, url: str, flaws: list[str]) -> Entry:
+    title, title_is_html = it.title
+    if "<" in title or "&" in title:
+        title = _text(title, title_is_html)
+    return make_entry(
+        guid=it.guid,
+        link=_address(it.link or "", it.guid if it.is_guid else None, url),
+        title=one_line(title),
+        summary=_plain_summary(it),
+        published_at=it.published_at,
+        publisher=it.source and _line({"title": it.source}, "title"),
+        language=_language(it.language),
+        flaws=flaws,
+    )
+
+
+def _plain_summary(it: fast.Plain) -> str:
+    if not it.contents:
+        return _text(*it.described) if it.described else ""
+    # Alone it is taken for a description, too, which is HTML as long as nothing else is said.
+    value, is_html = it.described or (it.contents[0][0], True)
+    described = _text(value, is_html)
+    if it.contents == ((value, is_html),):
+        return described
+    return both(described, "\n".join(filter(None, (_text(*content) for content in it.contents))))
+
+
+def _text(value: str, is_html: bool) -> str:  # noqa: FBT001 - a pair that stands together
+    return to_text(value) if is_html else tidy(value)
+
+
+@lru_cache(maxsize=8)  # that of a feed is that of its entries
+def _language(tag: str | None) -> str | None:
+    return read_language(tag)
 
 
 def _line(raw: _Raw, key: str) -> str:
@@ -265,11 +345,15 @@ def _plain(detail: _Raw) -> str:
 
 def _link(raw: _Raw, url: str) -> str | None:
     """Return the address of the article, absolute; only http and https lead anywhere."""
-    given = dict.get(raw, "link") or ""
-    # An id that may serve as a link must be one: "12345" is no page of the feed's site.
-    if dict.get(raw, "guidislink") and given == dict.get(raw, "id") and "://" not in given:
-        return None
     base = (dict.get(raw, "title_detail") or {}).get("base") or ""
+    guid = dict.get(raw, "id") if dict.get(raw, "guidislink") else None
+    return _address(dict.get(raw, "link") or "", guid, url, base)
+
+
+def _address(given: str, guid: str | None, url: str, base: str = "") -> str | None:
+    # An id that may serve as a link must be one: "12345" is no page of the feed's site.
+    if given == guid and "://" not in given:
+        return None
     return read_address(given, lambda: urljoin(url, base))
 
 

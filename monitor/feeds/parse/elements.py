@@ -48,7 +48,7 @@ KINDS: Final = {
     "created": "created",
     "dcterms:created": "created",
     "source": "source",
-    "media:title": "nothing",  # feedparser heeds it only where there is no title
+    "media:title": "",  # feedparser heeds it only where there is no title
 }
 # Elements that feedparser reads for what we do not keep; with what may stand in them.
 PASSED_OVER: Final = frozenset(

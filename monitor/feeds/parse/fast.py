@@ -1,8 +1,8 @@
 """The fast path: a well-formed feed of the usual kind in, what feedparser would say of it out.
 
-* It gives feedparser's own dictionaries, as far as `document` reads them, some thirty times
-  faster; `document` cannot tell who made them. Whatever is unusual raises Unsure, and the feed
-  goes to feedparser: a nested title, two links, a relative address, markup where text should be.
+* It makes of each entry what `document` would make of feedparser's dictionaries, some thirty times
+  faster. Whatever is unusual raises Unsure, and the feed goes to feedparser: a nested title, two
+  links, a relative address, markup where text should be.
 * It never guesses. What it knows of an element is in `elements`; an element it has not heard of is
   passed over only where feedparser, too, would do nothing with it.
 * The same expat reads the XML here and in feedparser, so both agree on what is well-formed.
@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from html.entities import entitydefs
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from xml.etree import ElementTree as ET
 
 from monitor.feeds.parse.dates import read_date
@@ -28,14 +27,15 @@ from monitor.feeds.parse.elements import (
     PASSED_OVER,
     PREFIXES,
 )
+from monitor.feeds.parse.entries import believable
 from monitor.feeds.prints import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from xml.etree.ElementTree import Element
 
 _Raw: TypeAlias = dict[str, Any]
-NONE_KNOWN: Final[Mapping[bytes, int]] = MappingProxyType({})
 
 
 class Unsure(Exception):
@@ -56,23 +56,54 @@ _TYPES: Final = {"text": "text/plain", "plain": "text/plain", "text/plain": "tex
 }
 
 
-def read(text: str, known: Mapping[bytes, int] = NONE_KNOWN) -> _Raw:
-    """Return the feed in *text*, a decoded document, as `feedparser.parse` would.
+_ODD_IN_LINK: Final = frozenset({"url", "uri", "base", "HREF"})
+_PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
+_DATES: Final = ("published", "updated", "created")
 
-    Entries whose print is *known* are left out. "prints" has the prints of all entries, in order,
-    where it is plain what they are of. Raises Unsure, with the reason, where anything else is not
-    certain.
+
+class Plain(NamedTuple):
+    """An entry of the usual kind; a text stands with whether it is HTML."""
+
+    guid: str | None
+    link: str | None
+    is_guid: bool  # the link is
+    title: tuple[str, bool]
+    described: tuple[str, bool] | None
+    contents: tuple[tuple[str, bool], ...]
+    published_at: datetime | None
+    source: str | None
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What is known of a document of which only a part is read: the prints of all its entries.
+
+    *document* is all of it, in UTF-8.
     """
-    reader = _Reader(text)
-    if "<!DOCTYPE" in text or (reader.has_base and "xml:base" in text):
-        raise Unsure("a document type or a base address")
-    whole = cut(text)
-    if whole is None:
-        return reader.feed(text)
-    prints = whole.prints(f"{reader.has_base}")
-    part = whole.without(known, prints) if known else whole
-    raw = reader.feed(str(part) if known else text)
-    return raw | {"prints": prints} if len(raw["entries"]) == len(part.entries) else raw
+
+    document: bytes
+    prints: Sequence[bytes]
+
+
+def read(text: str, whole: Whole | None = None) -> _Raw:
+    """Return the feed in *text*, a decoded document, as `feedparser.parse` would, but its entries.
+
+    With *whole*, *text* is that document without entries that need not be read. "prints" has the
+    prints of all entries, in order, where it is plain what they are of. Raises Unsure, with the
+    reason, where anything else is not certain.
+    """
+    try:
+        document = text.encode()
+    except UnicodeEncodeError as error:
+        raise Unsure("half a character") from error
+    parts = cut(document)
+    raw = _Reader(document, whole.document if whole else document).feed()
+    if len(raw["entries"]) != (len(parts.entries) if parts else 0):
+        return raw
+    if whole:
+        return raw | {"prints": whole.prints}
+    return raw | {"prints": parts.prints()} if parts else raw
 
 
 def _parse(document: bytes) -> Element:
@@ -88,25 +119,22 @@ def _parse(document: bytes) -> Element:
 class _Reader:
     """Reads one document."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self.has_base = "base" in text  # looked for once: a feed may have thousands of ids
-        self._is_settled = False  # whether `_settled` can change nothing
+    def __init__(self, document: bytes, whole: bytes) -> None:
+        self._document = document
+        self._whole = whole  # of which the document may be a part
+        # What is settled has one of the characters from U+0080 to U+00BF, and they this byte.
+        numbers = b"#" in document and b"&#" in document
+        self._is_settled = b"\xc2" not in document and not numbers
         self._names: dict[str, str] = {}
-        # By tag, and of the class: bound ones would keep this reader, and the text, until the
-        # next collection of garbage.
-        self._readers: dict[str, Callable[[_Reader, Element, _Raw], None]] = {}
+        self._kinds: dict[str, str] = {}  # by tag
         self._atom = False
         self._language: str | None = None
 
-    def feed(self, part: str) -> _Raw:
-        """Return the feed in *part*, which has all of the text's entries or some."""
-        try:
-            document = part.encode()
-        except UnicodeEncodeError as error:
-            raise Unsure("half a character") from error
-        # What it looks for has one of the characters from U+0080 to U+00BF, and they this byte.
-        self._is_settled = b"\xc2" not in document and b"&#" not in document
+    def feed(self) -> _Raw:
+        """Return the feed."""
+        document = self._document
+        if b"<!DOCTYPE" in document or b"xml:base" in document:
+            raise Unsure("a document type or a base address")
         root = _parse(document)
         name = self._name(root.tag)
         self._atom = name == "feed"
@@ -125,7 +153,7 @@ class _Reader:
             entries = self._channel(channels[0], feed, "item")
         elif name == "feed":
             entries = self._channel(root, feed, "entry")
-        elif name == "rdf:rdf" and "www.w3.org/2005/atom" not in self._text.lower():
+        elif name == "rdf:rdf" and b"www.w3.org/2005/atom" not in document.lower():
             entries = self._rdf(root, feed)
         else:
             raise Unsure(f'the root is "{name[:40]}"')
@@ -158,8 +186,13 @@ class _Reader:
             elif name == "title":
                 if "title" in feed:
                     raise Unsure("two titles")
-                feed["title"] = self._value(child)
-                feed["title_detail"] = self._construct(child, feed["title"], "text/plain")
+                value = self._value(child)
+                kind_ = (
+                    "text/html"
+                    if self._is_html(value, child.attrib, "text/plain")
+                    else "text/plain"
+                )
+                feed["title"], feed["title_detail"] = value, {"value": value, "type": kind_}
             elif name in {"language", "dc:language"}:
                 feed["language"] = self._value(child)
             else:
@@ -193,132 +226,112 @@ class _Reader:
     def _pass_over(self, element: Element) -> None:
         """Make sure that feedparser does nothing with *element* and its children that we keep."""
         for inner in element.iter():
-            name = self._name(inner.tag)
-            unknown = name.startswith("?:")
-            if name in PASSED_OVER or name.startswith(HARMLESS_PREFIXES):
-                continue
-            if not unknown or name[2:] in MEANINGFUL:
-                raise Unsure(f'the element "{name[:40]}"')
+            _be_passed_over(self._name(inner.tag))
 
     # --- entries -------------------------------------------------------------------------------
 
-    def _entry(self, item: Element) -> _Raw:
-        raw: _Raw = {}
-        if item.attrib:
-            raw |= self._about(item)
+    def _entry(self, item: Element) -> Plain:
+        about = self._about(item) if item.attrib else None
+        found: dict[str, Element] = {}
+        contents: list[Element] = []
         for child in item:
-            reader = self._readers.get(child.tag) or self._reader_of(child.tag)
-            reader(self, child, raw)
-        if not raw.get("title"):
+            kind = self._kinds.get(child.tag)
+            if kind is None:
+                kind = self._kinds[child.tag] = _kind_of(self._name(child.tag))
+            if not kind:
+                if len(child):
+                    self._pass_over(child)
+            elif kind in {"content", "encoded"}:
+                contents.append(child)
+            elif kind == "link" and _leads_elsewhere(child):
+                pass
+            elif kind in found:
+                raise Unsure(f"two of {kind}")
+            else:
+                found[kind] = child
+        return self._plain(found, contents, about)
+
+    def _plain(
+        self, found: dict[str, Element], contents: list[Element], about: str | None
+    ) -> Plain:
+        title = self._value(found["title"]) if "title" in found else ""
+        if not title:
             raise Unsure("no title")
-        return raw
+        guid, link, is_guid = about, None, False
+        if "id" in found:
+            if guid is not None:
+                raise Unsure("two ids")
+            guid, is_guid = self._id(found["id"])
+        if "link" in found:
+            link, is_guid = self._link(found["link"]), False
+        elif is_guid:
+            link = guid
+        if "description" in found and "summary" in found:
+            raise Unsure("a description and a summary")
+        described = found.get("summary", found.get("description"))
+        dates = [self._date(found[kind]) for kind in _DATES if kind in found]
+        return Plain(
+            guid,
+            link,
+            is_guid,
+            (title, self._is_html(title, found["title"].attrib, "text/plain")),
+            None if described is None else self._prose(described),
+            tuple(map(self._prose, contents)) if contents else (),
+            next(filter(believable, dates), None),
+            self._source(found["source"]) if "source" in found else None,
+            self._language,
+        )
 
-    def _reader_of(self, tag: str) -> Callable[[_Reader, Element, _Raw], None]:
-        name = self._name(tag)
-        kind = KINDS.get(name)
-        if kind is None and (name in PASSED_OVER or name.startswith(HARMLESS_PREFIXES)):
-            reader = _Reader._read_passed_over
-        elif kind is None:
-            reader = _Reader._read_other
-        elif kind in {"published", "updated", "created"}:
-            reader = partial(_Reader._read_date, key=f"{kind}_parsed")
-        else:
-            reader = getattr(_Reader, f"_read_{kind}")
-        self._readers[tag] = reader
-        return reader
-
-    def _read_other(self, element: Element, _raw: _Raw) -> None:
-        self._pass_over(element)
-
-    def _read_passed_over(self, element: Element, _raw: _Raw) -> None:
-        if len(element):
-            self._pass_over(element)
-
-    def _read_nothing(self, element: Element, raw: _Raw) -> None:
-        pass
-
-    def _read_date(self, element: Element, raw: _Raw, key: str) -> None:
-        try:
-            self._once(raw, key, read_date(self._value(element)))
-        except ValueError as error:
-            raise Unsure(str(error)) from error
-
-    def _about(self, item: Element) -> _Raw:
+    def _about(self, item: Element) -> str:
         if item.attrib.keys() != {_RDF_ABOUT}:
             raise Unsure("an entry with attributes")
-        return {"id": item.attrib[_RDF_ABOUT]}
+        return item.attrib[_RDF_ABOUT]
 
-    def _once(self, raw: _Raw, key: str, value: object) -> None:
-        if key in raw:
-            raise Unsure(f"two of {key}")
-        raw[key] = value
-
-    def _read_title(self, element: Element, raw: _Raw) -> None:
+    def _id(self, element: Element) -> tuple[str, bool]:
+        """Return an id, and whether it may serve as a link."""
+        if element.attrib and element.attrib.keys() != {"isPermaLink"}:
+            raise Unsure("an unusual id")
         value = self._value(element)
-        self._once(raw, "title", value)
-        raw["title_detail"] = self._construct(element, value, "text/plain")
+        is_link = element.get("isPermaLink", "true") == "true"
+        if is_link and not _SCHEME.match(value) and ("/" in value or b"base" in self._whole):
+            raise Unsure("an id that is a relative address")
+        return value, is_link
 
-    def _read_link(self, element: Element, raw: _Raw) -> None:
+    def _link(self, element: Element) -> str:
         if not element.attrib:
             href = self._value(element)
             if self._atom or not href or ("&" in href and _REFERENCE.search(href)):
                 raise Unsure("a link without an address")
         else:
-            if element.attrib.keys() & {"url", "uri", "base", "HREF"} or len(element):
-                raise Unsure("an unusual link")
-            rel, kind = element.get("rel", "alternate"), element.get("type", "text/html")
             href = element.get("href", "")
-            if not href:
-                raise Unsure("a link without an address")
-            if rel != "alternate" or kind.lower() not in {"text/html", "application/xhtml+xml"}:
-                return
+            if len(element) or not href or element.attrib.keys() & _ODD_IN_LINK:
+                raise Unsure("an unusual link")
         if not _ADDRESS.fullmatch(href):
             raise Unsure("a link that is not a plain address")
-        if raw.get("link") and not raw.get("guidislink"):
-            raise Unsure("two links")
-        raw["link"] = href if self._is_settled else _settled(href)
-        raw["guidislink"] = False
+        return href if self._is_settled else _settled(href)
 
-    def _read_id(self, element: Element, raw: _Raw) -> None:
-        if "id" in raw or (element.attrib and element.attrib.keys() != {"isPermaLink"}):
-            raise Unsure("two ids")
+    def _date(self, element: Element) -> datetime | None:
+        try:
+            return read_date(self._value(element))
+        except ValueError as error:
+            raise Unsure(str(error)) from error
+
+    def _source(self, element: Element) -> str | None:
+        if self._atom:
+            raise Unsure("a source in Atom")
+        return self._value(element) or None
+
+    def _prose(self, element: Element) -> tuple[str, bool]:
+        """Return a description or content, and whether it is HTML."""
+        kind, given = self._kinds[element.tag], element.attrib
+        if kind == "encoded" or not self._atom:
+            if given or kind in {"summary", "content"}:
+                raise Unsure(f"an unusual {kind}")
+            return self._value(element), True
+        if kind == "description" or "src" in given:
+            raise Unsure(f"an unusual {kind}")
         value = self._value(element)
-        is_link = element.get("isPermaLink", "true") == "true"
-        if is_link and not _SCHEME.match(value) and (self.has_base or "/" in value):
-            raise Unsure("an id that is a relative address")
-        raw["id"] = value
-        if is_link and "link" not in raw:
-            raw["link"], raw["guidislink"] = value, True
-
-    def _read_description(self, element: Element, raw: _Raw) -> None:
-        if self._atom or element.attrib:
-            raise Unsure("an unusual description")
-        self._once(raw, "summary_detail", self._construct(element, None, "text/html"))
-
-    def _read_summary(self, element: Element, raw: _Raw) -> None:
-        if not self._atom or ("summary" in raw and not raw.get("content")):
-            raise Unsure("a summary outside Atom, or two")
-        self._once(raw, "summary_detail", self._construct(element, None, "text/plain"))
-
-    def _read_content(self, element: Element, raw: _Raw) -> None:
-        if not self._atom or "src" in element.attrib:
-            raise Unsure("content outside Atom, or elsewhere")
-        self._add_content(raw, self._construct(element, None, "text/plain"))
-
-    def _read_encoded(self, element: Element, raw: _Raw) -> None:
-        if element.attrib:
-            raise Unsure("encoded content with attributes")
-        self._add_content(raw, self._construct(element, None, "text/html"))
-
-    def _add_content(self, raw: _Raw, detail: _Raw) -> None:
-        raw.setdefault("content", []).append(detail)
-        raw.setdefault("summary", detail["value"])
-
-    def _read_source(self, element: Element, raw: _Raw) -> None:
-        if self._atom or len(element):
-            raise Unsure("a source with elements")
-        value = self._value(element)
-        self._once(raw, "source", {"title": value} if value else {})
+        return value, self._is_html(value, given, "text/plain")
 
     # --- text ----------------------------------------------------------------------------------
 
@@ -328,19 +341,40 @@ class _Reader:
         value = text.strip() if (text := element.text) else ""
         return value if self._is_settled else _settled(value)
 
-    def _construct(self, element: Element, value: str | None, default: str) -> _Raw:
-        """Return a text with its type, which says whether it is HTML; RSS leaves one to guess."""
-        given = element.attrib
+    def _is_html(self, value: str, given: Mapping[str, str], default: str) -> bool:
+        """Return whether a text is HTML by its type; RSS leaves one to guess."""
         kind: str | None = default
         if given:
             kind = _TYPES.get(given.get("type", default).lower())
             if given.keys() - {"type"} or kind is None or not self._atom:
                 raise Unsure("a text of an unusual type")
-        if value is None:
-            value = self._value(element)
-        if kind == "text/plain" and not self._atom and _looks_like_html(value):
-            kind = "text/html"
-        return {"value": value, "type": kind, "language": self._language, "base": ""}
+        if kind == "text/plain" and not self._atom:
+            return _looks_like_html(value)
+        return kind == "text/html"
+
+
+def _leads_elsewhere(link: Element) -> bool:
+    """Return whether a link is none to the article, and of a usual form."""
+    given = link.attrib
+    if not given.get("href") or given.keys() & _ODD_IN_LINK or len(link):
+        return False
+    kind = given.get("type", "text/html").lower()
+    return given.get("rel", "alternate") != "alternate" or kind not in _PAGES
+
+
+def _kind_of(name: str) -> str:
+    """Return what elements of that *name* mean to us, "" for nothing."""
+    if name not in KINDS:
+        _be_passed_over(name)
+    return KINDS.get(name, "")
+
+
+def _be_passed_over(name: str) -> None:
+    """Raise Unsure unless feedparser does nothing with an element of that name that we keep."""
+    if name in PASSED_OVER or name.startswith(HARMLESS_PREFIXES):
+        return
+    if not name.startswith("?:") or name[2:] in MEANINGFUL:
+        raise Unsure(f'the element "{name[:40]}"')
 
 
 def _looks_like_html(value: str) -> bool:
