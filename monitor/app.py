@@ -71,7 +71,7 @@ def _read_lexicon(fingerprint: str, content: str) -> Lexicon | None:
     from monitor.detect.canonical import read_canonical
 
     try:
-        lexicon = read_canonical(content)
+        lexicon = read_canonical(content, fingerprint)
     except ValueError:
         return None
     return lexicon if lexicon.fingerprint == fingerprint else None

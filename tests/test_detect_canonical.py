@@ -8,7 +8,7 @@ from monitor.config.entries import bundled_keys
 from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.canonical import read_canonical
 from monitor.detect.definitions import read_company, read_label, read_topic
-from monitor.detect.lexicon import make_lexicon
+from monitor.detect.lexicon import fingerprint_of, make_lexicon
 
 COMPANY = {
     "name": "Acme",
@@ -44,7 +44,7 @@ def test_a_lexicon_survives_its_text(lexicon):
     """Read back from its canonical text a lexicon is equal, down to the fingerprint."""
     again = read_canonical(lexicon.canonical)
 
-    assert again == lexicon
+    assert again == read_canonical(lexicon.canonical, lexicon.fingerprint) == lexicon
     assert again.fingerprint == lexicon.fingerprint
 
 
@@ -59,6 +59,7 @@ def test_what_a_field_added_later_means_is_its_default():
     assert again == lexicon
     older = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     assert again.canonical != older
+    assert read_canonical(older, fingerprint_of(older)) == again  # as stored by that version
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class Detector:
         self._names = Sieve(self.index, names)
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
         words = (number for number, owner in enumerate(self.owners) if owner in self.topics)
-        self._words = Sieve(self.index, words)
+        self._words = Sieve(self.index, words, seldom=True)  # only if a company may be there
 
     def find(
         self,
@@ -119,6 +119,8 @@ class Detector:
 
 def _spelt_out(term: Term, lexicon: Lexicon) -> Term:
     """Return *term* with each need that names a stage or regulator replaced by its spellings."""
+    if not any(map(reference, (*term.needs, *term.without))):
+        return term
     labels = {"stage": lexicon.stages, "regulator": lexicon.regulators}
 
     def spelt(needs: tuple[str, ...]) -> Iterator[str]:

@@ -75,8 +75,12 @@ def make_lexicon(
     canonical = json.dumps(
         data, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_fields_of
     )
-    fingerprint = sha256(f"{ENGINE}\n{canonical}".encode()).hexdigest()
-    return Lexicon(*parts, canonical, fingerprint)
+    return Lexicon(*parts, canonical, fingerprint_of(canonical))
+
+
+def fingerprint_of(canonical: str) -> str:
+    """Return the fingerprint of the lexicon with that canonical text."""
+    return sha256(f"{ENGINE}\n{canonical}".encode()).hexdigest()
 
 
 def _fields_of(member: Company | Topic | Label | Term) -> dict[str, object]:

@@ -42,7 +42,7 @@ def phrase_parts(text: str) -> tuple[str, ...]:
         )
     if len(text) > _LONGEST:
         raise ValueError(f"is longer than {_LONGEST} characters")
-    parts = tuple(_GAP.split(text.strip()))
+    parts = split(text)
     if len(parts) > _PARTS:
         raise ValueError(f'has more than {_PARTS} parts between "..."')
     for part in parts:
@@ -59,6 +59,13 @@ def phrase_parts(text: str) -> tuple[str, ...]:
     if all(word in _IDLE for part in parts for word in fold(part).text.split()):
         raise ValueError("is only words that stand in every text")
     return parts
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Return what `phrase_parts` does, of a text that is known to be a phrase."""
+    if "..." not in text and "…" not in text:
+        return (text.strip(),)
+    return tuple(_GAP.split(text.strip()))
 
 
 def may_hold(phrase: str, text: str) -> bool:

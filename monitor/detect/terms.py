@@ -12,14 +12,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from sys import maxsize
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import normalize
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
-from monitor.detect.phrases import GAP, phrase_parts
+from monitor.detect.phrases import GAP, split
 from monitor.text.folding import fold
 from monitor.text.words import is_letter
 
@@ -45,8 +44,7 @@ class Found(NamedTuple):
     excluded: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Literal:
+class _Literal(NamedTuple):
     """One part of a phrase: what the automaton looks for and what must stand around it."""
 
     text: str  # folded
@@ -83,7 +81,7 @@ class TermIndex:
     def _phrase(self, text: str, *, case: bool = False) -> Phrase:
         known = self._known.get((text, case))
         if known is None:  # many needs are shared by many terms
-            known = tuple(self._literal(part, case=case) for part in phrase_parts(text))
+            known = tuple(self._literal(part, case=case) for part in split(text))
             self._known[text, case] = known
         return known
 
@@ -128,7 +126,8 @@ class Sieve:
     say where each stands.
     """
 
-    def __init__(self, index: TermIndex, terms: Iterable[int]) -> None:
+    def __init__(self, index: TermIndex, terms: Iterable[int], *, seldom: bool = False) -> None:
+        """Sieve for *terms*, by number; one that is *seldom* asked is quicker made than asked."""
         firsts = {index.literals[index.phrases[term][0]] for term in terms}
         endings = {it.text: it.any_ending or it.capitals is not None for it in firsts}
         for literal in firsts:
@@ -139,9 +138,8 @@ class Sieve:
             for text, any_ending in endings.items()
             for begins, ends in (_edges(text),)
         ]
-        self._automaton = AhoCorasick(
-            list(endings), MatchKind.Standard, implementation=Implementation.DFA
-        )
+        how = Implementation.ContiguousNFA if seldom else Implementation.DFA
+        self._automaton = AhoCorasick(list(endings), MatchKind.Standard, implementation=how)
 
     def lets_through(self, folded: Folded) -> bool:
         """Return False only if `TermIndex.read` would find none of the terms."""
