@@ -1,6 +1,5 @@
 """Budget: what all bodies together take is bounded, and nobody waits for ever."""
 
-import asyncio
 import threading
 
 from monitor.feeds.budget import Budget
@@ -29,18 +28,30 @@ def test_closing_twice():
     assert budget.used_bytes == 0
 
 
-def test_waiting_ends_when_another_thread_gives_back():
-    """A reader that waits goes on as soon as there is room, whoever made it."""
+def test_room_is_told_of():
+    """Who asked is told of room by whatever thread makes it, and not any more once he asked so."""
     budget = Budget(100)
     held, waits = budget.open(), budget.open()
     held.take(120)
+    room = threading.Event()
+    budget.tell(room.set)
+    assert not waits.take(50)
+    threading.Timer(0.05, held.close).start()
 
-    async def read():
-        loop = asyncio.get_running_loop()
-        threading.Timer(0.05, held.close).start()
-        began = loop.time()
-        await waits.wait_for(50)
-        return loop.time() - began
-
-    assert asyncio.run(read()) < 5
+    assert room.wait(5)
+    assert waits.take(50)
     assert budget.used_bytes == waits.taken == 50
+    room.clear()
+    budget.tell_no_more(room.set)
+    waits.close()
+    assert not room.is_set()
+
+
+def test_patience_ends():
+    """A reader that waited long enough goes on without room."""
+    budget = Budget(100)
+    held, waits = budget.open(), budget.open()
+    held.take(120)
+    assert not waits.take(50)
+    assert waits.take(50, force=True)
+    assert budget.used_bytes == 170

@@ -5,7 +5,6 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from aiohttp.abc import AbstractResolver
 from feedserver import FeedServer, answer
 
 from monitor.errors import AddressRefused, FetchError
@@ -21,25 +20,10 @@ def names(*answers):
     """Return a name server that gives each of *answers* in turn, and the last from then on."""
     left = list(answers)
 
-    class Names(AbstractResolver):
-        async def resolve(self, host, port=0, **_):
-            addresses = left.pop(0) if len(left) > 1 else left[0]
-            return [
-                {
-                    "hostname": host,
-                    "host": address,
-                    "port": port,
-                    "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
-                    "proto": 0,
-                    "flags": 0,
-                }
-                for address in addresses
-            ]
+    def look_up(_host, _port):
+        return left.pop(0) if len(left) > 1 else left[0]
 
-        async def close(self):
-            pass
-
-    return Names
+    return look_up
 
 
 @pytest.fixture
@@ -58,14 +42,14 @@ def trap(server):
             listening.accept()
 
 
-def fetcher(resolver):
+def fetcher(look_up):
     return HttpFetcher(
         guard=Guard([OURS]),
         user_agent="regulatory-monitor-test",
         timeout=timedelta(seconds=5),
         max_bytes=10_000,
         connections=4,
-        resolver=resolver,
+        look_up=look_up,
     )
 
 
@@ -148,14 +132,11 @@ def test_a_redirect_that_leads_inside(server, hops, target):
     location = target.format(FORBIDDEN, server.port)
     server.put(f"/{hops - 1}", answer(status=307, location=location))
 
-    class Names(names([FORBIDDEN])):
-        async def resolve(self, host, port=0, **_):
-            if host == "news.example":
-                return await names([OURS])().resolve(host, port)
-            return await super().resolve(host, port)
+    def look_up(host, _port):
+        return [OURS if host == "news.example" else FORBIDDEN]
 
     with pytest.raises(FetchError) as caught:
-        ask(fetcher(Names), server.url("/0", "news.example"))
+        ask(fetcher(look_up), server.url("/0", "news.example"))
     assert isinstance(caught.value, AddressRefused), caught.value
     assert len(server.requests) == hops
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from test_poll import Dies
 from websites import website
 
-from monitor.feeds import websub
+from monitor.feeds import hublinks, websub
 from monitor.feeds.parse.document import parse
 from monitor.model import Feed
 from monitor.store import feeds
@@ -362,3 +362,21 @@ def test_leases():
     assert websub.read_lease("1") == websub.SHORTEST_LEASE
     assert websub.read_lease("9" * 12) == websub.LONGEST_LEASE
     assert websub.read_lease("x") == websub.read_lease(None) == websub.LEASE
+
+
+@pytest.mark.parametrize(
+    ("links", "hub"),
+    [
+        ('<https://h.example/>; rel="hub"', "https://h.example/"),
+        ("<https://h.example/>;rel=hub, <https://a.example/>; rel=self", "https://h.example/"),
+        ('</a>; rel="self", </hub>; title="x"; rel="Alternate HUB"', "https://a.example/hub"),
+        ("<https://h.example/>; rel=hubs", None),
+        ("<file:///etc/passwd>; rel=hub", None),
+        ("<http://[>; rel=hub", None),
+        ("<https://h.example/", None),
+        ("", None),
+    ],
+)
+def test_links_of_headers(links, hub):
+    """A hub is found in Link headers however they are written, and only if it is on the web."""
+    assert hublinks.header_link(links, "hub", base="https://a.example/feed") == hub

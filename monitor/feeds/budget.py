@@ -3,19 +3,20 @@
 * A body counts from its first byte until whoever asked for it lets go of its answer.
 * A reader that finds the budget spent waits. One reader at a time may go beyond it, up to the cap
   of its own body, since readers that all wait for each other would wait for ever.
-* Nobody waits longer than half a minute at a time: a body that is never let go of ends nothing.
-* The bytes are taken in the loop that reads, and given back from any thread.
+* Nobody has to wait longer than PATIENCE_S: a body that is never let go of ends nothing.
+* The bytes are taken in the thread that reads, and given back from any thread, which then tells
+  all that asked to be told.
 """
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from threading import Lock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-_LOOK_AGAIN_S: Final = 0.5  # should a wake-up be lost with the loop it was meant for
-_PATIENCE_S: Final = 30.0  # then a reader goes on all the same: late is better than never
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATIENCE_S: Final = 30.0  # then a reader goes on all the same: late is better than never
 
 
 class Budget:
@@ -26,12 +27,22 @@ class Budget:
         self._used = 0
         self._overdrawn: Account | None = None
         self._lock = Lock()
-        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._told: list[Callable[[], None]] = []
 
     @property
     def used_bytes(self) -> int:
         """Return how much is taken at the moment."""
         return self._used
+
+    def tell(self, there_is_room: Callable[[], None]) -> None:
+        """Have *there_is_room* called, in any thread, whenever something was given back."""
+        with self._lock:
+            self._told.append(there_is_room)
+
+    def tell_no_more(self, there_is_room: Callable[[], None]) -> None:
+        """Have it called no more; a call that is under way in another thread may still end."""
+        with self._lock:
+            self._told.remove(there_is_room)
 
     def open(self) -> Account:
         """Return an account for one body."""
@@ -47,27 +58,15 @@ class Budget:
             account.taken += number
             return True
 
-    async def _wait(self) -> None:
-        mine = (asyncio.get_running_loop(), asyncio.Event())
-        with self._lock:
-            self._waiting.add(mine)
-        try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(mine[1].wait(), _LOOK_AGAIN_S)
-        finally:
-            with self._lock:
-                self._waiting.discard(mine)
-
     def _give_back(self, account: Account) -> None:
         with self._lock:
             self._used -= account.taken
             account.taken = 0
             if self._overdrawn is account:
                 self._overdrawn = None
-            waiting = tuple(self._waiting)
-        for loop, event in waiting:
-            with suppress(RuntimeError):  # that loop has ended meanwhile
-                loop.call_soon_threadsafe(event.set)
+            told = tuple(self._told)
+        for there_is_room in told:
+            there_is_room()
 
 
 class Account:
@@ -77,16 +76,9 @@ class Account:
         self._budget = budget
         self.taken = 0
 
-    def take(self, number: int) -> bool:
-        """Take *number* bytes if they are to be had; return whether they were."""
-        return self._budget._try(self, number)  # noqa: SLF001 - two halves of one thing
-
-    async def wait_for(self, number: int) -> None:
-        """Take *number* bytes as soon as they are to be had."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        while not self._budget._try(self, number, force=loop.time() - began > _PATIENCE_S):  # noqa: SLF001 - see above
-            await self._budget._wait()  # noqa: SLF001 - see above
+    def take(self, number: int, *, force: bool = False) -> bool:
+        """Take *number* bytes if they are to be had, or by *force*; return whether they were."""
+        return self._budget._try(self, number, force=force)  # noqa: SLF001 - two halves of one thing
 
     def close(self) -> None:
         """Give everything back; from any thread, once or more often."""

@@ -1,4 +1,4 @@
-"""Failures: whatever aiohttp raises, as a FetchError with one clear line.
+"""Failures: whatever libcurl reports, as a FetchError with one clear line.
 
 A message never holds the feed's address, which may carry a password.
 """
@@ -6,53 +6,63 @@ A message never holds the feed's address, which may carry a password.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
-import aiohttp
+import pycurl
 
 from monitor.errors import AddressRefused, FetchError
+from monitor.text.html import one_line
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+MAX_MESSAGE_LENGTH: Final = 200
+CUT_SHORT: Final = "the body is cut short or cannot be decoded"
+NO_ANSWER: Final = "connection closed without an answer"
 
-MAX_REDIRECTS = 10
-MAX_MESSAGE_LENGTH = 200
-
-# The more special kinds of error stand first.
-_EXPLANATIONS: tuple[tuple[type[Exception], Callable[[Any], str]], ...] = (
-    (aiohttp.ClientConnectorDNSError, lambda _: "name cannot be resolved"),
-    (
-        aiohttp.ClientConnectorCertificateError,
-        lambda error: (
-            "certificate: "
-            + getattr(error.certificate_error, "verify_message", str(error.certificate_error))
-        ),
-    ),
-    (aiohttp.ClientSSLError, lambda error: f"TLS: {error.os_error.reason or error.os_error}"),
-    (aiohttp.ClientConnectorError, lambda error: f"cannot connect: {_reason(error.os_error)}"),
-    (aiohttp.TooManyRedirects, lambda _: f"more than {MAX_REDIRECTS} redirects"),
-    (aiohttp.ServerDisconnectedError, lambda _: "connection closed without an answer"),
-    (aiohttp.ClientPayloadError, lambda _: "the body is cut short or cannot be decoded"),
-    (aiohttp.ClientResponseError, lambda error: f"not proper HTTP: {error.message}"),
-    (OSError, lambda error: f"connection broken: {_reason(error)}"),
-    (Exception, lambda error: f"{type(error).__name__}: {error}"),
+_NO_NAME: Final = frozenset({pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_ABORTED_BY_CALLBACK})
+_TOO_LARGE: Final = 100  # CURLE_TOO_LARGE, which pycurl does not name
+_NO_HTTP: Final = frozenset(
+    {
+        pycurl.E_UNSUPPORTED_PROTOCOL,
+        pycurl.E_FTP_WEIRD_SERVER_REPLY,  # of any protocol
+        _TOO_LARGE,
+        pycurl.E_WRITE_ERROR,
+    }
 )
+_CUT: Final = frozenset({pycurl.E_PARTIAL_FILE, pycurl.E_BAD_CONTENT_ENCODING})
+_BROKEN: Final = frozenset({pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR})
 
 
-def _reason(error: OSError) -> str:
-    return os.strerror(error.errno) if error.errno else str(error)
+def explain(code: int, message: str, *, os_error: int, in_body: bool) -> FetchError:
+    """Say in one line what went wrong.
 
-
-def explain(error: Exception) -> FetchError:
-    """Say in one line what went wrong."""
-    if isinstance(error, aiohttp.NonHttpUrlRedirectClientError):
-        return AddressRefused("redirected to an address that is not http or https")
-    if isinstance(error, aiohttp.InvalidURL):
+    *code* is libcurl's, *message* its own text, *os_error* the system's number or 0; *in_body*
+    says that the headers had been read.
+    """
+    if code == pycurl.E_URL_MALFORMAT:
         return AddressRefused("not an address that can be asked, or redirected to one")
-    say = next(say for kind, say in _EXPLANATIONS if isinstance(error, kind))
-    return FetchError(_one_line(say(error)))
+    return failure(_say(code, message, os_error, in_body=in_body))
 
 
-def _one_line(text: str) -> str:
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())[:MAX_MESSAGE_LENGTH]
+def failure(text: str) -> FetchError:
+    """Return a FetchError that says *text* in one line of bounded length."""
+    return FetchError(one_line(text)[:MAX_MESSAGE_LENGTH])
+
+
+def _say(code: int, message: str, os_error: int, *, in_body: bool) -> str:  # noqa: PLR0911 - a table
+    system = os.strerror(os_error) if os_error else message
+    if code in _NO_NAME:
+        return "name cannot be resolved"
+    if code == pycurl.E_COULDNT_CONNECT:
+        return f"cannot connect: {system}"
+    if code == pycurl.E_PEER_FAILED_VERIFICATION:
+        return "certificate: " + message.removeprefix("SSL certificate problem: ")
+    if code == pycurl.E_SSL_CONNECT_ERROR:
+        return f"TLS: {message}"
+    if code in _CUT or (in_body and code == pycurl.E_RECV_ERROR):
+        return CUT_SHORT
+    if code == pycurl.E_GOT_NOTHING:
+        return NO_ANSWER
+    if code in _NO_HTTP:
+        return f"not proper HTTP: {message or 'headers too long'}"
+    if code in _BROKEN:
+        return f"connection broken: {system}"
+    return f"cannot be asked: {message} (libcurl {code})"

@@ -11,71 +11,48 @@
   times as many: it costs a socket, and ten slow ones shall not keep the others waiting.
 * Every failure is a FetchError with one clear line.
 
-This is the only place with asyncio: a loop in a thread that lives as long as one `fetch_all`.
+The connections are libcurl's, in a thread that lives as long as one `fetch_all`; what is made of
+what they bring is in `exchange`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from contextlib import contextmanager
-from contextvars import ContextVar
+from concurrent.futures import CancelledError
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
+from datetime import timedelta
 from itertools import islice, takewhile
 from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import TYPE_CHECKING, Any
-from weakref import finalize
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
-import aiohttp
-
-from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTimeout
+from monitor.errors import FetchError
 from monitor.feeds.budget import Budget
 from monitor.feeds.bundle import is_mailbox
-from monitor.feeds.failures import MAX_REDIRECTS, explain
-from monitor.feeds.hublinks import web_address
-from monitor.feeds.manners import moved_to, read_retry_after
-from monitor.feeds.resolve import Resolver
-from monitor.feeds.wishes import read_freshness
-from monitor.model import Answer
+from monitor.feeds.connections import Connections
+from monitor.feeds.exchange import Exchange
+from monitor.feeds.resolve import look_up
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from concurrent.futures import Future
 
-    from aiohttp.abc import AbstractResolver
-
-    from monitor.feeds.budget import Account
     from monitor.feeds.guard import Guard
     from monitor.feeds.mailbox import Mailboxes
-    from monitor.model import FeedToPoll
+    from monitor.model import Answer, FeedToPoll
 
     Outcome = tuple[FeedToPoll, Answer | FetchError]
 
-# Per header line; aiohttp allows 128 lines. Real servers send policies of several kilobytes.
-MAX_HEADER_BYTES = 16_384
-SLOW_S = 1.0  # from then on an exchange counts as slow
-MANY = 8  # times `connections`, slow ones included
-HELD_BYTES = 32_000_000  # of all bodies that are being read or not yet let go of
-ACCEPT = (
-    "application/atom+xml, application/rss+xml, application/rdf+xml;q=0.9, "
-    "application/xml;q=0.8, text/xml;q=0.8, */*;q=0.1"
-)
-
-# What the guard refused during the present exchange. The connector reports any failure to
-# connect as an OSError, mixed with those of other addresses of the same name.
-_refusals: ContextVar[list[AddressRefused]] = ContextVar("refusals")
+SLOW_S: Final = 1.0  # from then on an exchange counts as slow
+MANY: Final = 8  # times `connections`, slow ones included
+HELD_BYTES: Final = 32_000_000  # of all bodies that are being read or not yet let go of
 
 
 class HttpFetcher:
     """Asks servers for feeds over HTTP; a `monitor.ports.Fetcher`.
 
     *timeout* is for one whole exchange, *max_bytes* for one decoded body, *held_bytes* for all of
-    them together; *connections* is how many feeds are asked at once; *resolver* looks names up.
+    them together; *connections* is how many feeds are asked at once; *look_up* gives the
+    addresses of a host, or raises OSError.
     """
 
     def __init__(
@@ -87,7 +64,7 @@ class HttpFetcher:
         max_bytes: int,
         connections: int,
         held_bytes: int = HELD_BYTES,
-        resolver: type[AbstractResolver] = Resolver,
+        look_up: Callable[[str, int], list[str]] = look_up,
         mailboxes: Mailboxes | None = None,
     ) -> None:
         self._guard = guard
@@ -96,10 +73,10 @@ class HttpFetcher:
         self._max_bytes = max_bytes
         self._connections = connections
         self._budget = Budget(held_bytes)
-        self._resolver = resolver
+        self._look_up = look_up
         self._mailboxes = mailboxes
         self._closed = False
-        self._running: set[SimpleQueue[Future[Outcome] | None]] = set()
+        self._running: set[SimpleQueue[_Asked | Exception | None]] = set()
 
     def close(self) -> None:
         """End every `fetch_all`, from any thread; what was not answered yet is not yielded."""
@@ -128,226 +105,116 @@ class HttpFetcher:
         iterator cancels what is under way and returns when the thread has ended.
         """
         waiting = iter(feeds)
-        done: SimpleQueue[Future[Outcome] | None] = SimpleQueue()
-        under_way: dict[Future[Outcome], float] = {}  # since when, oldest first
+        done: SimpleQueue[_Asked | Exception | None] = SimpleQueue()
+        under_way: dict[_Asked, float] = {}  # since when, oldest first
         pulse_s = None if pulse is None else pulse.total_seconds()
         self._running.add(done)
+        connections = self._connect(done.put)
         try:
-            with self._asking() as ask:
-                while not self._closed:
-                    for feed in islice(waiting, self._room(under_way)):
-                        if feed is None:
-                            break
-                        future = ask(feed)
-                        under_way[future] = time.monotonic()
-                        future.add_done_callback(done.put)
-                    if not under_way:
-                        return
-                    try:
-                        answered = done.get(timeout=pulse_s)
-                    except Empty:
-                        yield None
-                        continue
-                    if answered is None:
-                        return
-                    del under_way[answered]
-                    outcome = answered.result()
-                    del answered  # its body is the caller's to let go of
-                    yield outcome
-                    del outcome
+            while not self._closed:
+                for feed in islice(waiting, self._room(under_way)):
+                    if feed is None:
+                        break
+                    under_way[self._ask(feed, connections, done.put)] = monotonic()
+                if not under_way:
+                    return
+                try:
+                    answered = done.get(timeout=pulse_s)
+                except Empty:
+                    yield None
+                    continue
+                if answered is None:
+                    return
+                if isinstance(answered, Exception):
+                    raise answered
+                del under_way[answered]
+                outcome = answered.feed, answered.take()
+                del answered  # its body is the caller's to let go of
+                yield outcome
+                del outcome
         finally:
             self._running.discard(done)
+            for asked in under_way:
+                if isinstance(asked, _Letters):
+                    asked.cancel()
+            connections.close()
 
-    def _room(self, under_way: Mapping[Future[Outcome], float]) -> int:
+    def _room(self, under_way: Mapping[_Asked, float]) -> int:
         """Return how many more feeds may be asked."""
-        before = time.monotonic() - SLOW_S
+        before = monotonic() - SLOW_S
         slow = sum(
-            not future.done()
-            for future, _ in takewhile(lambda it: it[1] < before, under_way.items())
+            asked.outcome is None
+            for asked, _ in takewhile(lambda it: it[1] < before, under_way.items())
         )
         room = self._connections - len(under_way) + slow
         return max(0, min(room, MANY * self._connections - len(under_way)))
 
-    @contextmanager
-    def _asking(self) -> Iterator[Callable[[FeedToPoll], Future[Outcome]]]:
-        loop = asyncio.new_event_loop()
-        thread = Thread(target=loop.run_forever, name="fetch", daemon=True)
-        thread.start()
-        try:
-            session = asyncio.run_coroutine_threadsafe(self._open_session(), loop).result()
-            try:
-                yield lambda feed: asyncio.run_coroutine_threadsafe(
-                    self._settle(session, feed), loop
-                )
-            finally:
-                asyncio.run_coroutine_threadsafe(_close(session), loop).result()
-        finally:
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
-
-    async def _open_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=MANY * self._connections,
-            resolver=self._resolver(),
-            socket_factory=self._open_socket,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self._user_agent, "Accept": ACCEPT},
-            max_line_size=MAX_HEADER_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
-            timeout=aiohttp.ClientTimeout(total=None),  # ours is the only deadline
-            trust_env=False,
+    def _connect(self, done: Callable[[Exchange | Exception], None]) -> Connections:
+        return Connections(
+            guard=self._guard,
+            look_up=self._look_up,
+            budget=self._budget,
+            user_agent=self._user_agent,
+            timeout_s=self._timeout,
+            kept=self._connections,
+            done=done,
         )
 
-    def _open_socket(self, addr_info: Any) -> socket.socket:  # noqa: ANN401 - aiohttp's own type is not exported
-        try:
-            return self._guard.socket_factory(addr_info)
-        except AddressRefused as refusal:
-            _refusals.get().append(refusal)
-            raise OSError(str(refusal)) from refusal
-
-    async def _settle(self, session: aiohttp.ClientSession, feed: FeedToPoll) -> Outcome:
-        began = asyncio.get_running_loop().time()
-        account = self._budget.open()
+    def _ask(
+        self, feed: FeedToPoll, connections: Connections, done: Callable[[_Asked], None]
+    ) -> _Asked:
         if self._mailboxes is not None and is_mailbox(feed.url):
-            outcome = await self._ask_mailbox(self._mailboxes, feed)
+            return _Letters(feed, self._mailboxes, done)
+        exchange = Exchange(feed, self._budget.open(), max_bytes=self._max_bytes)
+        connections.ask(exchange)
+        return exchange
+
+
+class _Letters:
+    """The asking of a mailbox, in a thread of its own; *done* is called with it in the end."""
+
+    def __init__(
+        self, feed: FeedToPoll, mailboxes: Mailboxes, done: Callable[[_Letters], None]
+    ) -> None:
+        self.feed = feed
+        self.outcome: Answer | FetchError | None = None
+        self._done = done
+        self._began = monotonic()
+        try:
+            self._dialogue = mailboxes.open(feed)
+        except FetchError as error:
+            self._end(error)
         else:
-            outcome = await self._ask(session, feed, account)
-        took = timedelta(seconds=asyncio.get_running_loop().time() - began)
+            self._future = mailboxes.threads.submit(self._dialogue.ask, feed)
+            self._future.add_done_callback(self._take)
+
+    def take(self) -> Answer | FetchError:
+        """Return the outcome, once, and forget it."""
+        outcome, self.outcome = self.outcome, None
+        assert outcome is not None  # noqa: S101 - only called for what is done
+        return outcome
+
+    def cancel(self) -> None:
+        """Have its thread end at once."""
+        self._future.cancel()
+        self._dialogue.cut()
+
+    def _take(self, future: Future[Answer]) -> None:
+        try:
+            self._end(future.result())
+        except FetchError as error:
+            self._end(error)
+        except CancelledError:
+            pass  # nobody waits for it
+
+    def _end(self, outcome: Answer | FetchError) -> None:
+        took = timedelta(seconds=monotonic() - self._began)
         if isinstance(outcome, FetchError):
-            account.close()
             outcome.took = took
-            return feed, outcome
-        answer = replace(outcome, took=took)
-        finalize(answer, account.close).atexit = False
-        return feed, answer
-
-    async def _ask_mailbox(self, mailboxes: Mailboxes, feed: FeedToPoll) -> Answer | FetchError:
-        try:
-            dialogue = mailboxes.open(feed)
-            try:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(mailboxes.threads, dialogue.ask, feed)
-            finally:
-                dialogue.cut()  # where this is cancelled, its thread has to end too
-        except FetchError as error:
-            return error
-
-    async def _ask(
-        self, session: aiohttp.ClientSession, feed: FeedToPoll, account: Account
-    ) -> Answer | FetchError:
-        refusals: list[AddressRefused] = []
-        _refusals.set(refusals)
-        try:
-            self._guard.check_url(feed.address)
-            async with asyncio.timeout(self._timeout) as deadline:
-                return await self._exchange(session, feed, account, deadline)
-        except FetchError as error:
-            return error
-        except TimeoutError:
-            return FetchTimeout(f"no complete answer within {self._timeout:g} s")
-        except aiohttp.ClientConnectorError as error:
-            return refusals[0] if refusals else explain(error)
-        except Exception as error:  # noqa: BLE001 - whatever one server does, the others go on
-            return explain(error)
-
-    async def _exchange(
-        self,
-        session: aiohttp.ClientSession,
-        feed: FeedToPoll,
-        account: Account,
-        deadline: asyncio.Timeout,
-    ) -> Answer:
-        conditions = {"If-None-Match": feed.etag, "If-Modified-Since": feed.last_modified}
-        headers = {name: value for name, value in conditions.items() if value}
-        # aiohttp counts the first request among its redirects.
-        asking = session.request(
-            "POST" if feed.form else "GET",
-            feed.address,
-            data=list(feed.form) or None,
-            headers=headers,
-            max_redirects=MAX_REDIRECTS + 1,
-        )
-        async with asking as response:
-            retry_after = _retry_after(response)
-            targets = [*(str(hop.url) for hop in response.history[1:]), str(response.url)]
-            hops = [(hop.status, to) for hop, to in zip(response.history, targets, strict=False)]
-            unchanged = response.status == HTTPStatus.NOT_MODIFIED and headers
-            taken = feed.form and HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
-            if response.status != HTTPStatus.OK and not (unchanged or taken):
-                raise FetchError(
-                    f"HTTP {response.status}", status=response.status, retry_after=retry_after
-                )
-            return Answer(
-                status=response.status,
-                url=str(response.url),
-                body=b"" if unchanged else await self._read(response, account, deadline),
-                content_type=response.headers.get("Content-Type"),
-                etag=_validator(response, "ETag"),
-                last_modified=_validator(response, "Last-Modified"),
-                retry_after=retry_after,
-                fresh_for=read_freshness(response.headers, now=datetime.now(UTC)),
-                moved_to=moved_to(feed.address, hops),
-                hub=_linked(response, "hub"),
-                topic=_linked(response, "self"),
-            )
-
-    async def _read(
-        self, response: aiohttp.ClientResponse, account: Account, deadline: asyncio.Timeout
-    ) -> bytes:
-        body = bytearray()
-        if (response.content_length or 0) > self._max_bytes:
-            raise AnswerTooLarge(f"more than {self._max_bytes:,} bytes")
-        async for chunk in response.content.iter_any():
-            if len(body) + len(chunk) > self._max_bytes:
-                raise AnswerTooLarge(f"more than {self._max_bytes:,} bytes")
-            if not account.take(len(chunk)):
-                with _stopped(deadline):  # it is not the server that is slow
-                    await account.wait_for(len(chunk))
-            body += chunk
-        return bytes(body)
+            self.outcome = outcome
+        else:
+            self.outcome = replace(outcome, took=took)
+        self._done(self)
 
 
-@contextmanager
-def _stopped(deadline: asyncio.Timeout) -> Iterator[None]:
-    """Let a deadline stand still meanwhile."""
-    loop, when = asyncio.get_running_loop(), deadline.when()
-    left = None if when is None else when - loop.time()
-    deadline.reschedule(None)
-    yield
-    deadline.reschedule(None if left is None else loop.time() + left)
-
-
-async def _close(session: aiohttp.ClientSession) -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await session.close()
-
-
-def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:
-    """Return the header *name* if it is text that can be kept and sent back (RFC 9110, 5.5)."""
-    value = response.headers.get(name)
-    return value if value and value.isprintable() else None
-
-
-def _linked(response: aiohttp.ClientResponse, rel: str) -> str | None:
-    """Return the address that a Link header names as *rel* (RFC 8288)."""
-    try:
-        link = response.links.get(rel)
-    except ValueError:
-        return None
-    return web_address(str(link["url"])) if link and "url" in link else None
-
-
-def _retry_after(response: aiohttp.ClientResponse) -> timedelta | None:
-    """Read Retry-After by the server's own clock, if it tells the time; ours may differ."""
-    try:
-        now = parsedate_to_datetime(response.headers.get("Date", "")).astimezone(UTC)
-    except (ValueError, OverflowError):
-        now = datetime.now(UTC)
-    return read_retry_after(response.headers.get("Retry-After"), now=now)
+_Asked = Exchange | _Letters

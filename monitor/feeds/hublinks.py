@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from html import unescape
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 LONGEST_ADDRESS: Final = 2000
 
 _LINK: Final = re.compile(r"<(?:[\w.-]{1,20}:)?link\s([^<>]{1,4000}?)/?>")
 _ATTRIBUTE: Final = re.compile(r"""([\w:-]{1,20})\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_HEADER_LINK: Final = re.compile(r"<([^<>]{1,4000})>([^<]{0,4000})")
+_REL: Final = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)
 
 
 def read_links(text: str) -> dict[str, str]:
@@ -26,6 +28,21 @@ def read_links(text: str) -> dict[str, str]:
             if address and rel in {"hub", "self"}:
                 found.setdefault(rel, address)
     return found
+
+
+def header_link(links: str, rel: str, *, base: str) -> str | None:
+    """Return the first address that *links*, Link headers, names as *rel* (RFC 8288).
+
+    An address without host counts from *base*.
+    """
+    for target, parameters in _HEADER_LINK.findall(links):
+        found = _REL.search(parameters)
+        if found and rel in (found[1] or found[2]).lower().split():
+            try:
+                return web_address(urljoin(base, target.strip()))
+            except ValueError:
+                return None
+    return None
 
 
 def web_address(url: str) -> str | None:

@@ -1,45 +1,71 @@
 """Resolve: names to addresses, each look-up in a thread of its own.
 
-In the loop's own pool of threads, a few names whose servers are silent would hold up every other
-look-up, and the end of the process: a look-up cannot be cancelled.
+* A look-up cannot be cancelled: in a pool of threads, a few names whose servers are silent would
+  hold up every other look-up, and the end of the process.
+* Who asks for a name that is being looked up waits for the same answer, and what was found is
+  remembered for a few seconds.
 """
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from concurrent.futures import Future
 from threading import Thread
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
-from aiohttp.abc import AbstractResolver, ResolveResult
+from monitor.errors import FetchError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-class Resolver(AbstractResolver):
-    """Looks names up for aiohttp."""
+    Found = list[str] | FetchError
+    Waiting = Callable[[Found], None]
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Return the addresses of *host*; raise OSError if there are none."""
-        found: Future[list[Any]] = Future()
-        Thread(target=_look_up, args=(found, host, port, family), daemon=True).start()
-        return [
-            ResolveResult(
-                hostname=host, host=address[0], port=address[1], family=kind, proto=proto, flags=0
-            )
-            for kind, _, proto, _, address in await asyncio.wrap_future(found)
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held between look-ups."""
+REMEMBERED_S: Final = 10.0
 
 
-def _look_up(found: Future[list[Any]], host: str, port: int, family: socket.AddressFamily) -> None:
-    if not found.set_running_or_notify_cancel():
-        return
-    try:
-        kind = socket.SOCK_STREAM
-        found.set_result(socket.getaddrinfo(host, port, family, kind, flags=socket.AI_ADDRCONFIG))
-    except (OSError, UnicodeError) as error:
-        found.set_exception(socket.gaierror(str(error)))
+def look_up(host: str, port: int) -> list[str]:
+    """Return the IP addresses of *host*; raise OSError or UnicodeError if there are none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class LookUps:
+    """Looks names up with *look_up*; *call* has a function called in the thread of who asks.
+
+    All methods are that thread's.
+    """
+
+    def __init__(
+        self,
+        look_up: Callable[[str, int], list[str]],
+        call: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._look_up, self._call = look_up, call
+        self._waiting: dict[tuple[str, int], list[Waiting]] = {}
+        self._known: dict[tuple[str, int], tuple[float, Found]] = {}
+
+    def ask(self, host: str, port: int, then: Waiting) -> None:
+        """Call *then* with the addresses of *host*, or with why there are none."""
+        key = host, port
+        known = self._known.get(key)
+        if known and monotonic() - known[0] < REMEMBERED_S:
+            then(known[1])
+        elif key in self._waiting:
+            self._waiting[key].append(then)
+        else:
+            self._waiting[key] = [then]
+            Thread(target=self._find, args=key, name="look-up", daemon=True).start()
+
+    def _find(self, host: str, port: int) -> None:
+        found: Found
+        try:
+            found = self._look_up(host, port)
+        except (OSError, UnicodeError):
+            found = FetchError("name cannot be resolved")
+        self._call(lambda: self._tell((host, port), found))
+
+    def _tell(self, key: tuple[str, int], found: Found) -> None:
+        self._known[key] = monotonic(), found
+        for then in self._waiting.pop(key):
+            then(found)
