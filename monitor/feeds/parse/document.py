@@ -14,37 +14,26 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from urllib.parse import urljoin
+from typing import TYPE_CHECKING, Any, Final
 
 from monitor.documents import Document, Entry, WebPage
 from monitor.errors import ParseError
 from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.charset import decode, reads_as_utf8
-from monitor.feeds.parse import fast
+from monitor.feeds.parse import fast, plain, raw
 from monitor.feeds.parse.entries import (
-    believable,
-    both,
-    make_entry,
-    read_address,
     read_each,
     read_language,
     reason_of,
 )
 from monitor.feeds.prints import NOT_PRINTED, Printed, cut
 from monitor.feeds.wishes import read_wishes
-from monitor.text.html import one_line, tidy, to_text
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
-    from time import struct_time
-
     from monitor.documents import Page
+    from monitor.feeds.parse.raw import Raw
 
-_Raw: TypeAlias = dict[str, Any]  # feedparser's dictionaries, without their old-name magic
-
-_HTML_TYPES: Final = {"text/html", "application/xhtml+xml"}
 _START: Final = re.compile(r"<(?:\w{1,20}:)?(rss|feed|RDF)\b[^<>]*", re.IGNORECASE)
 _VERSION: Final = re.compile(r"""\bversion\s*=\s*["']\s*([\w.]{1,10})""")
 _NAMESPACES: Final = {
@@ -135,7 +124,7 @@ def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path
         flaws.append(f"not well-formed: {reason_of(found['bozo_exception'])}")
         if not found["entries"]:
             raise ParseError(f"no entries, and {flaws[-1]}")
-    entries = read_each(found["entries"], lambda raw: _entry(raw, url, flaws), rejected)
+    entries = read_each(found["entries"], lambda it: _entry(it, url, flaws), rejected)
     prints = None
     if "prints" in found and not (rejected or flaws):
         prints = NOT_PRINTED.followed_by(found["prints"], entries)
@@ -150,10 +139,10 @@ def _read_feed(text: str, url: str, charset: str, flaws: list[str], *, fast_path
     )
 
 
-def _feed(found: _Raw, text: str) -> dict[str, Any]:
+def _feed(found: Raw, text: str) -> dict[str, Any]:
     """Return what a document says of the feed itself."""
     return {
-        "title": _line(found["feed"], "title") or None,
+        "title": raw.line(found["feed"], "title") or None,
         "language": read_language(dict.get(found["feed"], "language")),
         "format": _format_of(text),
         "wishes": read_wishes(text),
@@ -169,7 +158,7 @@ def _since(body: bytes, content_type: str | None, url: str, before: Printed) -> 
     flaws, rejected = list[str](), list[str]()
     try:
         found = fast.read(text, whole)
-        entries = read_each(found["entries"], lambda raw: _entry(raw, url, flaws), rejected)
+        entries = read_each(found["entries"], lambda it: _entry(it, url, flaws), rejected)
     except (fast.Unsure, ParseError):
         return None
     is_clean = "prints" in found and not (rejected or flaws)
@@ -234,7 +223,7 @@ def _refuse_other_formats(text: str) -> None:
         raise ParseError("no feed: no markup at all")
 
 
-def _fast_or_feedparser(text: str) -> tuple[_Raw, str | None]:
+def _fast_or_feedparser(text: str) -> tuple[Raw, str | None]:
     """Return the feed, and why it was handed over to feedparser if it was."""
     try:
         return fast.read(text), None
@@ -242,19 +231,19 @@ def _fast_or_feedparser(text: str) -> tuple[_Raw, str | None]:
         return _feedparser(text), one_line(str(reason))
 
 
-def _feedparser(text: str) -> _Raw:
+def _feedparser(text: str) -> Raw:
     from monitor.feeds.parse import reference  # few feeds need it; it takes as long as all else
 
     return reference.read(text)
 
 
-def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
+def _entry_by_entry(text: str, rejected: list[str]) -> Raw:
     """Read each entry of *text* as the only one of its feed; note the unreadable in *rejected*."""
     places = [found.span() for found in _ENTRY.finditer(text)]
     if not places:
         raise ParseError("cannot be read, and no entries stand out in it")
     head, tail = text[: places[0][0]], text[places[-1][1] :]
-    whole: _Raw = {"bozo": False, "entries": [], "feed": {}, "version": ""}
+    whole: Raw = {"bozo": False, "entries": [], "feed": {}, "version": ""}
     for number, (start, end) in enumerate(places, 1):
         try:
             one = _feedparser(head + text[start:end] + tail)
@@ -268,109 +257,7 @@ def _entry_by_entry(text: str, rejected: list[str]) -> _Raw:
     return whole
 
 
-# --- entries -----------------------------------------------------------------------------------
-
-
-def _entry(raw: _Raw | fast.Plain, url: str, flaws: list[str]) -> Entry:
-    if isinstance(raw, fast.Plain):
-        return _plain_entry(raw, url, flaws)
-    return make_entry(
-        guid=dict.get(raw, "id"),
-        link=_link(raw, url),
-        title=_line(raw, "title"),
-        summary=_summary(raw),
-        published_at=_published_at(raw),
-        publisher=_line(source, "title") if (source := dict.get(raw, "source")) else None,
-        language=read_language((dict.get(raw, "title_detail") or {}).get("language")),
-        flaws=flaws,
-    )
-
-
-def _plain_entry(it: fast.Plain, url: str, flaws: list[str]) -> Entry:
-    title, title_is_html = it.title
-    if "<" in title or "&" in title:
-        title = _text(title, title_is_html)
-    return make_entry(
-        guid=it.guid,
-        link=_address(it.link or "", it.guid if it.is_guid else None, url),
-        title=one_line(title),
-        summary=_plain_summary(it),
-        published_at=it.published_at,
-        publisher=it.source and _line({"title": it.source}, "title"),
-        language=_language(it.language),
-        flaws=flaws,
-    )
-
-
-def _plain_summary(it: fast.Plain) -> str:
-    if not it.contents:
-        return _text(*it.described) if it.described else ""
-    # Alone it is taken for a description, too, which is HTML as long as nothing else is said.
-    value, is_html = it.described or (it.contents[0][0], True)
-    described = _text(value, is_html)
-    if it.contents == ((value, is_html),):
-        return described
-    return both(described, "\n".join(filter(None, (_text(*content) for content in it.contents))))
-
-
-def _text(value: str, is_html: bool) -> str:  # noqa: FBT001 - a pair that stands together
-    return to_text(value) if is_html else tidy(value)
-
-
-@lru_cache(maxsize=8)  # that of a feed is that of its entries
-def _language(tag: str | None) -> str | None:
-    return read_language(tag)
-
-
-def _line(raw: _Raw, key: str) -> str:
-    detail = dict.get(raw, f"{key}_detail") or {"value": dict.get(raw, key)}
-    value = detail.get("value") or ""
-    return one_line(_plain(detail) if "<" in value or "&" in value else value)
-
-
-def _summary(raw: _Raw) -> str:
-    described = _plain(dict.get(raw, "summary_detail") or {"value": dict.get(raw, "summary")})
-    contents = dict.get(raw, "content")
-    if not contents:
-        return described
-    return both(described, "\n".join(filter(None, map(_plain, contents))))
-
-
-def _plain(detail: _Raw) -> str:
-    """Return feedparser's text construct as plain text; its type says whether it is HTML."""
-    value = detail.get("value") or ""
-    is_html = detail.get("type", "text/html") in _HTML_TYPES
-    return to_text(value) if is_html else tidy(value)
-
-
-def _link(raw: _Raw, url: str) -> str | None:
-    """Return the address of the article, absolute; only http and https lead anywhere."""
-    base = (dict.get(raw, "title_detail") or {}).get("base") or ""
-    guid = dict.get(raw, "id") if dict.get(raw, "guidislink") else None
-    return _address(dict.get(raw, "link") or "", guid, url, base)
-
-
-def _address(given: str, guid: str | None, url: str, base: str = "") -> str | None:
-    # An id that may serve as a link must be one: "12345" is no page of the feed's site.
-    if given == guid and "://" not in given:
-        return None
-    return read_address(given, lambda: urljoin(url, base))
-
-
-def _published_at(raw: _Raw) -> datetime | None:
-    """Return when the entry says it was published, else last changed; None if unbelievable."""
-    for key in ("published_parsed", "updated_parsed", "created_parsed"):
-        if given := dict.get(raw, key):
-            at = given if isinstance(given, datetime) else _instant(given)
-            if believable(at):
-                return at
-    return None
-
-
-def _instant(parts: struct_time) -> datetime | None:
-    import calendar  # only feedparser tells dates in parts
-
-    try:
-        return datetime.fromtimestamp(0, UTC) + timedelta(seconds=calendar.timegm(parts))
-    except (ValueError, OverflowError):
-        return None
+def _entry(it: plain.Plain | Raw, url: str, flaws: list[str]) -> Entry:
+    if isinstance(it, plain.Plain):
+        return plain.make(it, url, flaws)
+    return raw.make(it, url, flaws)

@@ -14,7 +14,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from html.entities import entitydefs
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from xml.etree import ElementTree as ET
 
 from monitor.feeds.parse.dates import read_date
@@ -28,6 +28,7 @@ from monitor.feeds.parse.elements import (
     PREFIXES,
 )
 from monitor.feeds.parse.entries import believable
+from monitor.feeds.parse.plain import Plain
 from monitor.feeds.prints import cut
 
 if TYPE_CHECKING:
@@ -59,20 +60,6 @@ _TYPES: Final = {"text": "text/plain", "plain": "text/plain", "text/plain": "tex
 _ODD_IN_LINK: Final = frozenset({"url", "uri", "base", "HREF"})
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _DATES: Final = ("published", "updated", "created")
-
-
-class Plain(NamedTuple):
-    """An entry of the usual kind; a text stands with whether it is HTML."""
-
-    guid: str | None
-    link: str | None
-    is_guid: bool  # the link is
-    title: tuple[str, bool]
-    described: tuple[str, bool] | None
-    contents: tuple[tuple[str, bool], ...]
-    published_at: datetime | None
-    source: str | None
-    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
