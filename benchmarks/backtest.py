@@ -26,14 +26,14 @@ from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.detect.changes import changes
 from monitor.store import hits, lexicons, near_misses
-from monitor.store.engine import make_sessions, open_engine
+from monitor.store import schema as t
+from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
-from monitor.store.schema import ArticleRow, FeedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from monitor.store.engine import Sessions
+    from sqlalchemy import Engine
 
 BATCH = 5000
 DAYS = 90
@@ -130,21 +130,23 @@ def _sentence(chance: random.Random, chinese: int, words: int) -> str:
     return "".join(CHARACTERS[at : at + 4] for at in places) + "。"
 
 
-def fill(sessions: Sessions, count: int) -> int:
+def fill(engine: Engine, count: int) -> int:
     """Store *count* articles of one feed with their hits and near-misses; return how many hits."""
     lexicon, now = bundled_lexicon(), datetime.now(UTC)
     detector = Detector(lexicon)
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         feed = {"id": 1, "key": "a", "url": "https://a.example/", "name": "A", "due_at": now}
         state = {"enabled": True, "state": "ok", "failures": 0}
-        session.execute(insert(FeedRow), [{**feed, **state}])
-        lexicons.keep(session, fingerprint=lexicon.fingerprint, content=lexicon.canonical, now=now)
+        connection.execute(insert(t.feeds), [{**feed, **state}])
+        lexicons.keep(
+            connection, fingerprint=lexicon.fingerprint, content=lexicon.canonical, now=now
+        )
     found, rows = 0, []
     for number, (title, summary) in enumerate(texts(count), start=1):
         at = now - timedelta(days=DAYS) * (1 - number / count)
         rows.append(_article(number, title, summary, at, lexicon.fingerprint))
         if len(rows) == BATCH or number == count:
-            found += _store(sessions, rows, detector)
+            found += _store(engine, rows, detector)
             rows = []
     return found
 
@@ -168,7 +170,7 @@ def _article(
     }
 
 
-def _store(sessions: Sessions, rows: Sequence[dict[str, object]], detector: Detector) -> int:
+def _store(engine: Engine, rows: Sequence[dict[str, object]], detector: Detector) -> int:
     new, near = [], []
     for row in rows:
         at = row["first_seen"]
@@ -177,10 +179,10 @@ def _store(sessions: Sessions, rows: Sequence[dict[str, object]], detector: Dete
         where = hits.Finding(row["id"], 1, detector.lexicon.fingerprint, at)  # type: ignore[arg-type]
         new += [hits.row(match, where) for match in came.found]
         near += [near_misses.row(match, where) for match in came.near]
-    with sessions.begin() as session:
-        session.execute(insert(ArticleRow), rows)
-        near_misses.replace(session, (), near)
-        return len(hits.insert(session, new))
+    with engine.begin() as connection:
+        connection.execute(insert(t.articles), rows)
+        near_misses.replace(connection, (), near)
+        return len(hits.insert(connection, new))
 
 
 def main() -> None:
@@ -195,7 +197,7 @@ def main() -> None:
         url = given.database or f"sqlite:///{folder}/monitor.db"
         engine = open_engine(url)
         upgrade(engine)
-        stored = fill(make_sessions(engine), given.articles)
+        stored = fill(engine, given.articles)
         engine.dispose()
         (folder / "config.yaml").write_text(f"database: '{url}'\n", "utf-8")
         (folder / "new.yaml").write_text(NEW_RULES, "utf-8")

@@ -33,14 +33,14 @@ from monitor.model import Schedule, Subscription
 from monitor.pipeline.compose import ComposeStep
 from monitor.pipeline.edition import HEAD, Editor
 from monitor.store import digests
-from monitor.store.engine import make_sessions, open_engine
+from monitor.store import schema as t
+from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
-from monitor.store.schema import ArticleRow, FeedRow, HitRow, StoryRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from monitor.store.engine import Sessions
+    from sqlalchemy import Engine
 
 NOW = datetime(2026, 11, 24, 0, 0, tzinfo=UTC)
 COMPANIES = {
@@ -119,7 +119,7 @@ FEEDS = 46
 CHINESE = 0.4  # of the articles
 
 
-def fill(sessions: Sessions, count: int) -> None:
+def fill(engine: Engine, count: int) -> None:
     """Store *count* open hits with their articles and stories."""
     chance = random.Random(7)
     state = {"enabled": True, "state": "ok", "failures": 0, "due_at": NOW}
@@ -143,10 +143,10 @@ def fill(sessions: Sessions, count: int) -> None:
             hits.append(_hit(chance, number, story, articles[-1], at, chinese=chinese))
         headline = {"headline": articles[-1]["title"], "first_at": at, "last_at": at}
         stories.append(story | headline | {"head_hit_id": len(hits)})
-    with sessions.begin() as session:
-        rows = ((FeedRow, feeds), (ArticleRow, articles), (StoryRow, stories), (HitRow, hits))
+    with engine.begin() as connection:
+        rows = ((t.feeds, feeds), (t.articles, articles), (t.stories, stories), (t.hits, hits))
         for table, values in rows:
-            session.execute(insert(table), values)
+            connection.execute(insert(table), values)
 
 
 def _texts(chance: random.Random, company: str, topic: str, *, chinese: bool) -> tuple[str, str]:
@@ -268,14 +268,13 @@ def main() -> None:
 def _step(url: str, count: int, wanted: list[Subscription]) -> ComposeStep:
     engine = open_engine(url)
     upgrade(engine)
-    sessions = make_sessions(engine)
-    fill(sessions, count)
-    with sessions.begin() as session:
-        digests.sync_subscriptions(session, [it.name for it in wanted], now=NOW)
+    fill(engine, count)
+    with engine.begin() as connection:
+        digests.sync_subscriptions(connection, [it.name for it in wanted], now=NOW)
     lexicon = bundled_lexicon()
     editor = Editor(names_of(lexicon), lexicon.fingerprint, body_octets, lambda _name, _slot: None)
     renderer = Renderer()
-    return ComposeStep(sessions, _Clock(), wanted, editor, lambda _: renderer, "example.org")
+    return ComposeStep(engine, _Clock(), wanted, editor, lambda _: renderer, "example.org")
 
 
 class _Clock:
@@ -291,8 +290,8 @@ def _timed(step: ComposeStep, hits: int) -> None:
     for one in step.subscriptions:
         with making:
             digest = step.make(one, NOW, shared=shared)
-        with storing, step.sessions.begin() as session:
-            digests.freeze(session, digest)
+        with storing, step.engine.begin() as connection:
+            digests.freeze(connection, digest)
         due += len(digest.hits)
         largest = max(largest, body_octets(digest.rendered) + HEAD)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -20,12 +20,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import event, insert, text
+from sqlalchemy import Engine, event, insert, text
 
 from monitor.pipeline.group import group_new
-from monitor.store.engine import Sessions, make_sessions, open_engine
+from monitor.store import schema as t
+from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
-from monitor.store.schema import ArticleRow, FeedRow, HitRow
 
 START = datetime(2031, 1, 1, tzinfo=UTC)
 RANDOM = Random(1)
@@ -45,7 +45,7 @@ WIRE = [
 ]
 
 
-def put(sessions: Sessions, hits: int, *, first: int, alike: bool) -> None:
+def put(engine: Engine, hits: int, *, first: int, alike: bool) -> None:
     """Store hits with their articles, numbered from *first* on."""
     articles: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
@@ -83,21 +83,21 @@ def put(sessions: Sessions, hits: int, *, first: int, alike: bool) -> None:
                 "found_at": at,
             }
         )
-    with sessions.begin() as session:
-        session.execute(insert(ArticleRow), articles)
-        session.execute(insert(HitRow), rows)
+    with engine.begin() as connection:
+        connection.execute(insert(t.articles), articles)
+        connection.execute(insert(t.hits), rows)
 
 
-def measure(sessions: Sessions, longest: list[float]) -> None:
+def measure(engine: Engine, longest: list[float]) -> None:
     """Group what is new, and print what it took."""
     longest.clear()
     began, worked = time.perf_counter(), time.process_time()
-    group_new(sessions)
+    group_new(engine)
     took, worked = time.perf_counter() - began, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    with sessions() as session:
-        stories = session.scalar(text("SELECT count(DISTINCT story_id) FROM hits"))
-        left = session.scalar(text("SELECT count(*) FROM hits WHERE story_id IS NULL"))
+    with engine.connect() as connection:
+        stories = connection.scalar(text("SELECT count(DISTINCT story_id) FROM hits"))
+        left = connection.scalar(text("SELECT count(*) FROM hits WHERE story_id IS NULL"))
     print(
         f"{took:7.1f} s  {worked:7.1f} s of the processor  {peak:5.0f} MB"
         f"  longest write {max(longest, default=0.0):5.2f} s  {stories} stories, {left} hits left"
@@ -114,19 +114,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(args.database or f"sqlite:///{folder}/monitor.db")
         upgrade(engine)
-        sessions = make_sessions(engine)
-        with sessions.begin() as session:
+        with engine.begin() as connection:
             feed = {"id": 1, "key": "a", "url": "https://a.example.org/", "name": "A"}
-            session.execute(insert(FeedRow), [{**feed, "due_at": START}])
+            connection.execute(insert(t.feeds), [{**feed, "due_at": START}])
         longest: list[float] = []
         watch(engine, longest)
         if args.kind == "few":
-            put(sessions, 4000, first=1, alike=False)
-            group_new(sessions)
-            put(sessions, 300, first=4001, alike=False)
+            put(engine, 4000, first=1, alike=False)
+            group_new(engine)
+            put(engine, 300, first=4001, alike=False)
         else:
-            put(sessions, args.hits, first=1, alike=args.kind == "flood")
-        measure(sessions, longest)
+            put(engine, args.hits, first=1, alike=args.kind == "flood")
+        measure(engine, longest)
         engine.dispose()
 
 

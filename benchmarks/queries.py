@@ -28,7 +28,7 @@ from sqlalchemy import text
 
 from monitor.query import parse
 from monitor.store.answers import answers
-from monitor.store.engine import make_sessions, open_engine, reading
+from monitor.store.engine import open_engine, reading
 from monitor.store.migrate import upgrade
 from monitor.store.queries import ARTICLES, HITS, STORIES, Filter, rows
 from monitor.text.index import index_words
@@ -36,7 +36,8 @@ from monitor.text.index import index_words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from monitor.store.engine import Sessions
+    from sqlalchemy import Engine
+
     from monitor.store.queries import Listing
 
 FEEDS = 300
@@ -203,21 +204,21 @@ def timed(work: Callable[[], int], repeat: int) -> tuple[list[float], list[float
     return sorted(took), sorted(burnt), found
 
 
-def questions(sessions: Sessions) -> Iterator[tuple[str, str, Callable[[], int]]]:
+def questions(engine: Engine) -> Iterator[tuple[str, str, Callable[[], int]]]:
     """Yield what is measured: its group, its name, and what to do."""
 
     def ask(sql: str) -> int:
-        with reading(sessions) as session:
-            return len(session.execute(text(sql)).all())
+        with reading(engine) as connection:
+            return len(connection.execute(text(sql)).all())
 
     def listed(listing: Listing) -> int:
-        with reading(sessions) as session:
-            return sum(1 for _ in rows(session, listing, Filter(limit=50)))
+        with reading(engine) as connection:
+            return sum(1 for _ in rows(connection, listing, Filter(limit=50)))
 
     def search(listing: Listing, query: str) -> int:
         tree = parse(query, now=END)
-        with reading(sessions) as session:
-            return sum(1 for _ in answers(session, listing, tree, Filter(limit=50)))
+        with reading(engine) as connection:
+            return sum(1 for _ in answers(connection, listing, tree, Filter(limit=50)))
 
     for name, sql in VIEWS.items():
         yield "view", name, lambda sql=sql: ask(sql)
@@ -272,7 +273,7 @@ def main() -> None:
         engine = open_engine(f"sqlite:///{path}")
         by_clock: dict[str, list[float]] = {}
         of_cpu: dict[str, list[float]] = {}
-        for group, name, work in questions(make_sessions(engine)):
+        for group, name, work in questions(engine):
             took, burnt, found = timed(work, given.repeat)
             by_clock.setdefault(group, []).extend(took)
             of_cpu.setdefault(group, []).extend(burnt)

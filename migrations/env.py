@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from alembic import context
 
-from monitor.store.schema import Base
+from monitor.store import schema as t
 from monitor.store.types import Instant
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def include_name(name: str | None, kind: str, _parents: object) -> bool:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=t.metadata,
     render_item=render_item,
     include_name=include_name,
     render_as_batch=True,

@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy import Engine
+
 from monitor import config as configuration
 from monitor import logs
 from monitor.config import Remembered
@@ -20,7 +22,7 @@ from monitor.errors import ConfigError, Mistake
 from monitor.model import Way
 from monitor.resources import version
 from monitor.store import digests, feeds, keys, lexicons, migrate, workers
-from monitor.store.engine import Sessions, make_sessions, open_engine, usable
+from monitor.store.engine import open_engine, usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,30 +143,25 @@ class App:
         return engine
 
     @cached_property
-    def sessions(self) -> Sessions:
-        """The factory of write sessions, on a database at the schema we need."""
+    def store(self) -> Engine:
+        """The engine, on a database at the schema we need."""
         with usable(self.database_url):
             migrate.require(self.engine)
-        return make_sessions(self.engine)
+        return self.engine
 
     def prepare(self) -> None:
         """Upgrade the database, and make it agree with the configuration."""
         with usable(self.database_url):
             migrate.upgrade(self.engine)
-        now = self.clock.now()
-        with self.sessions.begin() as session:
-            feeds.sync(
-                session,
-                self.config.model_feeds(),
-                now=now,
-                interval=self.config.polling.interval,
-                host_of=self.guard.host_of,
-            )
+        now, interval = self.clock.now(), self.config.polling.interval
+        configured, host_of = self.config.model_feeds(), self.guard.host_of
+        with self.store.begin() as connection:
+            feeds.sync(connection, configured, now=now, interval=interval, host_of=host_of)
             names = [subscription.name for subscription in self.config.subscriptions]
-            digests.sync_subscriptions(session, names, now=now)
+            digests.sync_subscriptions(connection, names, now=now)
             if not self.config.remembered:
                 lexicons.keep(
-                    session,
+                    connection,
                     fingerprint=self.lexicon.fingerprint,
                     content=self.lexicon.canonical,
                     inputs=self.config.inputs,
@@ -179,8 +176,8 @@ class App:
     def take_over(self) -> int:
         """Give back what a process that died on this machine had claimed; return how much."""
         host = socket.gethostname()
-        with self.sessions.begin() as session:
-            return workers.take_over(session, host, alive=_alive, now=self.clock.now())
+        with self.store.begin() as connection:
+            return workers.take_over(connection, host, alive=_alive, now=self.clock.now())
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -268,8 +265,8 @@ class App:
         web = self.config.web
         if web.secret is not None:
             return Links(web.url, web.secret.get_secret_value())
-        with self.sessions.begin() as session:
-            return Links(web.url, keys.kept(session, KEY, now=self.clock.now()))
+        with self.store.begin() as connection:
+            return Links(web.url, keys.kept(connection, KEY, now=self.clock.now()))
 
     @cached_property
     def ways(self) -> Ways:
@@ -289,8 +286,8 @@ class App:
     @cached_property
     def identity(self) -> str:
         """What names this database among others, made at the first use."""
-        with self.sessions.begin() as session:
-            return keys.kept(session, "identity", now=self.clock.now())
+        with self.store.begin() as connection:
+            return keys.kept(connection, "identity", now=self.clock.now())
 
     @property
     def delivery_lease(self) -> timedelta:
@@ -307,7 +304,7 @@ class App:
         delivery = self.config.delivery
         of_channels = max(1, len(self.config.channels))  # each gets one at a time
         return deliver_due(
-            self.sessions,
+            self.store,
             self.ways,
             self.clock,
             stop,
@@ -327,7 +324,7 @@ class App:
 
         polling = self.config.polling
         return PollStep(
-            sessions=self.sessions,
+            engine=self.store,
             clock=self.clock,
             fetcher=self.fetcher,
             parser=self.parser,
@@ -366,7 +363,7 @@ class App:
         self.page_fetcher = self.build_fetcher(AT_ONCE)
         self.page_parser = self._closing.enter_context(self._build_parser(1))
         return FullTextStep(
-            sessions=self.sessions,
+            engine=self.store,
             clock=self.clock,
             fetcher=self.page_fetcher,
             parser=self.page_parser,
@@ -385,7 +382,7 @@ class App:
 
         self.hub_fetcher = self.build_fetcher(AT_ONCE)
         return PushStep(
-            sessions=self.sessions,
+            engine=self.store,
             clock=self.clock,
             fetcher=self.hub_fetcher,
             callback=self.config.websub.callback.rstrip("/"),
@@ -397,7 +394,7 @@ class App:
         """Return the step that applies the rules to stored articles."""
         from monitor.pipeline.rematch import RematchStep
 
-        return RematchStep(self.sessions, self.clock, self.lexicon, news_since, jobs)
+        return RematchStep(self.store, self.clock, self.lexicon, news_since, jobs)
 
     @cached_property
     def renderers(self) -> Mapping[str | None, Renderer]:
@@ -427,7 +424,7 @@ class App:
         delivery = self.config.delivery
         links = self.links if self.config.web.url is not None else None
         return ComposeStep(
-            sessions=self.sessions,
+            engine=self.store,
             clock=self.clock,
             subscriptions=self.subscriptions,
             editor=Editor(
@@ -451,7 +448,7 @@ class App:
 
         lexicon = self.lexicon
         return AlertStep(
-            sessions=self.sessions,
+            engine=self.store,
             clock=self.clock,
             subscriptions=self.subscriptions,
             renderer=AlertRenderer(),

@@ -71,9 +71,9 @@ def _pages(app: App, stop: threading.Event) -> AbstractContextManager[object]:
 def _serve_until(app: App, stop: threading.Event) -> None:
     name = app.worker
     freed = app.take_over()
-    with app.sessions.begin() as session:
-        workers.forget(session, before=app.clock.now() - FORGET)
-        workers.started(session, name, now=app.clock.now())
+    with app.store.begin() as connection:
+        workers.forget(connection, before=app.clock.now() - FORGET)
+        workers.started(connection, name, now=app.clock.now())
     log.info(
         "started",
         worker=name,
@@ -92,8 +92,8 @@ def _serve_until(app: App, stop: threading.Event) -> None:
     scheduler.shutdown(wait=True)
     cut.cancel()
     try:
-        with app.sessions.begin() as session:
-            workers.stopped(session, name, now=app.clock.now())
+        with app.store.begin() as connection:
+            workers.stopped(connection, name, now=app.clock.now())
     except OperationalError as error:
         # A full disk: it stops all the same, as after a power cut.
         log.warning("stop not written down", worker=name, error=str(error.orig))
@@ -147,8 +147,8 @@ def _guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
 
 
 def _poll(app: App, stop: threading.Event) -> None:
-    with reading(app.sessions) as session:
-        due = feeds.any_due(session, now=app.clock.now())
+    with reading(app.store) as connection:
+        due = feeds.any_due(connection, now=app.clock.now())
     if due and not stop.is_set():
         app.poll_step.poll_due(stop)
 
@@ -161,7 +161,7 @@ def _read_pages(app: App, stop: threading.Event) -> None:
 
 def _alert(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        group_new(app.sessions)
+        group_new(app.store)
         app.alert_step.alert_due()
 
 
@@ -173,7 +173,7 @@ def _push(app: App, stop: threading.Event) -> None:
 
 def _compose(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        group_new(app.sessions)
+        group_new(app.store)
         app.compose_step.compose_due()
 
 
@@ -184,12 +184,12 @@ def _deliver(app: App, stop: threading.Event, to: Way) -> None:
 
 def _prune(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        prune(app.sessions, now=app.clock.now())
+        prune(app.store, now=app.clock.now())
 
 
 def _index(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        fill_beside(app.sessions, stop)
+        fill_beside(app.store, stop)
 
 
 def _match_unmatched(app: App, stop: threading.Event) -> None:
@@ -198,5 +198,5 @@ def _match_unmatched(app: App, stop: threading.Event) -> None:
 
 
 def _beat(app: App) -> None:
-    with app.sessions.begin() as session:
-        workers.beat(session, app.worker, now=app.clock.now())
+    with app.store.begin() as connection:
+        workers.beat(connection, app.worker, now=app.clock.now())

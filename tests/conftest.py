@@ -9,7 +9,7 @@ import pytest
 from postgres import Cluster, find_programs
 from sqlalchemy import make_url, text
 
-from monitor.store.engine import make_sessions, open_engine
+from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
 
 
@@ -87,10 +87,6 @@ def engine(empty_database):
 
 
 @pytest.fixture
-def sessions(engine):
-    return make_sessions(engine)
-
-
 def needs(program):
     """Skip with a sentence that names what is missing; in CI nothing is missing."""
     sentence = f"{program} not found on this machine: this part is not tested"

@@ -11,9 +11,9 @@ from monitor.detect.lexicon import make_lexicon
 from monitor.identity import identity
 from monitor.model import Entry, Feed
 from monitor.store import articles, feeds, lexicons
+from monitor.store import schema as t
 from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
-from monitor.store.schema import Base, FeedRow
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 TITLES = (
@@ -38,7 +38,7 @@ NEW = rules(["Acme", "Bluebird"], antitrust="antitrust", rain="probe")
 
 
 def put(
-    sessions,
+    engine,
     titles=TITLES,
     *,
     lexicon=OLD,
@@ -51,11 +51,13 @@ def put(
     """Store articles of these titles as a poll at *now* would; detection fails on those named."""
     detector = detector or Detector(lexicon)
     entries = [Entry(title, f"https://{feed}.example/{title}", title, "", now) for title in titles]
-    with sessions.begin() as session:
-        feeds.sync(session, [Feed(feed, "https://a.example/", "A", company=company)], now=now)
-        row = session.scalars(select(FeedRow).where(FeedRow.key == feed)).one()
-        claimed = feeds.claim_due(session, now=row.due_at, lease=now - now, limit=9, worker="t")
-        lexicons.keep(session, fingerprint=lexicon.fingerprint, content=lexicon.canonical, now=now)
+    with engine.begin() as connection:
+        feeds.sync(connection, [Feed(feed, "https://a.example/", "A", company=company)], now=now)
+        row = connection.execute(select(t.feeds).where(t.feeds.c.key == feed)).one()
+        claimed = feeds.claim_due(connection, now=row.due_at, lease=now - now, limit=9, worker="t")
+        lexicons.keep(
+            connection, fingerprint=lexicon.fingerprint, content=lexicon.canonical, now=now
+        )
 
     def matches(index):
         entry = entries[index]
@@ -63,7 +65,7 @@ def put(
             return None
         return detector.find(entry.title, "", company=company, published=now)
 
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         batch = articles.Batch(
             feed=next(it for it in claimed if it.key == feed),
             entries=entries,
@@ -72,7 +74,7 @@ def put(
             lexicon=lexicon.fingerprint,
             now=now,
         )
-        return articles.store(session, batch)
+        return articles.store(connection, batch)
 
 
 @cache
@@ -97,5 +99,5 @@ def contents(engine):
     with engine.connect() as connection:
         return {
             table: sorted(map(repr, connection.execute(text(f"SELECT * FROM {table}"))))
-            for table in Base.metadata.tables
+            for table in t.metadata.tables
         }

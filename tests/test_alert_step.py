@@ -24,16 +24,7 @@ from monitor.pipeline.alert import AlertStep
 from monitor.pipeline.compose import ComposeStep
 from monitor.pipeline.edition import Editor
 from monitor.store import deliveries, digests, suppressions
-from monitor.store.schema import (
-    AlertRow,
-    ArticleRow,
-    DeliveryRow,
-    DigestItemRow,
-    DigestRow,
-    FeedRow,
-    HitRow,
-    StoryRow,
-)
+from monitor.store import schema as t
 
 ALERT = Alerting(("fine", "settlement"), at_most=10, max_age=timedelta(days=7))
 NAMES = {
@@ -51,13 +42,13 @@ def subscription(name="desk", alert=ALERT, **options):
 
 
 @pytest.fixture
-def start(sessions, clock):
+def start(engine, clock):
     """Return a function that starts the step for some subscriptions, now."""
 
-    def step(*subscriptions, of=sessions):
-        with sessions.begin() as session:
+    def step(*subscriptions, of=engine):
+        with engine.begin() as connection:
             names = [item.name for item in subscriptions]
-            digests.sync_subscriptions(session, names, now=clock.now())
+            digests.sync_subscriptions(connection, names, now=clock.now())
         ranks = {"fine": 95, "settlement": 92, "probe": 60}
         words = AlertRenderer(), NAMES, ranks, "f" * 64, "x.example"
         return AlertStep(of, clock, subscriptions, *words, body_octets)
@@ -66,7 +57,7 @@ def start(sessions, clock):
 
 
 @pytest.fixture
-def put_hit(sessions, clock):
+def put_hit(engine, clock):
     """Return a function that stores a hit found now, in a story of its own or in *story*."""
     numbers = iter(range(1, 1000))
 
@@ -74,10 +65,10 @@ def put_hit(sessions, clock):
         number = next(numbers)
         title = title or f"Alibaba fined {number}"
         about = {"company": "alibaba", "topic": "antitrust"} | about
-        with sessions.begin() as session:
+        with engine.begin() as connection:
             if number == 1:
                 feed = {"id": 1, "key": "f", "url": "u", "name": "Feed", "state": "ok"}
-                session.execute(insert(FeedRow), [feed | {"due_at": clock.now()}])
+                connection.execute(insert(t.feeds), [feed | {"due_at": clock.now()}])
             article = {
                 "id": number,
                 "key": str(number),
@@ -90,11 +81,11 @@ def put_hit(sessions, clock):
                 "published_at": published or clock.now(),
                 "revision": 1,
             }
-            session.execute(insert(ArticleRow), [article])
+            connection.execute(insert(t.articles), [article])
             if story is None:
                 when = {"first_at": clock.now(), "last_at": clock.now()}
                 row = {"id": number, "headline": title, "stage": stage, **about, **when}
-                session.execute(insert(StoryRow), [row])
+                connection.execute(insert(t.stories), [row])
             quote = {"role": "company", "field": "title", "start": 0, "end": 7}
             hit = {
                 "id": number,
@@ -111,53 +102,53 @@ def put_hit(sessions, clock):
                 "story_id": story or number,
                 **about,
             }
-            session.execute(insert(HitRow), [hit])
+            connection.execute(insert(t.hits), [hit])
         clock.at += timedelta(seconds=1)
         return number
 
     return put
 
 
-def made(sessions):
+def made(engine):
     """Return the hits of each alert, in order."""
-    with sessions.begin() as session:
-        query = select(DigestItemRow.digest_id, DigestItemRow.hit_id).order_by(DigestItemRow.id)
+    with engine.begin() as connection:
+        query = select(t.digest_items.c.digest_id, t.digest_items.c.hit_id).order_by(
+            t.digest_items.c.id
+        )
         found = {}
-        for digest, hit in session.execute(query):
+        for digest, hit in connection.execute(query):
             found.setdefault(digest, []).append(hit)
         return list(found.values())
 
 
-def count(sessions, table):
-    with sessions.begin() as session:
-        return session.scalar(select(func.count()).select_from(table))
+def count(engine, table):
+    with engine.begin() as connection:
+        return connection.scalar(select(func.count()).select_from(table))
 
 
-def the_alert(sessions):
-    with sessions.begin() as session:
-        row = session.scalars(select(DigestRow)).one()
-        session.expunge(row)
-        return row
+def the_alert(engine):
+    with engine.begin() as connection:
+        return connection.execute(select(t.digests)).one()
 
 
-def test_a_story_is_told_at_once(sessions, clock, start, put_hit):
+def test_a_story_is_told_at_once(engine, clock, start, put_hit):
     """A fine becomes an alert for each recipient, frozen with its deliveries, due at once."""
     step = start(subscription(recipients=("a@x.example", "ops")))
     put_hit(title="Alibaba fined <b>182亿元</b>\r\nBcc: x")
 
     assert [step.alert_due() for _ in range(3)] == [1, 0, 0]
-    alert = the_alert(sessions)
+    alert = the_alert(engine)
     assert (alert.kind, alert.subscription) == ("alert", "desk")
     assert alert.subject == "[Alert] Alibaba Antitrust: Fine (SAMR)"
     assert "<b>" not in alert.html
     assert "182亿元" in alert.text
     assert alert.brief["type"] == "alert.raised"
-    with sessions.begin() as session:
-        rows = session.execute(select(DeliveryRow.recipient, DeliveryRow.due_at)).all()
+    with engine.begin() as connection:
+        rows = connection.execute(select(t.deliveries.c.recipient, t.deliveries.c.due_at)).all()
     assert sorted(rows) == [("a@x.example", clock.now()), ("ops", clock.now())]
 
 
-def test_a_wire_story_in_twelve_feeds_is_one_alert(sessions, clock, start, put_hit):
+def test_a_wire_story_in_twelve_feeds_is_one_alert(engine, clock, start, put_hit):
     """Twelve papers that carry one story, at once or hours apart, give one alert."""
     step = start(subscription())
     story = put_hit()
@@ -169,11 +160,11 @@ def test_a_wire_story_in_twelve_feeds_is_one_alert(sessions, clock, start, put_h
         clock.at += timedelta(hours=1)
         step.alert_due()
 
-    assert made(sessions) == [[1, 2, 3, 4, 5, 6]]
-    assert "Also: Paper 2, Paper 3" in the_alert(sessions).text
+    assert made(engine) == [[1, 2, 3, 4, 5, 6]]
+    assert "Also: Paper 2, Paper 3" in the_alert(engine).text
 
 
-def test_only_what_was_asked_for(sessions, start, put_hit):
+def test_only_what_was_asked_for(engine, start, put_hit):
     """Stage, company and topic decide, those of the alert within those of the subscription."""
     narrow = Alerting(("fine",), at_most=10, max_age=timedelta(days=7), companies=("tencent",))
     step = start(subscription(topics=("antitrust",), alert=narrow), subscription("none", None))
@@ -183,57 +174,57 @@ def test_only_what_was_asked_for(sessions, start, put_hit):
     wanted = put_hit(company="tencent")
     step.alert_due()
 
-    assert made(sessions) == [[wanted]]
+    assert made(engine) == [[wanted]]
 
 
-def test_old_news_is_no_alert(sessions, clock, start, put_hit):
+def test_old_news_is_no_alert(engine, clock, start, put_hit):
     """What was published longer ago than is wanted, or before the subscription, waits."""
     put_hit()
     step = start(subscription())
     put_hit(published=clock.now() - timedelta(days=8))
     step.alert_due()
 
-    assert count(sessions, DigestRow) == 0
+    assert count(engine, t.digests) == 0
 
 
-def test_what_a_digest_told_is_no_alert(sessions, clock, start, put_hit):
+def test_what_a_digest_told_is_no_alert(engine, clock, start, put_hit):
     """A further report of a story that a digest told at this stage is not new; a new stage is."""
     step = start(subscription())
     told, probe = put_hit(), put_hit(stage="probe")
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         row = {"id": 90, "subscription": "desk", "slot": clock.now(), "composed_at": clock.now()}
         words = {"lexicon": "x", "content": {}, "subject": "", "text": "", "html": ""}
-        session.execute(insert(DigestRow), [row | words])
+        connection.execute(insert(t.digests), [row | words])
         items = [{"digest_id": 90, "subscription": "desk", "hit_id": it} for it in (told, probe)]
-        session.execute(insert(DigestItemRow), items)
+        connection.execute(insert(t.digest_items), items)
     put_hit(told)
     step.alert_due()
-    assert count(sessions, AlertRow) == 0
+    assert count(engine, t.alerts) == 0
 
     put_hit(probe)
-    with sessions.begin() as session:
-        session.execute(update(StoryRow).where(StoryRow.id == probe).values(stage="fine"))
+    with engine.begin() as connection:
+        connection.execute(update(t.stories).where(t.stories.c.id == probe).values(stage="fine"))
     clock.at += timedelta(minutes=1)
     step.alert_due()
-    assert count(sessions, AlertRow) == 1
+    assert count(engine, t.alerts) == 1
 
 
-def test_a_merged_story_is_not_told_again(sessions, clock, start, put_hit):
+def test_a_merged_story_is_not_told_again(engine, clock, start, put_hit):
     """If an analyst merges an alerted story into another, further reports of it are no news."""
     step = start(subscription())
     put_hit()
     step.alert_due()
     other = put_hit(stage="settlement")
-    with sessions.begin() as session:
-        session.execute(update(HitRow).values(story_id=other))
-        session.execute(update(StoryRow).where(StoryRow.id == other).values(stage="fine"))
+    with engine.begin() as connection:
+        connection.execute(update(t.hits).values(story_id=other))
+        connection.execute(update(t.stories).where(t.stories.c.id == other).values(stage="fine"))
     clock.at += timedelta(minutes=1)
     step.alert_due()
 
-    assert made(sessions) == [[1]]
+    assert made(engine) == [[1]]
 
 
-def test_a_flood_is_bundled_and_says_so(sessions, clock, start, put_hit):
+def test_a_flood_is_bundled_and_says_so(engine, clock, start, put_hit):
     """Over the limit all the rest is in one mail, whose words and subject say so."""
     step = start(subscription(alert=Alerting(("fine",), at_most=3, max_age=timedelta(days=7))))
     for _ in range(20):
@@ -242,40 +233,44 @@ def test_a_flood_is_bundled_and_says_so(sessions, clock, start, put_hit):
     later = put_hit()
     clock.at += timedelta(minutes=1)
     step.alert_due()
-    at_once = made(sessions)
+    at_once = made(engine)
     clock.at += timedelta(minutes=10)
     step.alert_due()
 
     assert [len(hits) for hits in at_once] == [1, 1, 18]
-    assert made(sessions)[3] == [later]
-    with sessions.begin() as session:
-        subject, text = session.execute(
-            select(DigestRow.subject, DigestRow.text).where(DigestRow.subject.contains("stories"))
+    assert made(engine)[3] == [later]
+    with engine.begin() as connection:
+        subject, text = connection.execute(
+            select(t.digests.c.subject, t.digests.c.text).where(
+                t.digests.c.subject.contains("stories")
+            )
         ).one()
     assert subject.startswith("[Alert] 18 stories - Alibaba")
     assert "! There were more than 3 alerts within an hour, so these 18 stories" in text
 
 
 @pytest.mark.parametrize(("words", "most"), [(1, 4), (60, 25)])
-def test_a_large_flood_fits_into_mails(sessions, clock, start, put_hit, words, most):
+def test_a_large_flood_fits_into_mails(engine, clock, start, put_hit, words, most):
     """Of 200 stories each is told once, in mails no provider cuts, the rest in ten minutes."""
     step = start(subscription(alert=Alerting(("fine",), at_most=1, max_age=timedelta(days=7))))
     for number in range(200):
         put_hit(title=f"Alibaba fined {number}" + " 阿里巴巴被罚款" * words)
         clock.at -= timedelta(seconds=1)
     mails = 0
-    while sum(map(len, made(sessions))) < 200:
+    while sum(map(len, made(engine))) < 200:
         mails += step.alert_due()
         clock.at += timedelta(minutes=10)
 
-    assert sorted(hit for hits in made(sessions) for hit in hits) == list(range(1, 201))
-    with sessions.begin() as session:
-        rows = session.execute(select(DigestRow.subject, DigestRow.text, DigestRow.html)).all()
+    assert sorted(hit for hits in made(engine) for hit in hits) == list(range(1, 201))
+    with engine.begin() as connection:
+        rows = connection.execute(
+            select(t.digests.c.subject, t.digests.c.text, t.digests.c.html)
+        ).all()
     assert max(body_octets(Rendered(*row)) for row in rows) <= 92_500
     assert mails == len(rows) <= most
 
 
-def test_two_processes_tell_a_story_once(sessions, start, put_hit):
+def test_two_processes_tell_a_story_once(engine, start, put_hit):
     """However many processes look at once, a story is in one alert, and none is left out."""
     steps = [start(subscription("desk"), subscription("other")) for _ in range(4)]
     for _ in range(8):
@@ -286,12 +281,12 @@ def test_two_processes_tell_a_story_once(sessions, start, put_hit):
                 step._looked_at = None
             list(pool.map(AlertStep.alert_due, steps))
 
-    assert sorted(hits[0] for hits in made(sessions)) == sorted([*range(1, 9)] * 2)
-    assert count(sessions, AlertRow) == 16
+    assert sorted(hits[0] for hits in made(engine)) == sorted([*range(1, 9)] * 2)
+    assert count(engine, t.alerts) == 16
 
 
 @pytest.mark.parametrize("table", ["digests", "deliveries", "alerts"])
-def test_dying_in_the_middle(engine, sessions, clock, start, put_hit, table):
+def test_dying_in_the_middle(engine, clock, start, put_hit, table):
     """A process that dies while it stores an alert leaves the story due, and nothing half made."""
     put_hit()
     clock.at -= timedelta(hours=1)
@@ -306,57 +301,59 @@ def test_dying_in_the_middle(engine, sessions, clock, start, put_hit, table):
     with pytest.raises(SystemExit):
         step.alert_due()
     event.remove(engine, "before_cursor_execute", die)
-    left = [count(sessions, row) for row in (DigestRow, DigestItemRow, DeliveryRow, AlertRow)]
+    left = [count(engine, row) for row in (t.digests, t.digest_items, t.deliveries, t.alerts)]
     again = start(subscription()).alert_due()
 
     assert left == [0, 0, 0, 0]
     assert again == 1
-    assert count(sessions, DeliveryRow) == 1
+    assert count(engine, t.deliveries) == 1
 
 
-def test_who_left_gets_no_alert(sessions, clock, start, put_hit):
+def test_who_left_gets_no_alert(engine, clock, start, put_hit):
     """A recipient who has left the list gets no alert either, and the others do."""
     step = start(subscription(recipients=("a@x.example", "b@x.example")))
-    with sessions.begin() as session:
-        suppressions.leave(session, "desk", "a@x.example", now=clock.now(), by=LeftBy.PAGE)
+    with engine.begin() as connection:
+        suppressions.leave(connection, "desk", "a@x.example", now=clock.now(), by=LeftBy.PAGE)
     put_hit()
     step.alert_due()
 
-    with sessions.begin() as session:
-        assert list(session.scalars(select(DeliveryRow.recipient))) == ["b@x.example"]
+    with engine.begin() as connection:
+        assert list(connection.scalars(select(t.deliveries.c.recipient))) == ["b@x.example"]
 
 
-def test_an_alert_that_did_not_arrive_is_told(sessions, clock, start, put_hit):
+def test_an_alert_that_did_not_arrive_is_told(engine, clock, start, put_hit):
     """A channel that fails is named in the next digest's coverage, as an alert's, and in health."""
     step = start(subscription(recipients=("a@x.example", "ops")))
     put_hit()
     step.alert_due()
-    with sessions.begin() as session:
-        failed = update(DeliveryRow).where(DeliveryRow.recipient == "ops")
-        session.execute(failed.values(status="failed", last_error="error=500", due_at=None))
-    with sessions.begin() as session:
-        told = deliveries.undelivered(session, since=clock.now() - timedelta(days=1))
-        troubled = deliveries.troubled(session, since=clock.now() - timedelta(days=1))
+    with engine.begin() as connection:
+        failed = update(t.deliveries).where(t.deliveries.c.recipient == "ops")
+        connection.execute(failed.values(status="failed", last_error="error=500", due_at=None))
+    with engine.begin() as connection:
+        told = deliveries.undelivered(connection, since=clock.now() - timedelta(days=1))
+        troubled = deliveries.troubled(connection, since=clock.now() - timedelta(days=1))
 
-    alert = the_alert(sessions)
+    alert = the_alert(engine)
     assert told == {"desk": [Undelivered(alert.slot, 1, 2, DigestKind.ALERT)]}
     assert troubled == [("ops", "failed", 0, "error=500")]
 
 
-def test_an_alert_is_no_digest_of_a_slot(sessions, clock, start, put_hit):
+def test_an_alert_is_no_digest_of_a_slot(engine, clock, start, put_hit):
     """An alert closes no slot, and the time a digest stands for does not begin anew with it."""
     step = start(subscription())
     put_hit()
     step.alert_due()
-    alert = the_alert(sessions)
-    with sessions.begin() as session:
-        assert digests.is_open(session, "desk", alert.slot)
-        assert not digests.made_since(session, "desk", alert.slot - timedelta(days=1))
-        stands = digests.standing(session, "desk", clock.now() + timedelta(days=1), now=clock.now())
+    alert = the_alert(engine)
+    with engine.begin() as connection:
+        assert digests.is_open(connection, "desk", alert.slot)
+        assert not digests.made_since(connection, "desk", alert.slot - timedelta(days=1))
+        stands = digests.standing(
+            connection, "desk", clock.now() + timedelta(days=1), now=clock.now()
+        )
         assert stands.since is None
 
 
-def test_the_digest_lists_it_as_alerted_and_not_as_new(sessions, clock, start, put_hit):
+def test_the_digest_lists_it_as_alerted_and_not_as_new(engine, clock, start, put_hit):
     """In the next digest it is a line with the time, and what came since; later it is nothing."""
     person = subscription()
     step = start(person)
@@ -366,16 +363,20 @@ def test_the_digest_lists_it_as_alerted_and_not_as_new(sessions, clock, start, p
     fresh = put_hit(stage="probe", title="Alibaba under review")
     names = Names(**NAMES, ranks={"fine": 95, "probe": 60})
     editor = Editor(names, "f" * 64, body_octets, lambda _name, _slot: None)
-    compose = ComposeStep(sessions, clock, [person], editor, lambda _: Renderer(), "x.example")
+    compose = ComposeStep(engine, clock, [person], editor, lambda _: Renderer(), "x.example")
 
     clock.at += timedelta(days=1)
     compose.compose_due()
     clock.at += timedelta(days=1)
     compose.compose_due()
 
-    with sessions.begin() as session:
-        query = select(DigestRow.content).where(DigestRow.kind == "digest").order_by(DigestRow.slot)
-        first, second = session.scalars(query)
+    with engine.begin() as connection:
+        query = (
+            select(t.digests.c.content)
+            .where(t.digests.c.kind == "digest")
+            .order_by(t.digests.c.slot)
+        )
+        first, second = connection.scalars(query)
     [change] = first["changed"]
     entries = [entry for part in first["sections"] for entry in part["entries"]] + first["high"]
     assert change["kind"] == "alerted"

@@ -16,8 +16,7 @@ from stored import in_memory
 from monitor.identity import clean_url, identity
 from monitor.model import Entry, Evidence, Feed, Match, Role
 from monitor.store import articles, feeds
-from monitor.store.engine import make_sessions
-from monitor.store.schema import ArticleRow, HitRow, RevisionRow, SightingRow
+from monitor.store import schema as t
 
 CASES = yaml.safe_load(
     Path(__file__).with_name("data").joinpath("identity.yaml").read_text("utf-8")
@@ -25,13 +24,13 @@ CASES = yaml.safe_load(
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
-def claim(sessions, *keys):
+def claim(engine, *keys):
     """Return the named feeds as claimed ones."""
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         configured = [Feed(key, f"https://{key}.example/feed", key) for key in keys]
-        feeds.sync(session, configured, now=NOW)
+        feeds.sync(connection, configured, now=NOW)
         lease = NOW - NOW
-        claimed = feeds.claim_due(session, now=NOW, lease=lease, limit=100, worker="t:1")
+        claimed = feeds.claim_due(connection, now=NOW, lease=lease, limit=100, worker="t:1")
     return sorted(claimed, key=lambda feed: keys.index(feed.key))
 
 
@@ -39,8 +38,8 @@ def entry(guid, link, title, summary=""):
     return Entry(guid, link, title, summary, published_at=NOW)
 
 
-def put(sessions, feed, entries, matches=lambda _index: ()):
-    with sessions.begin() as session:
+def put(engine, feed, entries, matches=lambda _index: ()):
+    with engine.begin() as connection:
         batch = articles.Batch(
             feed=feed,
             entries=entries,
@@ -49,37 +48,37 @@ def put(sessions, feed, entries, matches=lambda _index: ()):
             lexicon="test",
             now=NOW,
         )
-        return articles.store(session, batch)
+        return articles.store(connection, batch)
 
 
-def count(sessions, table):
-    with sessions.begin() as session:
-        return session.scalar(select(func.count()).select_from(table))
+def count(engine, table):
+    with engine.begin() as connection:
+        return connection.scalar(select(func.count()).select_from(table))
 
 
-def test_dates_and_order_are_no_identity(sessions):
+def test_dates_and_order_are_no_identity(engine):
     """A bumped date and another order repeat nothing; a new entry with an old date is not lost."""
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     first = [entry(f"g{n}", f"https://a.example/{n}", f"Notice {n}") for n in range(5)]
-    put(sessions, feed, first)
+    put(engine, feed, first)
 
     bumped = [replace(it, published_at=NOW + timedelta(days=n)) for n, it in enumerate(first)]
     late = replace(
         entry("g9", "https://a.example/9", "Filed late"), published_at=NOW - timedelta(days=900)
     )
-    stored = put(sessions, feed, [*reversed(bumped), late])
+    stored = put(engine, feed, [*reversed(bumped), late])
 
     assert (stored.new, stored.known, stored.revised) == (1, 5, 0)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_identity(sessions, case):
+def test_identity(engine, case):
     """The poll gives exactly the new, known and revised entries the table says."""
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     for poll in case["seen"]:
-        put(sessions, feed, [entry(*fields) for fields in poll])
+        put(engine, feed, [entry(*fields) for fields in poll])
 
-    stored = put(sessions, feed, [entry(*fields) for fields in case["now"]])
+    stored = put(engine, feed, [entry(*fields) for fields in case["now"]])
 
     wanted = Counter(case["verdicts"])
     assert (stored.new, stored.known, stored.revised) == (
@@ -87,33 +86,33 @@ def test_identity(sessions, case):
         wanted["known"],
         wanted["revised"],
     )
-    again = put(sessions, feed, [entry(*fields) for fields in case["now"]])
+    again = put(engine, feed, [entry(*fields) for fields in case["now"]])
     assert (again.new, again.revised) == (0, 0), "the same document twice changes nothing"
 
 
-def test_one_article_in_two_feeds(sessions):
+def test_one_article_in_two_feeds(engine):
     """An article two feeds carry is stored once, and seen in both."""
-    first, second = claim(sessions, "a", "b")
-    put(sessions, first, [entry("g1", "https://news.example/1", "Fine", "long")])
-    stored = put(sessions, second, [entry("x9", "http://www.news.example/1/", "Fine", "short")])
+    first, second = claim(engine, "a", "b")
+    put(engine, first, [entry("g1", "https://news.example/1", "Fine", "long")])
+    stored = put(engine, second, [entry("x9", "http://www.news.example/1/", "Fine", "short")])
 
     assert (stored.new, stored.known) == (0, 1)
-    assert count(sessions, ArticleRow) == 1
-    assert count(sessions, SightingRow) == 2
+    assert count(engine, t.articles) == 1
+    assert count(engine, t.sightings) == 2
     for feed, guid, summary in ((first, "g1", "long"), (second, "x9", "short")):
-        again = put(sessions, feed, [entry(guid, "https://news.example/1", "Fine", summary)])
+        again = put(engine, feed, [entry(guid, "https://news.example/1", "Fine", summary)])
         assert again.revised == 0, "two feeds' wordings do not revise each other"
 
 
-def test_a_revision_keeps_the_old_text(sessions):
+def test_a_revision_keeps_the_old_text(engine):
     """What an article said before can still be shown."""
-    [feed] = claim(sessions, "a")
-    put(sessions, feed, [entry("g1", "https://a.example/1", "Opened", "first")])
-    put(sessions, feed, [entry("g1", "https://a.example/1", "Decided", "second")])
+    [feed] = claim(engine, "a")
+    put(engine, feed, [entry("g1", "https://a.example/1", "Opened", "first")])
+    put(engine, feed, [entry("g1", "https://a.example/1", "Decided", "second")])
 
-    with sessions.begin() as session:
-        old = session.scalars(select(RevisionRow)).one()
-        present = session.scalars(select(ArticleRow)).one()
+    with engine.begin() as connection:
+        old = connection.execute(select(t.revisions)).one()
+        present = connection.execute(select(t.articles)).one()
     assert (old.number, old.title, old.summary) == (1, "Opened", "first")
     assert (present.revision, present.title, present.summary) == (2, "Decided", "second")
 
@@ -123,60 +122,60 @@ def match(topic="antitrust"):
     return Match("acme", topic, 0.9, "Acme fined", (quote,))
 
 
-def test_a_hit_is_stored_once(sessions):
+def test_a_hit_is_stored_once(engine):
     """An article that is stored again, or revised, keeps the hits it has."""
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     one = entry("g1", "https://a.example/1", "Acme fined")
-    assert put(sessions, feed, [one], lambda _: [match()]).hits == 1
-    assert put(sessions, feed, [one], lambda _: [match()]).hits == 0
+    assert put(engine, feed, [one], lambda _: [match()]).hits == 1
+    assert put(engine, feed, [one], lambda _: [match()]).hits == 0
     revised = replace(one, title="Acme fined and listed")
-    stored = put(sessions, feed, [revised], lambda _: [match(), match("listing")])
+    stored = put(engine, feed, [revised], lambda _: [match(), match("listing")])
 
     assert (stored.revised, stored.hits) == (1, 1)
-    assert count(sessions, HitRow) == 2
+    assert count(engine, t.hits) == 2
 
 
-def test_a_status_that_moves_on_is_one_more_hit(sessions):
+def test_a_status_that_moves_on_is_one_more_hit(engine):
     """A register that changes a title under one address is told anew for each new stage."""
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     stages = ["filing", "filing", None, "withdrawal", "filing"]
     found = []
     for number, stage in enumerate(stages):
         shown = entry("g1", "https://a.example/1", f"Acme IPO {number}")
-        stored = put(sessions, feed, [shown], lambda _, at=stage: [replace(match("ipo"), stage=at)])
+        stored = put(engine, feed, [shown], lambda _, at=stage: [replace(match("ipo"), stage=at)])
         found.append(stored.hits)
 
     assert found == [1, 0, 0, 1, 0]
-    with sessions.begin() as session:
-        query = select(HitRow.stage, HitRow.revision).order_by(HitRow.id)
-        assert session.execute(query).all() == [("filing", 1), ("withdrawal", 4)]
-        shown = session.execute(text("SELECT title FROM v_hits ORDER BY hit_id")).scalars().all()
+    with engine.begin() as connection:
+        query = select(t.hits.c.stage, t.hits.c.revision).order_by(t.hits.c.id)
+        assert connection.execute(query).all() == [("filing", 1), ("withdrawal", 4)]
+        shown = connection.execute(text("SELECT title FROM v_hits ORDER BY hit_id")).scalars().all()
     assert shown == ["Acme IPO 0", "Acme IPO 3"], "each keeps quoting the text it was found in"
 
 
-def test_a_rejected_match_is_no_hit(sessions):
+def test_a_rejected_match_is_no_hit(engine):
     """Only what is reported becomes a hit."""
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     rejected = replace(match(), rejected="other sentence")
-    assert put(sessions, feed, [entry("g", None, "Acme")], lambda _: [rejected]).hits == 0
+    assert put(engine, feed, [entry("g", None, "Acme")], lambda _: [rejected]).hits == 0
 
 
-def test_failed_detection_costs_no_article(sessions):
+def test_failed_detection_costs_no_article(engine):
     """An article that detection chokes on is stored, and marked as not matched."""
-    [feed] = claim(sessions, "a")
-    stored = put(sessions, feed, [entry("g1", None, "Odd")], lambda _: None)
+    [feed] = claim(engine, "a")
+    stored = put(engine, feed, [entry("g1", None, "Odd")], lambda _: None)
 
     assert (stored.new, stored.unmatched) == (1, 1)
-    with sessions.begin() as session:
-        assert session.scalars(select(ArticleRow)).one().matched_with is None
+    with engine.begin() as connection:
+        assert connection.execute(select(t.articles)).one().matched_with is None
 
 
-def test_a_thousand_entries(sessions):
+def test_a_thousand_entries(engine):
     """A long feed is stored whole."""
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     entries = [entry(f"g{n}", f"https://a.example/{n}", f"Title {n}") for n in range(1200)]
-    assert put(sessions, feed, entries).new == 1200
-    assert put(sessions, feed, entries).known == 1200
+    assert put(engine, feed, entries).new == 1200
+    assert put(engine, feed, entries).known == 1200
 
 
 WORDS = st.sampled_from(["g1", "g2", "g3"])
@@ -197,14 +196,13 @@ ENTRIES = st.lists(
 def test_every_title_is_kept(polls):
     """Whatever feeds do with guids and links, every title they showed is in the store."""
     engine = in_memory()
-    sessions = make_sessions(engine)
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     for poll in polls:
-        stored = put(sessions, feed, poll)
+        stored = put(engine, feed, poll)
         assert stored.new + stored.known + stored.revised == len(poll)
-    with sessions.begin() as session:
-        kept = {row.title for row in session.scalars(select(ArticleRow))}
-        old = {row.title for row in session.scalars(select(RevisionRow))}
+    with engine.begin() as connection:
+        kept = {row.title for row in connection.execute(select(t.articles))}
+        old = {row.title for row in connection.execute(select(t.revisions))}
     engine.dispose()
     shown = {item.title for poll in polls for item in poll}
     assert shown == kept | old
@@ -224,17 +222,17 @@ def test_clean_url(url, clean):
     assert clean_url(url) == clean
 
 
-def test_ids_and_links_of_any_length(sessions):
+def test_ids_and_links_of_any_length(engine):
     """Ids and links longer than a database can index are stored, told apart, and known again."""
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     noise = "".join(sha256(bytes([number])).hexdigest() for number in range(256))
     entries = [
         entry(f"{noise}{end}", f"https://a.example/{noise}?n={end}", f"Fine {end}") for end in "ab"
     ]
 
-    first = put(sessions, feed, entries)
-    again = put(sessions, feed, entries)
+    first = put(engine, feed, entries)
+    again = put(engine, feed, entries)
 
-    assert (first.new, again.new, again.revised, count(sessions, ArticleRow)) == (2, 0, 0, 2)
-    with sessions.begin() as session:
-        assert list(session.scalars(select(ArticleRow.url))) == [item.link for item in entries]
+    assert (first.new, again.new, again.revised, count(engine, t.articles)) == (2, 0, 0, 2)
+    with engine.begin() as connection:
+        assert list(connection.scalars(select(t.articles.c.url))) == [item.link for item in entries]

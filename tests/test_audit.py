@@ -13,19 +13,19 @@ from monitor.store.engine import reading
 
 
 @pytest.fixture
-def chain(sessions):
+def chain(engine):
     """A chain of four links: the lexicon of two hits, and three reviews."""
-    put(sessions)
+    put(engine)
     for number, verdict in enumerate(Verdict):
-        with sessions.begin() as session:
+        with engine.begin() as connection:
             at = NOW + timedelta(minutes=number)
-            reviews.add(session, Review(1, verdict, "analyst", at, f"备注 {number}"))
-    return sessions
+            reviews.add(connection, Review(1, verdict, "analyst", at, f"备注 {number}"))
+    return engine
 
 
-def verified(sessions, anchor=None):
-    with reading(sessions) as session:
-        return audit.verify(session, anchor=anchor)
+def verified(engine, anchor=None):
+    with reading(engine) as connection:
+        return audit.verify(connection, anchor=anchor)
 
 
 def test_a_whole_chain_is_whole(chain):
@@ -55,8 +55,8 @@ def test_a_whole_chain_is_whole(chain):
 )
 def test_what_is_tampered_with_is_named(chain, tampering, flaw):
     """A row that was changed, removed or put in by hand is found, and named."""
-    with chain.begin() as session:
-        session.execute(text(tampering))
+    with chain.begin() as connection:
+        connection.execute(text(tampering))
 
     assert any(flaw in found for found in verified(chain).flaws)
 
@@ -64,9 +64,9 @@ def test_what_is_tampered_with_is_named(chain, tampering, flaw):
 def test_a_cut_end_is_found_by_a_hash_noted_before(chain):
     """Whoever cuts off the end with all it records is betrayed by a hash kept elsewhere."""
     noted = verified(chain).head
-    with chain.begin() as session:
-        session.execute(text("DELETE FROM audit WHERE id = 4"))
-        session.execute(text("DELETE FROM reviews WHERE id = 3"))
+    with chain.begin() as connection:
+        connection.execute(text("DELETE FROM audit WHERE id = 4"))
+        connection.execute(text("DELETE FROM reviews WHERE id = 3"))
 
     assert verified(chain).flaws == ()
     found = verified(chain, anchor=noted)
@@ -76,28 +76,28 @@ def test_a_cut_end_is_found_by_a_hash_noted_before(chain):
 def test_an_earlier_hash_is_in_a_longer_chain(chain):
     """A hash noted long ago is still found after more was recorded."""
     noted = verified(chain).head
-    with chain.begin() as session:
-        reviews.add(session, Review(1, Verdict.RELEVANT, "analyst", NOW))
+    with chain.begin() as connection:
+        reviews.add(connection, Review(1, Verdict.RELEVANT, "analyst", NOW))
 
     found = verified(chain, anchor=noted)
     assert (found.anchored, found.flaws) == (True, ())
 
 
-def test_many_at_once_make_one_chain(sessions):
+def test_many_at_once_make_one_chain(engine):
     """Reviews that are given at the same moment follow one another; the chain does not fork."""
-    put(sessions)
+    put(engine)
 
     def review(number):
-        with sessions.begin() as session:
-            reviews.add(session, Review(1, Verdict.RELEVANT, f"analyst {number}", NOW))
+        with engine.begin() as connection:
+            reviews.add(connection, Review(1, Verdict.RELEVANT, f"analyst {number}", NOW))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(review, range(40)))
 
-    assert (verified(sessions).links, verified(sessions).flaws) == (41, ())
+    assert (verified(engine).links, verified(engine).flaws) == (41, ())
 
 
-def test_a_digest_is_what_was_sent(sessions):
+def test_a_digest_is_what_was_sent(engine):
     """Whoever changes a word of a digest in the database after the fact is found out."""
     frozen = digests.FrozenDigest(
         subscription="desk",
@@ -109,10 +109,10 @@ def test_a_digest_is_what_was_sent(sessions):
         hits=(),
         message_ids={},
     )
-    with sessions.begin() as session:
-        assert digests.freeze(session, frozen)
-    assert (verified(sessions).links, verified(sessions).flaws) == (1, ())
+    with engine.begin() as connection:
+        assert digests.freeze(connection, frozen)
+    assert (verified(engine).links, verified(engine).flaws) == (1, ())
 
-    with sessions.begin() as session:
-        session.execute(text("UPDATE digests SET html = '<p>腾讯</p>'"))
-    assert verified(sessions).flaws == ("digest 1: is not what was recorded",)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE digests SET html = '<p>腾讯</p>'"))
+    assert verified(engine).flaws == ("digest 1: is not what was recorded",)

@@ -12,8 +12,8 @@ from test_cli import Running, run
 
 from monitor.pipeline.backtest import backtest
 from monitor.pipeline.rematch import RematchStep
+from monitor.store import schema as t
 from monitor.store import texts
-from monitor.store.schema import NearMissRow
 
 CONFIG = """\
 database: '{database}'
@@ -26,9 +26,9 @@ topics: [{id: antitrust, name: a, keywords: [antitrust]}, {id: rain, name: r, ke
 """
 
 
-def compared(sessions, lexicon, **limits):
+def compared(engine, lexicon, **limits):
     chosen = texts.Chosen(**limits)
-    found = backtest(sessions, lexicon, chosen, bound={}, jobs=1)
+    found = backtest(engine, lexicon, chosen, bound={}, jobs=1)
     return [it for page in found for it in page]
 
 
@@ -41,11 +41,11 @@ def told(found):
     return sorted(lines), sorted("/".join(pair) for it in found for pair in it.unchanged)
 
 
-def test_what_would_change(sessions):
+def test_what_would_change(engine):
     """Each pair that would be added or removed is told with the reason, the others are counted."""
-    put(sessions)
+    put(engine)
 
-    changes, unchanged = told(compared(sessions, NEW))
+    changes, unchanged = told(compared(engine, NEW))
 
     assert [line.replace("(antitrust.", "(a.") for line in changes] == [
         'added acme/rain: "Acme" (acme.en.name) and "probe" (rain.en.probe)',
@@ -55,11 +55,11 @@ def test_what_would_change(sessions):
     assert unchanged == ["acme/antitrust"]
 
 
-def test_the_same_rules_change_nothing(sessions):
+def test_the_same_rules_change_nothing(engine):
     """The rules that made the hits add and remove none."""
-    put(sessions)
+    put(engine)
 
-    assert told(compared(sessions, OLD)) == ([], ["acme/antitrust", "brook/ipo"])
+    assert told(compared(engine, OLD)) == ([], ["acme/antitrust", "brook/ipo"])
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,21 @@ def test_the_same_rules_change_nothing(sessions):
         (rules(["Acme", "Brook"], ipo="float", antitrust="antitrust"), "no spelling of one"),
     ],
 )
-def test_why_a_hit_would_go(sessions, lexicon, why):
+def test_why_a_hit_would_go(engine, lexicon, why):
     """A hit that would be removed says what it lacks."""
-    put(sessions, ["Brook plans IPO"])
+    put(engine, ["Brook plans IPO"])
 
-    [[change], unchanged] = told(compared(sessions, lexicon))
+    [[change], unchanged] = told(compared(engine, lexicon))
 
     assert change.startswith(f"removed brook/ipo: {why}")
     assert unchanged == []
 
 
-def test_other_details_are_told(sessions):
+def test_other_details_are_told(engine):
     """A pair that would be found by another spelling stays, and the difference is named."""
-    put(sessions, ["Acme fined in antitrust probe"])
+    put(engine, ["Acme fined in antitrust probe"])
 
-    changes, unchanged = told(compared(sessions, rules(antitrust="antitrust probe")))
+    changes, unchanged = told(compared(engine, rules(antitrust="antitrust probe")))
 
     assert unchanged == ["acme/antitrust"]
     [change] = changes
@@ -92,37 +92,37 @@ def test_other_details_are_told(sessions):
     assert "antitrust.en.antitrust-probe" in change
 
 
-def test_since(sessions):
+def test_since(engine):
     """Only articles first seen since the instant given are looked at."""
-    put(sessions, ["Bluebird antitrust hearing"], now=NOW - timedelta(days=9))
-    put(sessions, ["Bluebird antitrust appeal"])
+    put(engine, ["Bluebird antitrust hearing"], now=NOW - timedelta(days=9))
+    put(engine, ["Bluebird antitrust appeal"])
 
-    assert len(compared(sessions, NEW, since=NOW - timedelta(days=1))) == 1
+    assert len(compared(engine, NEW, since=NOW - timedelta(days=1))) == 1
 
 
-def test_rematch_does_what_backtest_said(sessions, clock):
+def test_rematch_does_what_backtest_said(engine, clock):
     """Applying the rules afterwards gives just the hits that were foretold."""
-    put(sessions)
-    with sessions.begin() as session:
+    put(engine)
+    with engine.begin() as connection:
         query = text("SELECT company || '/' || topic FROM v_hits")
-        before = set(session.scalars(query))
-    changes = [change for it in compared(sessions, NEW) for change in it.changes]
+        before = set(connection.scalars(query))
+    changes = [change for it in compared(engine, NEW) for change in it.changes]
     added = {f"{it.company}/{it.topic}" for it in changes if it.kind == "added"}
     removed = {f"{it.company}/{it.topic}" for it in changes if it.kind == "removed"}
 
-    for _ in RematchStep(sessions, clock, NEW, news_since=NOW).rematch(texts.Chosen()):
+    for _ in RematchStep(engine, clock, NEW, news_since=NOW).rematch(texts.Chosen()):
         pass
 
-    with sessions.begin() as session:
-        assert set(session.scalars(query)) == (before | added) - removed
+    with engine.begin() as connection:
+        assert set(connection.scalars(query)) == (before | added) - removed
 
 
 # --- the commands ------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def folder(tmp_path, empty_database, sessions):
-    put(sessions)
+def folder(tmp_path, empty_database, engine):
+    put(engine)
     config = CONFIG.format(database=empty_database)
     (tmp_path / "config.yaml").write_text(config, encoding="utf-8")
     (tmp_path / "new.yaml").write_text(OTHER, encoding="utf-8")
@@ -173,35 +173,35 @@ def test_rules_with_mistakes(folder):
     assert "none.yaml" in run(folder, "backtest", "--with", "none.yaml", code=2).stderr
 
 
-def test_the_service_mends_and_prunes(folder, sessions):
+def test_the_service_mends_and_prunes(folder, engine):
     """At its start the service matches what detection had failed on, and prunes old near-misses."""
     title = "Brook plans another IPO"
-    put(sessions, [title, "Acme opens. An antitrust hearing"], fails=[title])
-    with sessions.begin() as session:
-        session.execute(update(NearMissRow).values(found_at=NOW - timedelta(days=4000)))
+    put(engine, [title, "Acme opens. An antitrust hearing"], fails=[title])
+    with engine.begin() as connection:
+        connection.execute(update(t.near_misses).values(found_at=NOW - timedelta(days=4000)))
 
     with Running(folder) as service:
         service.wait_for("unmatched articles matched")
         service.wait_for("near-misses pruned")
 
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         query = text("SELECT COUNT(*) FROM v_hits WHERE title = :title")
-        assert session.scalar(query, {"title": title}) == 1
-        assert session.scalar(text("SELECT COUNT(*) FROM near_misses")) == 0
-        assert texts.count(session, texts.Chosen(unmatched=True)) == 0
+        assert connection.scalar(query, {"title": title}) == 1
+        assert connection.scalar(text("SELECT COUNT(*) FROM near_misses")) == 0
+        assert texts.count(connection, texts.Chosen(unmatched=True)) == 0
 
 
-def test_prune_command(folder, sessions):
+def test_prune_command(folder, engine):
     """Old near-misses are deleted by hand too, and the command says how many."""
-    put(sessions, ["Acme opens. An antitrust hearing"])
-    with sessions.begin() as session:
-        session.execute(update(NearMissRow).values(found_at=NOW - timedelta(days=4000)))
+    put(engine, ["Acme opens. An antitrust hearing"])
+    with engine.begin() as connection:
+        connection.execute(update(t.near_misses).values(found_at=NOW - timedelta(days=4000)))
 
     assert "1 old near-misses deleted" in run(folder, "db", "prune").stdout
     assert "0 old near-misses deleted" in run(folder, "db", "prune").stdout
 
 
-def test_rematch_command(folder, sessions):
+def test_rematch_command(folder, engine):
     """The command applies the configuration's rules, says what came of it, and is done then."""
     config = (folder / "config.yaml").read_text("utf-8").splitlines()[0]
     (folder / "config.yaml").write_text(f"{config}\n{OTHER}", "utf-8")
@@ -222,7 +222,7 @@ def test_rematch_command(folder, sessions):
         "changed": 0,
         "left": 0,
     }
-    with sessions.begin() as session:
-        assert session.scalar(text("SELECT COUNT(*) FROM v_hits WHERE story_id IS NULL")) == 0
+    with engine.begin() as connection:
+        assert connection.scalar(text("SELECT COUNT(*) FROM v_hits WHERE story_id IS NULL")) == 0
     assert run(folder, "rematch").stdout.startswith("matched 0 articles")
     assert "matched 4 articles" in run(folder, "rematch", "--all", "--news-since", "0d").stdout

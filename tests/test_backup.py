@@ -7,37 +7,37 @@ from datetime import timedelta
 
 import pytest
 from conftest import needs
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from stored import NOW, contents, put
 
 from monitor.errors import StoreError
 from monitor.model import Rendered
 from monitor.store import digests
+from monitor.store import schema as t
 from monitor.store.backup import HELD, backup, hold_back, restore
-from monitor.store.engine import make_sessions, open_engine
+from monitor.store.engine import open_engine
 from monitor.store.migrate import integrity
-from monitor.store.schema import ArticleRow, DeliveryRow
 
 WORDS = Rendered("Subject", "Text", "<p>Text</p>")
 
 
 @pytest.fixture
-def full(engine, sessions):
+def full(engine):
     """A database with something in it."""
     if engine.dialect.name == "postgresql" and not shutil.which("pg_dump"):
         needs("PostgreSQL's client programs (pg_dump)")
-    put(sessions)
+    put(engine)
     return engine
 
 
-def test_a_backup_brings_everything_back(full, sessions, tmp_path):
+def test_a_backup_brings_everything_back(full, engine, tmp_path):
     """Whatever happens to the database later, the copy brings every row back as it was."""
     before = contents(full)
     assert backup(full, tmp_path / "copy") > 10_000
 
-    with sessions.begin() as session:
-        session.execute(update(ArticleRow).values(title="damaged"))
-        session.execute(text("DELETE FROM hits"))
+    with engine.begin() as connection:
+        connection.execute(update(t.articles).values(title="damaged"))
+        connection.execute(text("DELETE FROM hits"))
     assert contents(full) != before
     restore(full, tmp_path / "copy", replace=True)
 
@@ -45,18 +45,18 @@ def test_a_backup_brings_everything_back(full, sessions, tmp_path):
     assert integrity(full) == []
 
 
-def test_a_backup_is_of_one_moment(full, sessions, tmp_path):
+def test_a_backup_is_of_one_moment(full, engine, tmp_path):
     """What another transaction has not committed is not in the copy, and holds nobody up."""
     before = contents(full)
-    with sessions.begin() as session:
-        session.execute(update(ArticleRow).values(title="not yet"))
+    with engine.begin() as connection:
+        connection.execute(update(t.articles).values(title="not yet"))
         backup(full, tmp_path / "copy")
     restore(full, tmp_path / "copy", replace=True)
 
     assert contents(full) == before
 
 
-def test_nothing_is_overwritten(full, sessions, tmp_path):
+def test_nothing_is_overwritten(full, engine, tmp_path):
     """A file that is there stays; a database that holds something is replaced only on request."""
     (tmp_path / "other").write_text("other")
     with pytest.raises(StoreError, match="is there already"):
@@ -64,7 +64,7 @@ def test_nothing_is_overwritten(full, sessions, tmp_path):
     assert (tmp_path / "other").read_text() == "other"
 
     backup(full, tmp_path / "copy")
-    put(sessions, ("Acme fined again",), feed="b")
+    put(engine, ("Acme fined again",), feed="b")
     later = contents(full)
     with pytest.raises(StoreError, match="is not empty"):
         restore(full, tmp_path / "copy", replace=False)
@@ -95,9 +95,9 @@ def test_a_folder_that_is_not_there(full, tmp_path):
     assert list(tmp_path.glob("nowhere*")) == []
 
 
-def test_mails_that_may_have_gone_out_are_held_back(sessions):
+def test_mails_that_may_have_gone_out_are_held_back(engine):
     """What was due when the copy was made is not mailed a second time without a word."""
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         for number, day in enumerate((NOW, NOW + timedelta(days=1))):
             frozen = digests.FrozenDigest(
                 subscription="desk",
@@ -109,14 +109,14 @@ def test_mails_that_may_have_gone_out_are_held_back(sessions):
                 hits=(),
                 message_ids={"a@example.com": f"<{number}@example.com>"},
             )
-            assert digests.freeze(session, frozen)
-        session.execute(
-            update(DeliveryRow).where(DeliveryRow.id == 1).values(status="sent", due_at=None)
+            assert digests.freeze(connection, frozen)
+        connection.execute(
+            update(t.deliveries).where(t.deliveries.c.id == 1).values(status="sent", due_at=None)
         )
-        assert hold_back(session) == 1
+        assert hold_back(connection) == 1
 
-    with sessions.begin() as session:
-        rows = session.query(DeliveryRow).order_by(DeliveryRow.id).all()
+    with engine.begin() as connection:
+        rows = connection.execute(select(t.deliveries).order_by(t.deliveries.c.id)).all()
     assert [(row.status, row.due_at, row.last_error) for row in rows] == [
         ("sent", None, None),
         ("unsure", None, HELD),
@@ -141,7 +141,7 @@ def test_the_commands(tmp_path):
     assert monitor("db", "backup", "a.db")[0] == 1  # there is nothing yet
     assert monitor("db", "upgrade")[0] == 0
     engine = open_engine(f"sqlite:///{tmp_path}/monitor.db")
-    put(make_sessions(engine))
+    put(engine)
     assert monitor("db", "backup", "a.db")[1].endswith("bytes, whole\n")
     before = contents(engine)
     engine.dispose()
@@ -151,9 +151,9 @@ def test_the_commands(tmp_path):
     assert monitor("db", "restore", "a.db")[0] == 0
     engine = open_engine(f"sqlite:///{tmp_path}/monitor.db")
     assert contents(engine) == before
-    with make_sessions(engine).begin() as session:
+    with engine.begin() as connection:
         now = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
-        session.execute(
+        connection.execute(
             text(f"INSERT INTO workers (name, started_at, beat_at) VALUES ('w', {now}, {now})")
         )
     engine.dispose()

@@ -10,7 +10,7 @@ from test_poll import LEXICON, Web, configure, parser, rss, step, web  # noqa: F
 
 from monitor.model import Answer
 from monitor.store import lexicons
-from monitor.store.schema import HitRow, LexiconRow
+from monitor.store import schema as t
 
 TITLE = "Alibaba fined $2.8 billion in antitrust probe"
 APART = "Tencent-backed bakery plans IPO"
@@ -23,14 +23,14 @@ def folder(tmp_path, empty_database):
 
 
 @pytest.fixture
-def polled(folder, sessions, clock, web, step):  # noqa: F811 - pytest's way with fixtures
+def polled(folder, engine, clock, web, step):  # noqa: F811 - pytest's way with fixtures
     """A database with a hit (number 1), a near-miss, and an article of neither."""
-    configure(sessions, clock, "news")
+    configure(engine, clock, "news")
     web.put("news", rss(TITLE, APART, "Rain expected"))
     step.poll_due()
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         fingerprint, content = LEXICON.fingerprint, LEXICON.canonical
-        lexicons.keep(session, fingerprint=fingerprint, content=content, now=clock.now())
+        lexicons.keep(connection, fingerprint=fingerprint, content=content, now=clock.now())
     return folder
 
 
@@ -55,10 +55,10 @@ def test_a_stored_hit_agrees(polled):
     ("column", "value"),
     [("stage", "probe"), ("score", 0.51), ("sentence", "Something"), ("amount_text", "$3")],
 )
-def test_a_hit_that_was_changed_differs(polled, sessions, column, value):
+def test_a_hit_that_was_changed_differs(polled, engine, column, value):
     """What is stored otherwise than the rules find it is named, and the exit code says so."""
-    with sessions.begin() as session:
-        session.execute(update(HitRow).values({column: value}))
+    with engine.begin() as connection:
+        connection.execute(update(t.hits).values({column: value}))
 
     told = explained(polled, "1", code=1)
 
@@ -89,12 +89,12 @@ def test_the_rules_that_made_it_explain_it(polled):
         (LEXICON.canonical.replace("Alibaba", "Alibobo"), "made by another version"),
     ],
 )
-def test_rules_that_are_not_known_any_more(polled, sessions, content, verdict):
+def test_rules_that_are_not_known_any_more(polled, engine, content, verdict):
     """A hit of another version of the program is shown as it is stored, and that is said."""
-    with sessions.begin() as session:
-        session.execute(update(HitRow).values(lexicon="other"))
+    with engine.begin() as connection:
+        connection.execute(update(t.hits).values(lexicon="other"))
         if content is not None:
-            session.execute(update(LexiconRow).values(fingerprint="other", content=content))
+            connection.execute(update(t.lexicons).values(fingerprint="other", content=content))
 
     told = explained(polled, "1")
 
@@ -122,22 +122,22 @@ def test_an_unknown_hit(polled):
     assert "no hit 99" in run(polled, "explain", "99", code=2).stderr
 
 
-def url_of(sessions, title):
-    with sessions.begin() as session:
+def url_of(engine, title):
+    with engine.begin() as connection:
         query = text("SELECT url FROM articles WHERE title = :title")
-        return session.scalar(query, {"title": title})
+        return connection.scalar(query, {"title": title})
 
 
-def test_an_address_that_is_stored(polled, sessions):
+def test_an_address_that_is_stored(polled, engine):
     """An address tells its article's hits and near-misses, tracking parameters or not."""
-    found = explained(polled, "--url", url_of(sessions, TITLE) + "?utm_source=mail")
+    found = explained(polled, "--url", url_of(engine, TITLE) + "?utm_source=mail")
     [article] = found["articles"]
     assert [hit["id"] for hit in article["hits"]] == [1]
-    [missed] = explained(polled, "--url", url_of(sessions, APART))["articles"]
+    [missed] = explained(polled, "--url", url_of(engine, APART))["articles"]
     assert (missed["hits"], missed["near_misses"][0]["company"]) == ([], "tencent")
-    shown = run(polled, "explain", "--url", url_of(sessions, APART)).stdout
+    shown = run(polled, "explain", "--url", url_of(engine, APART)).stdout
     assert missed["near_misses"][0]["reason"] in shown
-    silent = run(polled, "explain", "--url", url_of(sessions, "Rain expected")).stdout
+    silent = run(polled, "explain", "--url", url_of(engine, "Rain expected")).stdout
     assert "no match: no spelling of a company" in silent
 
 

@@ -8,7 +8,7 @@ import pytest
 from stored import put
 
 from monitor.pipeline.group import group_new
-from monitor.store.engine import make_sessions, open_engine
+from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
 
 TITLE = "Acme antitrust case moves to the appeal court today"
@@ -20,10 +20,9 @@ def folder(tmp_path):
     (tmp_path / "config.yaml").write_text("feeds: []\n", encoding="utf-8")
     engine = open_engine(f"sqlite:///{tmp_path}/monitor.db")
     upgrade(engine)
-    sessions = make_sessions(engine)
-    put(sessions, [TITLE], feed="a")
-    put(sessions, [f"{TITLE} again"], feed="b")
-    group_new(sessions)
+    put(engine, [TITLE], feed="a")
+    put(engine, [f"{TITLE} again"], feed="b")
+    group_new(engine)
     engine.dispose()
     return tmp_path
 

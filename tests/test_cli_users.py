@@ -30,15 +30,15 @@ def run(tmp_path, engine, monkeypatch, capsys):
     return ran
 
 
-def found(sessions, name):
-    with reading(sessions) as session:
-        return users.find(session, name)
+def found(engine, name):
+    with reading(engine) as connection:
+        return users.find(connection, name)
 
 
-def test_a_user_comes_and_goes(run, sessions):
+def test_a_user_comes_and_goes(run, engine):
     """A user is added with a password from stdin, gets another and another role, and is removed."""
     assert run("users", "add", "Ann", "--role", "reviewer", stdin=f"{PASSWORD}\n")[0] == 0
-    kept = found(sessions, "ann")
+    kept = found(engine, "ann")
     assert matches(kept.password, PASSWORD)
     code, out, _ = run("users", "list", "--format", "json")
     [row] = json.loads(out)
@@ -47,13 +47,13 @@ def test_a_user_comes_and_goes(run, sessions):
     assert "argon2" not in out
 
     assert run("users", "password", "ann", stdin="another long password")[0] == 0
-    assert matches(found(sessions, "ann").password, "another long password")
+    assert matches(found(engine, "ann").password, "another long password")
     assert run("users", "role", "ANN", "admin")[0] == 0
-    assert found(sessions, "ann").role == "admin"
+    assert found(engine, "ann").role == "admin"
     assert run("users", "add", "bob", "--no-password")[0] == 0
-    assert found(sessions, "bob").password is None
+    assert found(engine, "bob").password is None
     assert run("users", "remove", "ann")[0] == 0
-    assert found(sessions, "ann") is None
+    assert found(engine, "ann") is None
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_a_token_comes_and_goes(run):
     assert run("tokens", "add", "third", "--expires", "soon")[0] == 2
 
 
-def test_a_token_is_good_in_its_time(sessions, clock):
+def test_a_token_is_good_in_its_time(engine, clock):
     """It is found by its secret until it ends, and by nothing else."""
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         secret = tokens.add(
-            session, "robot", "read", now=clock.now(), expires_at=clock.now().replace(hour=9)
+            connection, "robot", "read", now=clock.now(), expires_at=clock.now().replace(hour=9)
         )
-        assert tokens.find(session, secret, now=clock.now()).name == "robot"
-        assert tokens.find(session, secret + "x", now=clock.now()) is None
-        assert tokens.find(session, secret, now=clock.now().replace(hour=9)) is None
+        assert tokens.find(connection, secret, now=clock.now()).name == "robot"
+        assert tokens.find(connection, secret + "x", now=clock.now()) is None
+        assert tokens.find(connection, secret, now=clock.now().replace(hour=9)) is None

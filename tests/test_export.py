@@ -108,10 +108,10 @@ def test_a_format_that_needs_a_file():
         show(ROWS, COLUMNS, "xlsx", shown=COLUMNS)
 
 
-def test_the_commands_write_files(empty_database, sessions, tmp_path):
+def test_the_commands_write_files(empty_database, engine, tmp_path):
     """The format is what the file's name ends in; all give the same hits, on both databases."""
-    put(sessions)
-    group_new(sessions)
+    put(engine)
+    group_new(engine)
     config = tmp_path / "config.yaml"
     config.write_text(
         f"companies: [alibaba]\ntopics: [ipo]\nfeeds: []\ndatabase: {empty_database}\n", "utf-8"

@@ -18,7 +18,7 @@ from monitor.model import Answer, Feed, FeedToPoll, WebPage
 from monitor.pipeline.full_text import FullTextStep
 from monitor.pipeline.matches import LateDetector
 from monitor.store import feeds, full_texts, workers
-from monitor.store.schema import ArticleRow, FullTextRow, HitRow, RevisionRow
+from monitor.store import schema as t
 
 TITLE = "Regulator acts on platforms"
 BODY = (
@@ -68,9 +68,9 @@ def pages():
 
 
 @pytest.fixture
-def reader(sessions, clock, pages, parser):
+def reader(engine, clock, pages, parser):
     return FullTextStep(
-        sessions=sessions,
+        engine=engine,
         clock=clock,
         fetcher=pages,
         parser=parser,
@@ -82,11 +82,11 @@ def reader(sessions, clock, pages, parser):
 
 
 @pytest.fixture
-def poll(sessions, clock, web, step):  # noqa: F811 - the fixture
+def poll(engine, clock, web, step):  # noqa: F811 - the fixture
     """Poll feeds that ask for full texts and show these titles."""
 
     def poll(*titles, full_text=True, keys=("news",)):
-        configure(sessions, clock, *keys, full_text=full_text, terms="open licence")
+        configure(engine, clock, *keys, full_text=full_text, terms="open licence")
         for key in keys:
             web.put(key, rss(*titles, name=key))
         clock.at += timedelta(hours=1)
@@ -95,51 +95,51 @@ def poll(sessions, clock, web, step):  # noqa: F811 - the fixture
     return poll
 
 
-def article(sessions):
-    with sessions.begin() as session:
-        return session.scalars(select(ArticleRow)).one()
+def article(engine):
+    with engine.begin() as connection:
+        return connection.execute(select(t.articles)).one()
 
 
-def reading(sessions):
-    with sessions.begin() as session:
-        return session.scalars(select(FullTextRow)).one()
+def reading(engine):
+    with engine.begin() as connection:
+        return connection.execute(select(t.full_texts)).one()
 
 
-def test_a_page_adds_what_the_feed_left_out(sessions, poll, reader):
+def test_a_page_adds_what_the_feed_left_out(engine, poll, reader):
     """The text of the page is matched; evidence quotes it, and what the feed gave is kept."""
     assert poll(TITLE).hits == 0
 
     totals = reader.read_due()
 
     assert (totals.pages, totals.stored, totals.failed, totals.hits) == (1, 1, 0, 1)
-    stored = article(sessions)
+    stored = article(engine)
     assert stored.summary == "\n".join(BODY)
     assert (stored.title, stored.revision, stored.matched_with) == (
         TITLE,
         2,
         LEXICON.fingerprint,
     )
-    with sessions.begin() as session:
-        hit = session.scalars(select(HitRow)).one()
-        before = session.scalars(select(RevisionRow)).one()
+    with engine.begin() as connection:
+        hit = connection.execute(select(t.hits)).one()
+        before = connection.execute(select(t.revisions)).one()
     assert (hit.company, hit.topic, hit.stage, hit.revision) == ("alibaba", "antitrust", "fine", 2)
-    assert [having(sessions, word) for word in ("platforms", "lawyers")] == [[TITLE], [TITLE]]
+    assert [having(engine, word) for word in ("platforms", "lawyers")] == [[TITLE], [TITLE]]
     for quote in hit.evidence:
         assert getattr(stored, quote["field"])[quote["start"] : quote["end"]] == quote["text"]
     assert (before.number, before.summary) == (1, "")
 
 
-def test_a_page_is_read_once(sessions, poll, reader, pages):
+def test_a_page_is_read_once(engine, poll, reader, pages):
     """A page that was read is not asked again, and the next poll changes nothing."""
     poll(TITLE)
     reader.read_due()
-    text_before = article(sessions).summary
+    text_before = article(engine).summary
 
     again = poll(TITLE)
 
     assert (again.new_articles, again.updated_articles) == (0, 0)
     assert not reader.any_due()
-    assert article(sessions).summary == text_before
+    assert article(engine).summary == text_before
     assert len(pages.asked) == 1
 
 
@@ -168,17 +168,17 @@ def revise(clock, web, step):  # noqa: F811 - the fixture
     return revise
 
 
-def test_what_another_feed_brought_is_left_alone(sessions, clock, poll, web, step, reader, pages):  # noqa: F811 - the fixture
+def test_what_another_feed_brought_is_left_alone(engine, clock, poll, web, step, reader, pages):  # noqa: F811 - the fixture
     """An article that a feed without the setting brought is not read for one with it."""
     poll(TITLE, full_text=False, keys=("plain",))
     shown = rss(TITLE, name="plain")
     told = shown.body.replace(b"</link></item>", b"</link><description>Other</description></item>")
-    with sessions.begin() as session:
+    with engine.begin() as connection:
         both = [
             Feed("plain", "https://plain.example/feed", "Plain"),
             Feed("news", "https://news.example/feed", "News", terms="open", full_text=True),
         ]
-        feeds.sync(session, both, now=clock.now())
+        feeds.sync(connection, both, now=clock.now())
     web.put("news", shown, Answer(200, shown.url, told))
     for _ in range(2):
         clock.at += timedelta(hours=1)
@@ -186,25 +186,25 @@ def test_what_another_feed_brought_is_left_alone(sessions, clock, poll, web, ste
 
     reader.read_due()
 
-    assert article(sessions).summary == "Other"
+    assert article(engine).summary == "Other"
     assert pages.asked == []
 
 
-def test_a_text_the_feed_changes_is_read_again(sessions, poll, revise, reader, pages):
+def test_a_text_the_feed_changes_is_read_again(engine, poll, revise, reader, pages):
     """A feed that changes an article's text has the last word, until its page is read anew."""
     poll(TITLE)
     reader.read_due()
     revise("New")
-    assert article(sessions).summary == "New"
+    assert article(engine).summary == "New"
 
     reader.read_due()
 
-    assert article(sessions).summary == "New\n" + "\n".join(BODY)
-    assert article(sessions).revision == 4
+    assert article(engine).summary == "New\n" + "\n".join(BODY)
+    assert article(engine).revision == 4
     assert len(pages.asked) == 2
 
 
-def test_a_revision_meanwhile_is_not_overwritten(sessions, poll, revise, reader, pages):
+def test_a_revision_meanwhile_is_not_overwritten(engine, poll, revise, reader, pages):
     """Where the text changed while the page was read, the page is read again instead."""
     poll(TITLE)
 
@@ -216,22 +216,22 @@ def test_a_revision_meanwhile_is_not_overwritten(sessions, poll, revise, reader,
 
     usual, pages.fetch_all = pages.fetch_all, changed
     assert reader.read_due().stored == 0
-    assert article(sessions).summary == "Changed"
+    assert article(engine).summary == "Changed"
     pages.fetch_all = usual
     reader.read_due()
 
-    assert article(sessions).summary == "Changed\n" + "\n".join(BODY)
+    assert article(engine).summary == "Changed\n" + "\n".join(BODY)
 
 
-def test_a_page_that_fails_is_given_up_visibly(sessions, engine, clock, poll, reader, pages):
+def test_a_page_that_fails_is_given_up_visibly(engine, clock, poll, reader, pages):
     """Four tries with growing waits, then no more; the reason is in the views, the lead stays."""
     poll(TITLE)
-    url = article(sessions).url
+    url = article(engine).url
     pages.answers[url] = FetchError("HTTP 503", status=503)
 
     for wait in WAITS:
         reader.read_due()
-        assert reading(sessions).status == "waiting"
+        assert reading(engine).status == "waiting"
         clock.at += wait - timedelta(seconds=1)
         assert not reader.any_due()
         clock.at += timedelta(seconds=1)
@@ -243,7 +243,7 @@ def test_a_page_that_fails_is_given_up_visibly(sessions, engine, clock, poll, re
         feed = connection.execute(text("SELECT * FROM v_feeds")).one()
     assert (told.status, told.error, told.attempts) == ("given_up", "HTTP 503", 4)
     assert (feed.full_texts, feed.pages_waiting, feed.pages_given_up) == (0, 0, 1)
-    assert (article(sessions).title, article(sessions).revision) == (TITLE, 1)
+    assert (article(engine).title, article(engine).revision) == (TITLE, 1)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +254,12 @@ def test_a_page_that_fails_is_given_up_visibly(sessions, engine, clock, poll, re
         (AddressRefused("10.0.0.1 is private"), "10.0.0.1 is private"),
     ],
 )
-def test_a_refusal_is_final(sessions, poll, reader, pages, answer, reason):
+def test_a_refusal_is_final(engine, poll, reader, pages, answer, reason):
     """Who refuses, or says that the page is gone, is not asked again."""
     poll(TITLE)
-    pages.answers[article(sessions).url] = answer
+    pages.answers[article(engine).url] = answer
     reader.read_due()
-    assert (reading(sessions).status, reading(sessions).error) == ("given_up", reason)
+    assert (reading(engine).status, reading(engine).error) == ("given_up", reason)
 
 
 @pytest.mark.parametrize(
@@ -272,13 +272,13 @@ def test_a_refusal_is_final(sessions, poll, reader, pages, answer, reason):
     ],
     ids=["a PDF", "the front page", "no text", "zeros"],
 )
-def test_what_is_no_article(sessions, poll, reader, pages, answer):
+def test_what_is_no_article(engine, poll, reader, pages, answer):
     """A page that holds no article changes nothing and is tried again."""
     poll(TITLE)
-    pages.answers[article(sessions).url] = answer
+    pages.answers[article(engine).url] = answer
     reader.read_due()
-    assert (reading(sessions).status, article(sessions).revision) == ("waiting", 1)
-    assert reading(sessions).error
+    assert (reading(engine).status, article(engine).revision) == ("waiting", 1)
+    assert reading(engine).error
 
 
 def test_one_page_of_a_host_at_a_time(clock, poll, reader, pages):
@@ -294,54 +294,54 @@ def test_one_page_of_a_host_at_a_time(clock, poll, reader, pages):
     assert len(pages.asked) == 4
 
 
-def test_two_workers_share_the_pages(sessions, clock, poll):
+def test_two_workers_share_the_pages(engine, clock, poll):
     """No page is taken by two workers, and none is forgotten when one of them dies."""
     poll("One")
     lease = timedelta(minutes=3)
 
     def claim(worker):
-        with sessions.begin() as session:
+        with engine.begin() as connection:
             claimed = full_texts.claim_due(
-                session, now=clock.now(), lease=lease, pause=PAUSE, limit=9, worker=worker
+                connection, now=clock.now(), lease=lease, pause=PAUSE, limit=9, worker=worker
             )
         return len(claimed)
 
     assert (claim("a:1"), claim("a:2")) == (1, 0)
     clock.at += lease
     assert claim("a:2") == 1
-    with sessions.begin() as session:
-        freed = workers.take_over(session, "a", alive=lambda _: False, now=clock.now())
+    with engine.begin() as connection:
+        freed = workers.take_over(connection, "a", alive=lambda _: False, now=clock.now())
     clock.at += PAUSE
     assert (freed, claim("a:3")) == (1, 1)
 
 
 @pytest.mark.parametrize("commit", [1, 2])
-def test_a_crash_leaves_the_page_due(sessions, engine, clock, poll, reader, commit):
+def test_a_crash_leaves_the_page_due(engine, clock, poll, reader, commit):
     """Killed at any commit, of the claim or of the outcome: nothing is half done, then all once."""
     poll(TITLE)
     before = {key: contents(engine)[key] for key in ("articles", "revisions", "hits")}
-    with Dies(sessions, commit):
+    with Dies(engine, commit):
         reader.read_due()
     assert {key: contents(engine)[key] for key in before} == before
 
     clock.at += reader.lease
     reader.read_due()
 
-    assert (count(sessions, HitRow), count(sessions, RevisionRow)) == (1, 1)
-    assert article(sessions).revision == 2
+    assert (count(engine, t.hits), count(engine, t.revisions)) == (1, 1)
+    assert article(engine).revision == 2
 
 
-def test_a_late_worker_records_nothing(sessions, clock, poll, reader):
+def test_a_late_worker_records_nothing(engine, clock, poll, reader):
     """A worker that comes back after its lease ran out overwrites nothing."""
     poll(TITLE)
     options = {"lease": timedelta(minutes=3), "pause": PAUSE, "limit": 9, "worker": "late"}
-    with sessions.begin() as session:
-        [late] = full_texts.claim_due(session, now=clock.now(), **options)
+    with engine.begin() as connection:
+        [late] = full_texts.claim_due(connection, now=clock.now(), **options)
     clock.at += timedelta(minutes=3)
     reader.read_due()
-    with sessions.begin() as session:
-        assert full_texts.replace_text(session, late, "x", lexicon=None, now=clock.now()) is None
-    assert article(sessions).summary == "\n".join(BODY)
+    with engine.begin() as connection:
+        assert full_texts.replace_text(connection, late, "x", lexicon=None, now=clock.now()) is None
+    assert article(engine).summary == "\n".join(BODY)
 
 
 def test_without_the_extra_the_start_stops(tmp_path):

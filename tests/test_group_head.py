@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 from stored import NOW, put
 
 from monitor.store import candidates, stories
-from monitor.store.schema import ArticleRow, HitRow, ProceedingRow, StoryRow
+from monitor.store import schema as t
+from monitor.store.rows import row_of
 from monitor.stories.group import WINDOW, group
 from monitor.stories.head import Account, head_of, is_official, stage_of
 from monitor.stories.kinds import is_comment, is_reaction
@@ -99,32 +100,32 @@ def test_a_comment_heads_nothing_but_itself():
     assert stage_of([early]) is None
 
 
-def grouped(sessions, titles, **how):
+def grouped(engine, titles, **how):
     """Store articles and group their hits; return the number of each story."""
-    put(sessions, titles, **how)
-    with sessions.begin() as session:
-        hits = candidates.ungrouped(session, limit=99)
-        basis = candidates.basis(session, hits, window=WINDOW)
-        opened = candidates.open_stories(session, basis)
-        stories.record(session, hits, group(hits, opened))
-    with sessions() as session:
-        found = session.query(HitRow.story_id).order_by(HitRow.story_id).distinct()
-        return [number for (number,) in found]
+    put(engine, titles, **how)
+    with engine.begin() as connection:
+        hits = candidates.ungrouped(connection, limit=99)
+        basis = candidates.basis(connection, hits, window=WINDOW)
+        opened = candidates.open_stories(connection, basis)
+        stories.record(connection, hits, group(hits, opened))
+    with engine.connect() as connection:
+        found = select(t.hits.c.story_id).order_by(t.hits.c.story_id).distinct()
+        return list(connection.scalars(found))
 
 
-def test_what_is_told_of_a_story(sessions):
+def test_what_is_told_of_a_story(engine):
     """A story is told with its head, each publisher once, and how many hits it has."""
-    [story] = grouped(sessions, ["Acme antitrust fine", "Acme: antitrust fine!"])
-    put(sessions, ["Acme antitrust fine?"], feed="b")
-    with sessions.begin() as session:
-        session.execute(update(HitRow).values(story_id=story, stage="fine", regulator="samr"))
-        late = ArticleRow.title == "Acme antitrust fine?"
-        session.execute(
-            update(ArticleRow).where(late).values(url="https://x.gov.cn/", publisher="X")
+    [story] = grouped(engine, ["Acme antitrust fine", "Acme: antitrust fine!"])
+    put(engine, ["Acme antitrust fine?"], feed="b")
+    with engine.begin() as connection:
+        connection.execute(update(t.hits).values(story_id=story, stage="fine", regulator="samr"))
+        late = t.articles.c.title == "Acme antitrust fine?"
+        connection.execute(
+            update(t.articles).where(late).values(url="https://x.gov.cn/", publisher="X")
         )
-        stories.refresh(session, [story])
-        told = stories.told(session, [story, 999])[story]
-        row = session.get_one(StoryRow, story)
+        stories.refresh(connection, [story])
+        told = stories.told(connection, [story, 999])[story]
+        row = row_of(connection, t.stories, story)
         assert (row.headline, row.stage) == ("Acme antitrust fine?", "fine")
 
     assert (told.stage, told.regulator, told.hits) == ("fine", "samr", 3)
@@ -134,22 +135,21 @@ def test_what_is_told_of_a_story(sessions):
     assert told.earlier == ()
 
 
-def test_the_history_of_a_story(sessions):
+def test_the_history_of_a_story(engine):
     """The steps before a story are those of its proceeding that began before it, oldest first."""
-    first, second = grouped(sessions, ["Acme antitrust probe begins", "Other Acme antitrust words"])
-    with sessions.begin() as session:
-        proceeding = ProceedingRow(company="acme", topic="antitrust", started_at=START)
-        session.add(proceeding)
-        session.flush()
+    first, second = grouped(engine, ["Acme antitrust probe begins", "Other Acme antitrust words"])
+    with engine.begin() as connection:
+        affair = {"company": "acme", "topic": "antitrust", "started_at": START}
+        proceeding = connection.scalar(insert(t.proceedings).returning(t.proceedings.c.id), affair)
         for story, stage, hours in ((first, "probe", 0), (second, "fine", 5)):
             at = START + timedelta(hours=hours)
-            values = {"proceeding_id": proceeding.id, "stage": stage, "first_at": at}
-            session.execute(update(StoryRow).where(StoryRow.id == story).values(values))
-        steps = stories.history(session, [first, second])
+            values = {"proceeding_id": proceeding, "stage": stage, "first_at": at}
+            connection.execute(update(t.stories).where(t.stories.c.id == story).values(values))
+        steps = stories.history(connection, [first, second])
         [step] = steps[second]
         assert (step.story_id, step.stage, step.at) == (first, "probe", START)
         assert steps[first] == ()
-        assert stories.told(session, [second])[second].earlier == (step,)
-        gone = update(HitRow).where(HitRow.story_id == first).values(withdrawn_at=NOW)
-        session.execute(gone)
-        assert stories.history(session, [second]) == {second: ()}
+        assert stories.told(connection, [second])[second].earlier == (step,)
+        gone = update(t.hits).where(t.hits.c.story_id == first).values(withdrawn_at=NOW)
+        connection.execute(gone)
+        assert stories.history(connection, [second]) == {second: ()}

@@ -11,7 +11,7 @@ from test_articles import claim, entry, put
 
 from monitor.pipeline.index import fill_beside
 from monitor.store import index
-from monitor.store.schema import ArticleRow
+from monitor.store import schema as t
 from monitor.text.folding import fold
 from monitor.text.index import CUT, distinct_words, index_words
 
@@ -19,23 +19,23 @@ HEADLINE = "蚂蚁集团IPO被暂停"
 
 
 @pytest.fixture
-def feed(sessions):
-    return claim(sessions, "a")[0]
+def feed(engine):
+    return claim(engine, "a")[0]
 
 
-def having(sessions, word):
+def having(engine, word):
     """Return the titles of the articles that the index has for a word, asked as SQL does."""
-    with sessions.begin() as session:
-        if session.get_bind().dialect.name == "postgresql":
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
             found = "SELECT article_id FROM article_words WHERE words @@ CAST(:w AS tsquery)"
         else:
             found, word = (
                 "SELECT rowid FROM article_words WHERE article_words MATCH :w",
                 f'"{word}"',
             )
-        numbers = session.scalars(text(found), {"w": word})
-        query = select(ArticleRow.title).where(ArticleRow.id.in_(list(numbers)))
-        return sorted(session.scalars(query))
+        numbers = connection.scalars(text(found), {"w": word})
+        query = select(t.articles.c.title).where(t.articles.c.id.in_(list(numbers)))
+        return sorted(connection.scalars(query))
 
 
 @pytest.mark.parametrize(
@@ -63,124 +63,128 @@ def test_texts_that_fold_alike_have_the_same_words(title):
     assert set(distinct_words(index_words(title))) == set(distinct_words(index_words(folded)))
 
 
-def test_a_new_article_is_in_the_index(sessions, feed):
+def test_a_new_article_is_in_the_index(engine, feed):
     """What a poll stores can be searched at once, in the same transaction."""
-    put(sessions, feed, [entry("g1", "https://a.example/1", HEADLINE)])
+    put(engine, feed, [entry("g1", "https://a.example/1", HEADLINE)])
 
-    assert having(sessions, "ipo") == having(sessions, "暂停") == [HEADLINE]
-    assert having(sessions, "集i") == []
-    with sessions.begin() as session:
-        assert session.scalars(select(ArticleRow.indexed)).all() == [CUT]
-        assert index.missing(session) == 0
+    assert having(engine, "ipo") == having(engine, "暂停") == [HEADLINE]
+    assert having(engine, "集i") == []
+    with engine.begin() as connection:
+        assert connection.scalars(select(t.articles.c.indexed)).all() == [CUT]
+        assert index.missing(connection) == 0
 
 
-def test_a_revised_article_is_found_by_its_present_words(sessions, feed):
+def test_a_revised_article_is_found_by_its_present_words(engine, feed):
     """The words that an article lost find it no more; those it got do."""
     first = entry("g1", "https://a.example/1", "Acme fined")
-    put(sessions, feed, [first])
-    put(sessions, feed, [replace(first, title="Acme 罚款取消")])
+    put(engine, feed, [first])
+    put(engine, feed, [replace(first, title="Acme 罚款取消")])
 
-    assert having(sessions, "fined") == []
-    assert having(sessions, "罚款") == having(sessions, "acme") == ["Acme 罚款取消"]
+    assert having(engine, "fined") == []
+    assert having(engine, "罚款") == having(engine, "acme") == ["Acme 罚款取消"]
 
 
-def test_a_poll_that_is_rolled_back_leaves_nothing(sessions, feed):
+def test_a_poll_that_is_rolled_back_leaves_nothing(engine, feed):
     """An article that was not stored is not in the index either."""
 
     def dies(_):
         raise SystemExit
 
     with pytest.raises(SystemExit):
-        put(sessions, feed, [entry("g1", "https://a.example/1", "Acme")], dies)
-    put(sessions, feed, [entry("g1", "https://a.example/1", "Brook")])
-    assert having(sessions, "acme") == []
+        put(engine, feed, [entry("g1", "https://a.example/1", "Acme")], dies)
+    put(engine, feed, [entry("g1", "https://a.example/1", "Brook")])
+    assert having(engine, "acme") == []
 
 
-def forgotten(sessions, feed, number):
+def forgotten(engine, feed, number):
     """Store articles as a program did that had no index."""
     titles = [f"Story {chr(97 + at)}" for at in range(number)]
-    put(sessions, feed, [entry(it, f"https://a.example/{it}", it) for it in titles])
-    with sessions.begin() as session:
-        index.empty(session)
+    put(engine, feed, [entry(it, f"https://a.example/{it}", it) for it in titles])
+    with engine.begin() as connection:
+        index.empty(connection)
     return titles
 
 
-def test_an_older_database_is_filled_page_by_page(sessions, feed):
+def test_an_older_database_is_filled_page_by_page(engine, feed):
     """Articles stored before there was an index get into it, each once, wherever a run ended."""
-    titles = forgotten(sessions, feed, 5)
-    assert having(sessions, "story") == []
+    titles = forgotten(engine, feed, 5)
+    assert having(engine, "story") == []
 
-    with sessions.begin() as session:
-        assert (index.fill(session, limit=2), index.missing(session)) == (2, 3)
-    with sessions() as session:  # as a process that dies in the middle of a page
-        index.fill(session, limit=2)
-    assert having(sessions, "story") == titles[:2]
+    with engine.begin() as connection:
+        assert (index.fill(connection, limit=2), index.missing(connection)) == (2, 3)
+    with engine.connect() as connection:  # as a process that dies in the middle of a page
+        index.fill(connection, limit=2)
+    assert having(engine, "story") == titles[:2]
     for left in (2, 1, 0):
-        with sessions.begin() as session:
-            assert index.fill(session, limit=2) == left
+        with engine.begin() as connection:
+            assert index.fill(connection, limit=2) == left
 
-    assert having(sessions, "story") == titles
+    assert having(engine, "story") == titles
 
 
-def test_an_article_revised_before_it_was_filled_in(sessions, feed):
+def test_an_article_revised_before_it_was_filled_in(engine, feed):
     """A text that was never in the index is not taken out of it, and not put in twice."""
-    [title] = forgotten(sessions, feed, 1)
-    put(sessions, feed, [replace(entry(title, f"https://a.example/{title}", "Acme 上市"))])
-    with sessions.begin() as session:
-        assert index.fill(session, limit=9) == 0
+    [title] = forgotten(engine, feed, 1)
+    put(engine, feed, [replace(entry(title, f"https://a.example/{title}", "Acme 上市"))])
+    with engine.begin() as connection:
+        assert index.fill(connection, limit=9) == 0
 
-    assert having(sessions, "上市") == ["Acme 上市"]
-    assert having(sessions, "story") == []
+    assert having(engine, "上市") == ["Acme 上市"]
+    assert having(engine, "story") == []
 
 
-def test_dropped_articles_are_gone(sessions, feed):
+def test_dropped_articles_are_gone(engine, feed):
     """Whoever deletes an article takes it out of the index, and no other."""
     put(
-        sessions,
+        engine,
         feed,
         [entry(it, f"https://a.example/{it}", it) for it in ("Acme 罚款", "Brook 罚款")],
     )
-    with sessions.begin() as session:
-        rows = session.execute(select(ArticleRow.id, ArticleRow.title, ArticleRow.summary)).all()
+    with engine.begin() as connection:
+        rows = connection.execute(
+            select(t.articles.c.id, t.articles.c.title, t.articles.c.summary)
+        ).all()
         acme = [row for row in rows if row.title.startswith("Acme")]
-        index.drop(session, [(row.id, index_words(row.title, row.summary)) for row in acme])
+        index.drop(connection, [(row.id, index_words(row.title, row.summary)) for row in acme])
 
-    assert having(sessions, "罚款") == ["Brook 罚款"]
+    assert having(engine, "罚款") == ["Brook 罚款"]
 
 
-def test_a_text_no_index_can_hold(sessions, feed):
+def test_a_text_no_index_can_hold(engine, feed):
     """A text of a million different words is stored, and marked to be looked through itself."""
     long = " ".join(f"w{number:06}" for number in range(100_000))
-    put(sessions, feed, [replace(entry("g1", "https://a.example/1", "Acme"), summary=long)])
+    put(engine, feed, [replace(entry("g1", "https://a.example/1", "Acme"), summary=long)])
 
-    fits = sessions.kw["bind"].dialect.name == "sqlite"
-    with sessions.begin() as session:
-        assert session.scalars(select(ArticleRow.indexed)).all() == [CUT if fits else index.UNFIT]
-        assert index.missing(session) == 0
-    assert having(sessions, "w099999") == (["Acme"] if fits else [])
+    fits = engine.dialect.name == "sqlite"
+    with engine.begin() as connection:
+        assert connection.scalars(select(t.articles.c.indexed)).all() == [
+            CUT if fits else index.UNFIT
+        ]
+        assert index.missing(connection) == 0
+    assert having(engine, "w099999") == (["Acme"] if fits else [])
 
 
-def test_the_index_is_sound(sessions, feed):
+def test_the_index_is_sound(engine, feed):
     """SQLite's own check finds the index whole after additions, revisions and deletions."""
-    if sessions.kw["bind"].dialect.name != "sqlite":
+    if engine.dialect.name != "sqlite":
         return
     first = entry("g1", "https://a.example/1", HEADLINE)
-    put(sessions, feed, [first, entry("g2", "https://a.example/2", "Acme")])
-    put(sessions, feed, [replace(first, title="Brook 退市")])
-    with sessions.begin() as session:
-        session.execute(
+    put(engine, feed, [first, entry("g2", "https://a.example/2", "Acme")])
+    put(engine, feed, [replace(first, title="Brook 退市")])
+    with engine.begin() as connection:
+        connection.execute(
             text("INSERT INTO article_words (article_words) VALUES ('integrity-check')")
         )
 
 
-def test_the_service_fills_it_beside_other_work(sessions, feed):
+def test_the_service_fills_it_beside_other_work(engine, feed):
     """An older database is filled to its end, and a stop ends that after a page at the latest."""
-    titles = forgotten(sessions, feed, 5)
+    titles = forgotten(engine, feed, 5)
     stop = Event()
     stop.set()
 
-    assert fill_beside(sessions, stop, page=2) == 2
+    assert fill_beside(engine, stop, page=2) == 2
     stop.clear()
-    assert fill_beside(sessions, stop, page=2) == 3
-    assert fill_beside(sessions, stop, page=2) == 0
-    assert having(sessions, "story") == titles
+    assert fill_beside(engine, stop, page=2) == 3
+    assert fill_beside(engine, stop, page=2) == 0
+    assert having(engine, "story") == titles

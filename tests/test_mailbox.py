@@ -27,7 +27,7 @@ from monitor.model import Feed, FeedToPoll
 from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
 from monitor.store import feeds
-from monitor.store.schema import ArticleRow, HitRow, PollRow
+from monitor.store import schema as t
 
 URL = "imap://desk@localhost:143/INBOX"
 LOOPBACK = Guard(["127.0.0.0/8", "::1/128"])
@@ -97,7 +97,7 @@ def parser():
 
 
 @pytest.fixture
-def poll(sessions, clock, parser, mailbox):
+def poll(engine, clock, parser, mailbox):
     """Poll the mailbox, as the service does."""
     fetcher = HttpFetcher(
         guard=LOOPBACK,
@@ -108,7 +108,7 @@ def poll(sessions, clock, parser, mailbox):
         mailboxes=mailboxes(mailbox()),
     )
     step = PollStep(
-        sessions=sessions,
+        engine=engine,
         clock=clock,
         fetcher=fetcher,
         parser=parser,
@@ -117,8 +117,8 @@ def poll(sessions, clock, parser, mailbox):
         pace=Pace(usual=INTERVAL, longest=INTERVAL),
         lease=timedelta(minutes=3),
     )
-    with sessions.begin() as session:
-        feeds.sync(session, [Feed("desk", URL, "Newsletters")], now=clock.now())
+    with engine.begin() as connection:
+        feeds.sync(connection, [Feed("desk", URL, "Newsletters")], now=clock.now())
 
     def poll():
         clock.at += timedelta(hours=1)
@@ -127,7 +127,7 @@ def poll(sessions, clock, parser, mailbox):
     return poll
 
 
-def test_newsletters_become_articles_once(sessions, server, user, poll):
+def test_newsletters_become_articles_once(engine, server, user, poll):
     """Each message is an article with its hits; the next poll takes only what is new."""
     server.append(user, mail("Alibaba fined in antitrust probe"), mail("天气", "腾讯音乐IPO定价"))
 
@@ -139,9 +139,9 @@ def test_newsletters_become_articles_once(sessions, server, user, poll):
     assert (first.new_articles, first.hits) == (2, 2)
     assert (again.unchanged, again.failed) == (1, 0)
     assert (third.entries, third.new_articles) == (1, 1)
-    with sessions.begin() as session:
-        article = session.scalars(select(ArticleRow).order_by(ArticleRow.id)).first()
-        polls = session.scalars(select(PollRow).order_by(PollRow.id)).all()
+    with engine.begin() as connection:
+        article = connection.execute(select(t.articles).order_by(t.articles.c.id)).first()
+        polls = connection.execute(select(t.polls).order_by(t.polls.c.id)).all()
     assert (article.publisher, article.published_at.isoformat()) == (
         "Wire",
         "2026-11-23T00:00:00+00:00",
@@ -151,7 +151,7 @@ def test_newsletters_become_articles_once(sessions, server, user, poll):
         (0, 0, False),
         (1, 1, False),
     ]
-    assert feed_row(sessions, "desk").state == "ok"
+    assert feed_row(engine, "desk").state == "ok"
 
 
 def test_nothing_is_marked(server, user, poll):
@@ -162,17 +162,17 @@ def test_nothing_is_marked(server, user, poll):
 
 
 @pytest.mark.parametrize("commit", [1, 2])
-def test_a_crash_loses_no_message(sessions, server, user, poll, commit):
+def test_a_crash_loses_no_message(engine, server, user, poll, commit):
     """The mark is stored with the articles: killed at any commit, all of them come, once."""
     server.append(user, mail("Alibaba fined in antitrust probe"), mail("Rain"))
-    with Dies(sessions, commit):
+    with Dies(engine, commit):
         poll()
     poll()
-    assert titles(sessions) == ["Alibaba fined in antitrust probe", "Rain"]
-    assert count(sessions, HitRow) == 1
+    assert titles(engine) == ["Alibaba fined in antitrust probe", "Rain"]
+    assert count(engine, t.hits) == 1
 
 
-def test_a_mailbox_made_anew(sessions, server, user, poll):
+def test_a_mailbox_made_anew(engine, server, user, poll):
     """Where numbers mean something else (UIDVALIDITY), all is read again and nothing doubled."""
     server.append(user, mail("One"), mail("Two"))
     poll()
@@ -186,7 +186,7 @@ def test_a_mailbox_made_anew(sessions, server, user, poll):
     again = poll()
 
     assert (again.entries, again.new_articles) == (2, 1)
-    assert titles(sessions) == ["One", "Three", "Two"]
+    assert titles(engine) == ["One", "Three", "Two"]
 
 
 def test_many_messages_come_in_turn(server, user, mailbox):
@@ -391,13 +391,13 @@ def test_texts_and_addresses():
     assert third.link is None
 
 
-def test_an_odd_message_is_read_once(sessions, server, user, poll):
+def test_an_odd_message_is_read_once(engine, server, user, poll):
     """A message that cannot be read is in the ledger with its reason, and holds up no other."""
     server.append(user, b"X-Empty: yes\r\n\r\n", mail("Rain"))
     first = poll()
     again = poll()
-    with sessions.begin() as session:
-        rejected = session.scalars(select(PollRow.rejected).order_by(PollRow.id)).all()
+    with engine.begin() as connection:
+        rejected = connection.scalars(select(t.polls.c.rejected).order_by(t.polls.c.id)).all()
     assert (first.new_articles, again.unchanged, rejected) == (1, 1, [1, 0])
 
 

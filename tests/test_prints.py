@@ -18,8 +18,7 @@ from monitor.model import Answer, Entry, Feed
 from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
 from monitor.store import feeds, index
-from monitor.store.engine import make_sessions
-from monitor.store.schema import Base, FeedRow
+from monitor.store import schema as t
 
 URL = "https://news.example/feed"
 WORDS = (
@@ -153,10 +152,10 @@ class Service:
 
     def __init__(self, *, uses_prints):
         self.engine = in_memory(create_engine("sqlite://", poolclass=StaticPool))
-        self.sessions = make_sessions(self.engine)
+        self.engine = self.engine
         self.clock, self.web, self.reader = Clock(), Web(), Reader(uses_prints=uses_prints)
         self.step = PollStep(
-            sessions=self.sessions,
+            engine=self.engine,
             clock=self.clock,
             fetcher=self.web,
             parser=self.reader,
@@ -168,21 +167,21 @@ class Service:
         )
 
     def play(self, editions):
-        with self.sessions.begin() as session:
-            index.empty(session)
-            for table in reversed(Base.metadata.sorted_tables):
-                session.execute(delete(table))
-        with self.sessions.begin() as session:
-            feeds.sync(session, [Feed("a", URL, "A")], now=self.clock.now())
+        with self.engine.begin() as connection:
+            index.empty(connection)
+            for table in reversed(t.metadata.sorted_tables):
+                connection.execute(delete(table))
+        with self.engine.begin() as connection:
+            feeds.sync(connection, [Feed("a", URL, "A")], now=self.clock.now())
         for edition in editions:
-            with self.sessions.begin() as session:
-                session.execute(update(FeedRow).values(due_at=self.clock.now()))
+            with self.engine.begin() as connection:
+                connection.execute(update(t.feeds).values(due_at=self.clock.now()))
             self.web.body = body(edition)
             self.step.poll_due()
-        with self.sessions.begin() as session:
+        with self.engine.begin() as connection:
             return {
-                table.name: sorted(map(repr, session.execute(select(table))))
-                for table in Base.metadata.sorted_tables
+                table.name: sorted(map(repr, connection.execute(select(table))))
+                for table in t.metadata.sorted_tables
             }
 
 

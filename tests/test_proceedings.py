@@ -10,8 +10,8 @@ from stored import put
 
 from monitor.model import HitToGroup
 from monitor.pipeline.group import group_new
+from monitor.store import schema as t
 from monitor.store import stories
-from monitor.store.schema import HitRow, StoryRow
 from monitor.stories.proceedings import Affairs, Chapter
 
 FILE = Path(__file__).with_name("data") / "proceedings.yaml"
@@ -55,7 +55,7 @@ def test_a_step_is_taken_once():
     assert Affairs([probe]).place(other) == probe
 
 
-def test_steps_are_linked_as_they_come(sessions):
+def test_steps_are_linked_as_they_come(engine):
     """A step that is stored later tells what came before, also if an earlier one came last."""
     steps = {
         "Acme fined in antitrust case over exclusive contracts": ("fine", 100),
@@ -63,13 +63,15 @@ def test_steps_are_linked_as_they_come(sessions):
         "Regulator opens antitrust probe of Acme over exclusive contracts": ("probe", 0),
     }
     for title, (stage, day) in steps.items():
-        put(sessions, [title], now=START + timedelta(days=day), feed=stage)
-        with sessions.begin() as session:
-            session.execute(update(HitRow).where(HitRow.story_id.is_(None)).values(stage=stage))
-        group_new(sessions)
-    with sessions() as session:
-        rows = session.scalars(select(StoryRow).order_by(StoryRow.first_at)).all()
+        put(engine, [title], now=START + timedelta(days=day), feed=stage)
+        with engine.begin() as connection:
+            connection.execute(
+                update(t.hits).where(t.hits.c.story_id.is_(None)).values(stage=stage)
+            )
+        group_new(engine)
+    with engine.connect() as connection:
+        rows = connection.execute(select(t.stories).order_by(t.stories.c.first_at)).all()
         assert len({row.proceeding_id for row in rows}) == 1
-        told = stories.told(session, [row.id for row in rows])
+        told = stories.told(connection, [row.id for row in rows])
         assert [step.stage for step in told[rows[2].id].earlier] == ["probe", "fine"]
         assert told[rows[0].id].earlier == ()

@@ -10,68 +10,68 @@ from stored import NOW, put
 
 from monitor.model import Review, Verdict
 from monitor.store import reviews
+from monitor.store import schema as t
 from monitor.store.audit import verify
 from monitor.store.engine import reading
-from monitor.store.schema import ReviewRow
 
 
 @pytest.fixture
-def hits(sessions):
+def hits(engine):
     """The numbers of two stored hits."""
-    put(sessions)
-    with reading(sessions) as session:
-        return list(session.scalars(text("SELECT hit_id FROM v_hits ORDER BY hit_id")))
+    put(engine)
+    with reading(engine) as connection:
+        return list(connection.scalars(text("SELECT hit_id FROM v_hits ORDER BY hit_id")))
 
 
-def verdicts(sessions):
-    with reading(sessions) as session:
-        return list(session.scalars(text("SELECT verdict FROM v_hits ORDER BY hit_id")))
+def verdicts(engine):
+    with reading(engine) as connection:
+        return list(connection.scalars(text("SELECT verdict FROM v_hits ORDER BY hit_id")))
 
 
-def give(sessions, hit, verdict, who="analyst", at=NOW, note=None):
-    with sessions.begin() as session:
-        return reviews.add(session, Review(hit, verdict, who, at, note))
+def give(engine, hit, verdict, who="analyst", at=NOW, note=None):
+    with engine.begin() as connection:
+        return reviews.add(connection, Review(hit, verdict, who, at, note))
 
 
-def test_the_latest_verdict_holds_and_none_is_lost(sessions, hits):
+def test_the_latest_verdict_holds_and_none_is_lost(engine, hits):
     """Second thoughts are a second review: the view shows it, the first one stays on record."""
-    assert verdicts(sessions) == [None, None]
+    assert verdicts(engine) == [None, None]
 
-    give(sessions, hits[0], Verdict.RELEVANT)
-    give(sessions, hits[0], Verdict.IRRELEVANT, at=NOW + timedelta(hours=1), note="only a rumour")
+    give(engine, hits[0], Verdict.RELEVANT)
+    give(engine, hits[0], Verdict.IRRELEVANT, at=NOW + timedelta(hours=1), note="only a rumour")
 
-    assert verdicts(sessions) == ["irrelevant", None]
+    assert verdicts(engine) == ["irrelevant", None]
     query = "SELECT verdict, who, note, holds, company, feed FROM v_reviews ORDER BY review_id"
-    with reading(sessions) as session:
-        rows = [(*row[:3], bool(row[3]), *row[4:]) for row in session.execute(text(query))]
+    with reading(engine) as connection:
+        rows = [(*row[:3], bool(row[3]), *row[4:]) for row in connection.execute(text(query))]
     assert rows == [
         ("relevant", "analyst", None, False, "acme", "a"),
         ("irrelevant", "analyst", "only a rumour", True, "acme", "a"),
     ]
 
 
-def test_a_review_of_nothing_is_refused(sessions, hits):
+def test_a_review_of_nothing_is_refused(engine, hits):
     """There is no verdict on a hit that does not exist, and nothing is recorded."""
-    assert give(sessions, max(hits) + 1, Verdict.RELEVANT) is None
-    with reading(sessions) as session:
-        assert session.scalars(select(ReviewRow)).all() == []
+    assert give(engine, max(hits) + 1, Verdict.RELEVANT) is None
+    with reading(engine) as connection:
+        assert connection.execute(select(t.reviews)).all() == []
 
 
-def test_a_review_and_its_link_are_one(sessions, hits):
+def test_a_review_and_its_link_are_one(engine, hits):
     """What dies between a review and the commit leaves neither, and the chain whole."""
 
     def die():
-        with sessions.begin() as session:
-            reviews.add(session, Review(hits[0], Verdict.RELEVANT, "analyst", NOW))
+        with engine.begin() as connection:
+            reviews.add(connection, Review(hits[0], Verdict.RELEVANT, "analyst", NOW))
             raise SystemExit
 
     with pytest.raises(SystemExit):
         die()
-    give(sessions, hits[1], Verdict.DUPLICATE)
+    give(engine, hits[1], Verdict.DUPLICATE)
 
-    assert verdicts(sessions) == [None, "duplicate"]
-    with reading(sessions) as session:
-        assert verify(session).flaws == ()
+    assert verdicts(engine) == [None, "duplicate"]
+    with reading(engine) as connection:
+        assert verify(connection).flaws == ()
 
 
 def test_the_command(tmp_path):
@@ -89,11 +89,11 @@ def test_the_command(tmp_path):
         )
         return done.returncode, done.stdout + done.stderr
 
-    from monitor.store.engine import make_sessions, open_engine
+    from monitor.store.engine import open_engine
 
     assert monitor("db", "upgrade")[0] == 0
     engine = open_engine(f"sqlite:///{tmp_path}/monitor.db")
-    put(make_sessions(engine))
+    put(engine)
     engine.dispose()
 
     code, said = monitor("review", "1", "irrelevant", "--who", "desk", "--note", "旧闻")

@@ -17,10 +17,9 @@ from monitor.model import Amount
 from monitor.pipeline.group import group_new
 from monitor.query import HitFacts, Piece, matches, parse
 from monitor.store import index
+from monitor.store import schema as t
 from monitor.store.answers import answers
-from monitor.store.engine import make_sessions
 from monitor.store.queries import ARTICLES, HITS, STORIES, Filter
-from monitor.store.schema import ArticleRow, HitRow
 from monitor.store.search import best, find
 
 DATA = yaml.safe_load(Path(__file__).with_name("data").joinpath("queries.yaml").read_text("utf-8"))
@@ -39,9 +38,9 @@ def matched(hit):
     )
 
 
-def store(sessions, texts=TEXTS):
+def store(engine, texts=TEXTS):
     """Store the articles in their order, each feed's as one poll after another."""
-    feeds = {it.key: it for it in claim(sessions, *dict.fromkeys(text["feed"] for text in texts))}
+    feeds = {it.key: it for it in claim(engine, *dict.fromkeys(text["feed"] for text in texts))}
     for text in texts:
         link = f"https://example.org/{text['name']}"
         new = replace(
@@ -49,7 +48,7 @@ def store(sessions, texts=TEXTS):
             language=text.get("language"),
         )
         hits = [matched(hit) for hit in text.get("hits", ())]
-        put(sessions, feeds[text["feed"]], [new], lambda _, hits=hits: hits)
+        put(engine, feeds[text["feed"]], [new], lambda _, hits=hits: hits)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -61,27 +60,26 @@ def stored(request, tmp_path_factory):
     def filled(url):
         engine = open_engine(url)
         upgrade(engine)
-        sessions = make_sessions(engine)
-        store(sessions)
-        group_new(sessions)
-        return engine, sessions
+        store(engine)
+        group_new(engine)
+        return engine
 
     if request.param == "sqlite":
         folder = tmp_path_factory.mktemp("search")
-        engine, sessions = filled(f"sqlite:///{folder}/monitor.db")
-        yield sessions
+        engine = filled(f"sqlite:///{folder}/monitor.db")
+        yield engine
         engine.dispose()
         return
     with request.getfixturevalue("postgres").database() as url:
-        engine, sessions = filled(url)
-        yield sessions
+        engine = filled(url)
+        yield engine
         engine.dispose()
 
 
-def names(sessions, found):
+def names(engine, found):
     """Return the names of the articles found, in their order."""
-    with sessions.begin() as session:
-        rows = session.execute(select(ArticleRow.id, ArticleRow.url))
+    with engine.begin() as connection:
+        rows = connection.execute(select(t.articles.c.id, t.articles.c.url))
         urls = {row.id: row.url.rpartition("/")[2] for row in rows}
     return [urls[it.article] for it in found]
 
@@ -97,8 +95,8 @@ def pieces(text):
 @pytest.mark.parametrize("case", QUERIES, ids=lambda case: case["query"])
 def test_a_query_finds(stored, case):
     """A query finds exactly the articles the table says, the newest first, on each database."""
-    with stored.begin() as session:
-        found = list(find(session, parse(case["query"], now=LATER), "article"))
+    with stored.begin() as connection:
+        found = list(find(connection, parse(case["query"], now=LATER), "article"))
 
     order = [text["name"] for text in TEXTS][::-1]
     assert names(stored, found) == sorted(case["finds"], key=order.index)
@@ -123,9 +121,9 @@ def test_hits_and_stories_of_a_query(stored, case):
         for piece in pieces(text)
         if piece.hit and matches(query, piece)
     }
-    with stored.begin() as session:
-        hits = list(answers(session, HITS, query, Filter()))
-        stories = list(answers(session, STORIES, query, Filter()))
+    with stored.begin() as connection:
+        hits = list(answers(connection, HITS, query, Filter()))
+        stories = list(answers(connection, STORIES, query, Filter()))
 
     listed = {(hit["url"].rpartition("/")[2], hit["company"], hit["topic"]) for hit in hits}
     assert (listed, len(hits)) == (wanted, len(wanted))
@@ -133,18 +131,20 @@ def test_hits_and_stories_of_a_query(stored, case):
 
 
 @pytest.mark.parametrize("case", QUERIES[:40], ids=lambda case: case["query"])
-def test_what_is_not_indexed_is_found(sessions, case):
+def test_what_is_not_indexed_is_found(engine, case):
     """While an older database is filled, a search finds all the same what is not in the index."""
-    store(sessions)
-    with sessions.begin() as session:
-        index.empty(session)
-        index.fill(session, limit=6)
-        session.execute(update(ArticleRow).where(ArticleRow.id == 1).values(indexed=index.UNFIT))
-    with sessions.begin() as session:
-        found = list(find(session, parse(case["query"], now=LATER), "article"))
+    store(engine)
+    with engine.begin() as connection:
+        index.empty(connection)
+        index.fill(connection, limit=6)
+        connection.execute(
+            update(t.articles).where(t.articles.c.id == 1).values(indexed=index.UNFIT)
+        )
+    with engine.begin() as connection:
+        found = list(find(connection, parse(case["query"], now=LATER), "article"))
 
     order = [text["name"] for text in TEXTS][::-1]
-    assert names(sessions, found) == sorted(case["finds"], key=order.index)
+    assert names(engine, found) == sorted(case["finds"], key=order.index)
 
 
 WORDS = [
@@ -187,27 +187,26 @@ QUERY = st.recursive(TERM, wider, max_leaves=5)
 def test_index_and_text_agree(texts, queries):
     """Whatever the texts and the query, a search finds those that answer, no more and no fewer."""
     engine = in_memory()
-    sessions = make_sessions(engine)
-    [feed] = claim(sessions, "a")
+    [feed] = claim(engine, "a")
     for number, (title, summary) in enumerate(texts):
-        put(sessions, feed, [entry(f"g{number}", None, title or "-", summary)])
-    with sessions.begin() as session:
+        put(engine, feed, [entry(f"g{number}", None, title or "-", summary)])
+    with engine.begin() as connection:
         for words in queries:
             query = parse(words, now=LATER)
             wanted = {
                 (row.title, row.summary)
-                for row in session.scalars(select(ArticleRow))
+                for row in connection.execute(select(t.articles))
                 if matches(query, Piece(row.title, row.summary, "a", None, NOW))
             }
-            found = find(session, query, "article")
+            found = find(connection, query, "article")
             assert {(it.piece.title, it.piece.summary) for it in found} == wanted, words
     engine.dispose()
 
 
-def many(sessions, number, title="Acme fined {}"):
-    [feed] = claim(sessions, "a")
+def many(engine, number, title="Acme fined {}"):
+    [feed] = claim(engine, "a")
     put(
-        sessions,
+        engine,
         feed,
         [entry(f"g{at}", f"https://a.example/{at}", title.format(at)) for at in range(number)],
         lambda _: [match(), match("ipo")],
@@ -215,42 +214,42 @@ def many(sessions, number, title="Acme fined {}"):
 
 
 @pytest.mark.parametrize("query", ["acme", "NOT brook", "company:acme", "acme OR company:acme"])
-def test_many_answers_come_page_by_page_each_once(sessions, query):
+def test_many_answers_come_page_by_page_each_once(engine, query):
     """All answers are given however many pages they fill, in one order, none twice."""
-    many(sessions, 700)
-    with sessions.begin() as session:
-        articles = [it.article for it in find(session, parse(query, now=LATER), "article")]
-        hits = [it.hit for it in find(session, parse(query, now=LATER), "hit")]
+    many(engine, 700)
+    with engine.begin() as connection:
+        articles = [it.article for it in find(connection, parse(query, now=LATER), "article")]
+        hits = [it.hit for it in find(connection, parse(query, now=LATER), "hit")]
 
     assert articles == sorted(set(articles), reverse=True)
     assert (len(articles), len(hits), len(set(hits))) == (700, 1400, 1400)
 
 
-def test_a_withdrawn_hit_answers_nothing(sessions):
+def test_a_withdrawn_hit_answers_nothing(engine):
     """What the rules no longer find is in no answer, nor is a field of it."""
-    many(sessions, 1)
-    with sessions.begin() as session:
-        session.execute(update(HitRow).values(withdrawn_at=NOW))
-    with sessions.begin() as session:
+    many(engine, 1)
+    with engine.begin() as connection:
+        connection.execute(update(t.hits).values(withdrawn_at=NOW))
+    with engine.begin() as connection:
         asked = [
-            list(find(session, parse(query, now=LATER), kind))
+            list(find(connection, parse(query, now=LATER), kind))
             for query, kind in (("acme", "hit"), ("company:acme", "article"))
         ]
-        found = list(find(session, parse("acme NOT company:acme", now=LATER), "article"))
+        found = list(find(connection, parse("acme NOT company:acme", now=LATER), "article"))
 
     assert (asked, len(found)) == ([[], []], 1)
 
 
-def test_options_limit_a_search(sessions):
+def test_options_limit_a_search(engine):
     """What the other options say holds for the answers too, and the limit counts those left."""
-    many(sessions, 300)
+    many(engine, 300)
     later = datetime(2026, 12, 1, tzinfo=UTC)
     query = parse("acme", now=LATER)
-    with sessions.begin() as session:
+    with engine.begin() as connection:
 
         def listed(listing, **wanted):
             return [
-                it[listing.order[1]] for it in answers(session, listing, query, Filter(**wanted))
+                it[listing.order[1]] for it in answers(connection, listing, query, Filter(**wanted))
             ]
 
         assert len(listed(HITS, topic="ipo", limit=250)) == 250
@@ -264,7 +263,7 @@ def test_options_limit_a_search(sessions):
 def test_the_best_come_first(stored):
     """Ranked, an article with more of what is looked for, or in its title, precedes newer ones."""
     query = parse("fine OR probe OR 罚款", now=LATER)
-    with stored.begin() as session:
-        ranked = best(session, query, "article", limit=3)
+    with stored.begin() as connection:
+        ranked = best(connection, query, "article", limit=3)
 
     assert names(stored, ranked) == ["probe-en", "repeated", "no-hit-en"]

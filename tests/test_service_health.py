@@ -9,53 +9,55 @@ from monitor.store import feeds, workers
 MINUTE = timedelta(minutes=1)
 
 
-def start(sessions, clock, name="here:1"):
-    with sessions.begin() as session:
-        workers.started(session, name, now=clock.now())
+def start(engine, clock, name="here:1"):
+    with engine.begin() as connection:
+        workers.started(connection, name, now=clock.now())
 
 
-def beat(sessions, clock, name="here:1"):
-    with sessions.begin() as session:
-        workers.beat(session, name, now=clock.now())
+def beat(engine, clock, name="here:1"):
+    with engine.begin() as connection:
+        workers.beat(connection, name, now=clock.now())
 
 
-def reasons(sessions, clock):
-    return check(sessions, clock, ()).reasons
+def reasons(engine, clock):
+    return check(engine, clock, ()).reasons
 
 
-def test_a_feed_that_nobody_polls(sessions, clock):
+def test_a_feed_that_nobody_polls(engine, clock):
     """A service that beats but polls no more is not healthy; one just started may be late."""
-    with sessions.begin() as session:
-        feeds.sync(session, [Feed("a", "https://a.example/", "a")], now=clock.now() - 9 * UNPOLLED)
-    start(sessions, clock)
+    with engine.begin() as connection:
+        feeds.sync(
+            connection, [Feed("a", "https://a.example/", "a")], now=clock.now() - 9 * UNPOLLED
+        )
+    start(engine, clock)
     clock.at += UNPOLLED - MINUTE
-    beat(sessions, clock)
-    assert reasons(sessions, clock) == ()
+    beat(engine, clock)
+    assert reasons(engine, clock) == ()
 
     clock.at += 2 * MINUTE
-    beat(sessions, clock)
-    assert reasons(sessions, clock) == ("a feed is due and nobody polls it",)
+    beat(engine, clock)
+    assert reasons(engine, clock) == ("a feed is due and nobody polls it",)
 
-    with sessions.begin() as session:
-        feeds.claim_due(session, now=clock.now(), lease=MINUTE, limit=1, worker="here:1")
-    assert reasons(sessions, clock) == ()
+    with engine.begin() as connection:
+        feeds.claim_due(connection, now=clock.now(), lease=MINUTE, limit=1, worker="here:1")
+    assert reasons(engine, clock) == ()
 
 
-def test_a_stop_after_a_death_is_a_stop(sessions, clock):
+def test_a_stop_after_a_death_is_a_stop(engine, clock):
     """A process that was killed long ago does not hide that its successor was stopped."""
-    start(sessions, clock, "here:1")
+    start(engine, clock, "here:1")
     clock.at += timedelta(hours=1)
-    start(sessions, clock, "here:2")
+    start(engine, clock, "here:2")
     clock.at += timedelta(hours=1)
-    with sessions.begin() as session:
-        workers.stopped(session, "here:2", now=clock.now())
-    assert reasons(sessions, clock) == ("the service was stopped at 2026-11-23 10:00:00 UTC",)
+    with engine.begin() as connection:
+        workers.stopped(connection, "here:2", now=clock.now())
+    assert reasons(engine, clock) == ("the service was stopped at 2026-11-23 10:00:00 UTC",)
 
 
-def test_a_stop_beside_a_running_service_is_none(sessions, clock):
+def test_a_stop_beside_a_running_service_is_none(engine, clock):
     """As long as one of several processes runs, the service runs."""
-    start(sessions, clock, "here:1")
-    start(sessions, clock, "here:2")
-    with sessions.begin() as session:
-        workers.stopped(session, "here:2", now=clock.now() + MINUTE / 2)
-    assert reasons(sessions, clock) == ()
+    start(engine, clock, "here:1")
+    start(engine, clock, "here:2")
+    with engine.begin() as connection:
+        workers.stopped(connection, "here:2", now=clock.now() + MINUTE / 2)
+    assert reasons(engine, clock) == ()

@@ -17,9 +17,9 @@ from sqlalchemy import insert, select
 
 from monitor.deliver.smtp import SmtpMailer
 from monitor.pipeline.deliver import deliver_due
-from monitor.store.engine import make_sessions, open_engine
+from monitor.store import schema as t
+from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
-from monitor.store.schema import DeliveryRow, DigestRow
 
 CASES = yaml.safe_load(Path(__file__).with_name("data").joinpath("smtp_faults.yaml").read_text())
 RECIPIENTS = ("faulty@example.com", "b@example.com", "c@example.com")
@@ -43,13 +43,13 @@ def empty(tmp_path_factory):
 
 
 @pytest.fixture
-def sessions(empty, tmp_path):
+def engine(empty, tmp_path):
     engine = open_engine(f"sqlite:///{shutil.copy(empty, tmp_path)}")
-    yield make_sessions(engine)
+    yield engine
     engine.dispose()
 
 
-def add_digest(sessions, number, now, text="text"):
+def add_digest(engine, number, now, text="text"):
     digest = {"id": number, "subscription": "desk", "slot": now, "composed_at": now}
     digest |= {"lexicon": "x", "content": {}, "subject": "News", "text": text, "html": "<p>x</p>"}
     rows = [
@@ -61,15 +61,17 @@ def add_digest(sessions, number, now, text="text"):
         }
         for recipient in RECIPIENTS
     ]
-    with sessions.begin() as session:
-        session.execute(insert(DigestRow), [digest])
-        session.execute(insert(DeliveryRow), rows)
+    with engine.begin() as connection:
+        connection.execute(insert(t.digests), [digest])
+        connection.execute(insert(t.deliveries), rows)
 
 
-def rows_of(sessions, digest=1):
-    query = select(DeliveryRow).where(DeliveryRow.digest_id == digest).order_by(DeliveryRow.id)
-    with sessions.begin() as session:
-        return list(session.scalars(query))
+def rows_of(engine, digest=1):
+    query = (
+        select(t.deliveries).where(t.deliveries.c.digest_id == digest).order_by(t.deliveries.c.id)
+    )
+    with engine.begin() as connection:
+        return list(connection.execute(query))
 
 
 def serve(case, authority):
@@ -90,7 +92,7 @@ def serve(case, authority):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_fault(sessions, authority, tmp_path, clock, case):
+def test_fault(engine, authority, tmp_path, clock, case):
     """A fault gives its delivery the right state, spoils no other, and all arrives when it ends."""
     server, settings = serve(case, authority)
     settings["ca_file"] = tmp_path / "authority.pem"
@@ -99,9 +101,9 @@ def test_fault(sessions, authority, tmp_path, clock, case):
         known = {key: case[key] for key in FAULT if key in case}
         server.fault = Fault(**known) if known else None
         mailer = SmtpMailer(server.settings(**settings, timeout=HANGS), SENDER)
-        add_digest(sessions, 1, clock.now(), "a line of text\n" * 20_000)
-        deliver_due(sessions, mailer, clock, at_once=1)
-        faulty, *others = rows_of(sessions)
+        add_digest(engine, 1, clock.now(), "a line of text\n" * 20_000)
+        deliver_due(engine, mailer, clock, at_once=1)
+        faulty, *others = rows_of(engine)
 
         assert faulty.status == case["state"]
         assert case.get("said", "") in (faulty.last_error or "")
@@ -111,10 +113,10 @@ def test_fault(sessions, authority, tmp_path, clock, case):
         if "certificate" in case:
             return  # nothing but another certificate ends that
         clock.at += timedelta(hours=2)
-        add_digest(sessions, 2, clock.now())
-        deliver_due(sessions, mailer, clock, at_once=1)
+        add_digest(engine, 2, clock.now())
+        deliver_due(engine, mailer, clock, at_once=1)
 
-    assert {row.status for row in rows_of(sessions, 1) + rows_of(sessions, 2)} == {"sent"}
+    assert {row.status for row in rows_of(engine, 1) + rows_of(engine, 2)} == {"sent"}
     copies = Counter((mail.recipients, mail.content) for mail in server.taken)
     twice = case.get("copies", 1)
     assert sorted(copies.values()) == sorted([1, 1, 1, 1, 1, twice])

@@ -50,10 +50,10 @@ def answer(engine, query, within=MINUTE):
         return columns, [tuple(row) for row in rows]
 
 
-def test_a_question_is_answered(engine, sessions):
+def test_a_question_is_answered(engine):
     """Columns and rows come as the views give them; one name twice is told apart."""
-    put(sessions)
-    group_new(sessions)
+    put(engine)
+    group_new(engine)
 
     assert answer(engine, HITS + ";") == (["hit_id", "company"], [(1, "acme"), (2, "brook")])
     twice = "WITH h AS (SELECT 1 AS a) SELECT a, a, a AS b FROM h"
@@ -65,9 +65,9 @@ def test_a_question_is_answered(engine, sessions):
 
 
 @pytest.mark.parametrize("query", WRITES)
-def test_nothing_is_written(engine, sessions, query):
+def test_nothing_is_written(engine, query):
     """Whatever is tried, it is refused with a reason, and nothing in the database changes."""
-    put(sessions)
+    put(engine)
     before = contents(engine)
 
     with pytest.raises(UsageError, match=r"only reads|cannot be run"):
@@ -92,9 +92,9 @@ def test_an_endless_question_is_ended(engine):
 
 
 @pytest.fixture
-def config(empty_database, sessions, tmp_path):
-    put(sessions)
-    group_new(sessions)
+def config(empty_database, engine, tmp_path):
+    put(engine)
+    group_new(engine)
     path = tmp_path / "config.yaml"
     path.write_text(
         f"companies: [alibaba]\ntopics: [ipo]\nfeeds: []\ndatabase: {empty_database}\n", "utf-8"

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from stored import put
 from websites import website
 
@@ -14,7 +14,8 @@ from monitor.model import LeftBy, Review, Verdict
 from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.group import group_new
 from monitor.store import reviews, suppressions, trail
-from monitor.store.schema import ArticleRow, HitRow, RevisionRow
+from monitor.store import schema as t
+from monitor.store.rows import change_rows
 
 FINE = "Alibaba fined $2.8bn in antitrust probe"
 HOUR = timedelta(hours=1)
@@ -39,29 +40,29 @@ def app(tmp_path, empty_database, clock):
         app = served.app
 
         def store(feed):
-            put(app.sessions, [FINE], lexicon=app.lexicon, now=clock.now(), feed=feed)
-            group_new(app.sessions)
+            put(app.store, [FINE], lexicon=app.lexicon, now=clock.now(), feed=feed)
+            group_new(app.store)
 
         store("a")
         clock.at += HOUR
         store("b")
         clock.at += HOUR
-        with app.sessions.begin() as session:
-            article = session.scalars(select(ArticleRow).order_by(ArticleRow.id)).first()
-            session.add(
-                RevisionRow(
-                    article_id=article.id, number=1, title=FINE, summary="", replaced_at=clock.now()
-                )
+        with app.store.begin() as connection:
+            article = connection.execute(select(t.articles).order_by(t.articles.c.id)).first()
+            past = {"article_id": article.id, "number": 1, "title": FINE, "summary": ""}
+            connection.execute(insert(t.revisions), past | {"replaced_at": clock.now()})
+            present = {"id": article.id, "title": "Corrected: Alibaba fined", "revision": 2}
+            change_rows(connection, t.articles, [present])
+            suppressions.leave(
+                connection, "daily", "x@example.com", now=clock.now(), by=LeftBy.PAGE
             )
-            article.title, article.revision = "Corrected: Alibaba fined", 2
-            suppressions.leave(session, "daily", "x@example.com", now=clock.now(), by=LeftBy.PAGE)
         clock.at += HOUR
         app.compose_step.compose_now(app.subscriptions[0], clock.now())
-        deliver_due(app.sessions, Refusing(), clock)
+        deliver_due(app.store, Refusing(), clock)
         clock.at += HOUR
-        with app.sessions.begin() as session:
+        with app.store.begin() as connection:
             reviews.add(
-                session,
+                connection,
                 Review(hit_id=1, verdict=Verdict.RELEVANT, note="clear", who="ada", at=clock.now()),
             )
         yield app
@@ -73,9 +74,9 @@ def told(events):
 
 def test_the_trail_of_a_story(app):
     """Each event in order: seen, found, corrected, mailed to whom or not, judged by whom."""
-    with app.sessions.begin() as session:
-        story = session.scalar(select(HitRow.story_id).where(HitRow.id == 1))
-        events = trail.of_story(session, story)
+    with app.store.begin() as connection:
+        story = connection.scalar(select(t.hits.c.story_id).where(t.hits.c.id == 1))
+        events = trail.of_story(connection, story)
 
     assert sorted(told(events)) == sorted(
         [
@@ -102,11 +103,11 @@ def test_the_trail_of_a_story(app):
 
 def test_the_trail_of_a_digest(app):
     """It names who was told, who was not, and who had left before."""
-    with app.sessions.begin() as session:
-        events = trail.of_digest(session, 1)
-        assert trail.of_digest(session, 9) is None
-        assert trail.of_hit(session, 9) is None
-        assert trail.of_story(session, 9) is None
+    with app.store.begin() as connection:
+        events = trail.of_digest(connection, 1)
+        assert trail.of_digest(connection, 9) is None
+        assert trail.of_hit(connection, 9) is None
+        assert trail.of_story(connection, 9) is None
 
     assert ("10", "recipient left", "daily", "x@example.com") in told(events)
     assert ("11", "mail sent", "digest 1", "desk@example.com") in told(events)
@@ -116,8 +117,8 @@ def test_what_was_known_then(app, clock):
     """At each hour: nothing, found but untold, told to one, in the words of that time."""
 
     def known(hours):
-        with app.sessions.begin() as session:
-            return trail.known_at(session, "alibaba", clock.now() - hours * HOUR)
+        with app.store.begin() as connection:
+            return trail.known_at(connection, "alibaba", clock.now() - hours * HOUR)
 
     assert known(5) == []
     [at_eight] = known(4)

@@ -150,8 +150,8 @@ def test_a_port_in_use_stops_the_start(tmp_path, clock):
 def test_readiness(site, clock):
     """Ready is what beats; whoever asks inside is told why not."""
     assert site.ask("/readyz").status == 503
-    with site.app.sessions.begin() as session:
-        workers.started(session, "here", now=clock.now())
+    with site.app.store.begin() as connection:
+        workers.started(connection, "here", now=clock.now())
     with serving(site.app, "127.0.0.1:0", Event()) as (_, port):
         answer = Website(site.app, port).ask("/readyz")
         assert (answer.status, answer.data) == (200, {"ready": True, "reasons": []})

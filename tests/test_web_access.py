@@ -12,8 +12,7 @@ from monitor import passwords
 from monitor.errors import UsageError
 from monitor.model import UserRole
 from monitor.store import logins, users
-from monitor.store.schema import login_failures
-from monitor.store.schema import logins as kept_logins
+from monitor.store import schema as t
 from monitor.web.door import Door
 from monitor.web.site import FOR_EVERYBODY, INSIDE, build_site
 
@@ -140,9 +139,9 @@ def test_only_hashes_are_stored(site):
     put_user(site.app, "ann")
     kept = site.log_in("ann", PASSWORD).rpartition("login=")[2]
     token = put_token(site.app, "robot")
-    with site.app.sessions.begin() as session:
-        stored = str(session.execute(select(kept_logins)).all()) + str(users.listed(session))
-        stored += str(session.execute(select(users.users)).all())
+    with site.app.store.begin() as connection:
+        stored = str(connection.execute(select(t.logins)).all()) + str(users.listed(connection))
+        stored += str(connection.execute(select(t.users)).all())
     assert "$argon2id$" in stored
     for secret in (PASSWORD, kept, token):
         assert secret not in stored
@@ -153,13 +152,13 @@ def test_what_ends_with_a_change(site):
     put_user(site.app, "ann")
     put_user(site.app, "bob")
     ann, bob = site.log_in("ann", PASSWORD), site.log_in("bob", PASSWORD)
-    with site.app.sessions.begin() as session:
-        users.change_role(session, "ann", UserRole.ADMIN)
-        users.remove(session, "bob")
+    with site.app.store.begin() as connection:
+        users.change_role(connection, "ann", UserRole.ADMIN)
+        users.remove(connection, "bob")
     assert ">admin<" in site.ask("/", cookie=ann).text
     assert site.ask("/", cookie=bob).status == 303
-    with site.app.sessions.begin() as session:
-        users.change_password(session, "ann", passwords.hash_password("another password"))
+    with site.app.store.begin() as connection:
+        users.change_password(connection, "ann", passwords.hash_password("another password"))
     assert site.ask("/", cookie=ann).status == 303
 
 
@@ -209,8 +208,8 @@ def test_guesses_come_to_an_end(site, clock):
     clock.at += logins.WINDOW
     assert attempt("ann", PASSWORD).status == 303
     attempt("nobody", "x")
-    with site.app.sessions.begin() as session:
-        assert len(session.execute(select(login_failures)).all()) == 1  # what is old is gone
+    with site.app.store.begin() as connection:
+        assert len(connection.execute(select(t.login_failures)).all()) == 1  # what is old is gone
 
 
 def test_nobody_learns_which_names_there_are(site):
@@ -320,8 +319,8 @@ def test_failures_are_counted_behind_a_proxy(tmp_path, clock):
         fields = {"name": "x", "password": "x", "form": form_value(form)}
         for said in ("203.0.113.9", "198.51.100.1, 203.0.113.9", "2001:db8::1", "x"):
             site.post_form("/login", fields, cookie=cookies_of(form), x_forwarded_for=said)
-        with site.app.sessions.begin() as session:
-            counted = session.scalars(select(login_failures.c.address)).all()
+        with site.app.store.begin() as connection:
+            counted = connection.scalars(select(t.login_failures.c.address)).all()
     assert sorted(counted) == ["127.0.0.1", "2001:db8::/64", "203.0.113.9", "203.0.113.9"]
 
 

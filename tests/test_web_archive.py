@@ -20,7 +20,7 @@ def test_a_digest_and_who_was_told(site, clock):
     assert "waiting" in before
     assert ".eml" not in before
 
-    deliver_due(site.app.sessions, site.app.mailer, clock)
+    deliver_due(site.app.store, site.app.mailer, clock)
 
     page = site.ask("/digests/1").text
     for words in (
@@ -39,10 +39,10 @@ def test_a_mail_byte_for_byte(site, clock, tmp_path):
     """The file is the very message that was handed over; none is given for one that was not."""
     put_digest(site.app, "desk@example.com")
     assert site.ask("/deliveries/100.eml").status == 404
-    deliver_due(site.app.sessions, site.app.mailer, clock)
+    deliver_due(site.app.store, site.app.mailer, clock)
     [file] = tmp_path.glob("outbox/*.eml")
-    with site.app.sessions.begin() as session:
-        kept = deliveries.message(session, 100)
+    with site.app.store.begin() as connection:
+        kept = deliveries.message(connection, 100)
 
     answer = site.ask("/deliveries/100.eml")
 

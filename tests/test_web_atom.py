@@ -10,7 +10,7 @@ from stored import put
 from websites import website
 
 from monitor.pipeline.group import group_new
-from monitor.store.schema import ArticleRow
+from monitor.store import schema as t
 
 FINE = "Alibaba fined $2.8bn in antitrust probe"
 CHINESE = "阿里巴巴因反垄断被罚182亿元 <b>&amp;"
@@ -24,8 +24,8 @@ def site(tmp_path, empty_database, clock):
 
 
 def store(site, *titles, feed="a"):
-    put(site.app.sessions, titles, lexicon=site.app.lexicon, now=site.app.clock.now(), feed=feed)
-    group_new(site.app.sessions)
+    put(site.app.store, titles, lexicon=site.app.lexicon, now=site.app.clock.now(), feed=feed)
+    group_new(site.app.store)
 
 
 def read(site, path):
@@ -44,8 +44,8 @@ def test_hits(site, clock):
     clock.at += timedelta(hours=1)
     store(site, CHINESE)
 
-    with site.app.sessions.begin() as session:
-        session.execute(update(ArticleRow).values(url="https://news.example/1"))
+    with site.app.store.begin() as connection:
+        connection.execute(update(t.articles).values(url="https://news.example/1"))
 
     feed = read(site, "/feeds/hits.atom")
 
@@ -133,8 +133,8 @@ def test_odd_words_and_links(site):
     """Whatever stands in an article, the feed is well-formed and leads nowhere odd."""
     store(site, FINE)
     odd = f"{FINE} \x01\x0b\x7f\ufffe\uffff \u202e]]> <script>"
-    with site.app.sessions.begin() as session:
-        session.execute(update(ArticleRow).values(title=odd, url="javascript:alert(1)"))
+    with site.app.store.begin() as connection:
+        connection.execute(update(t.articles).values(title=odd, url="javascript:alert(1)"))
 
     [entry] = read(site, "/feeds/hits.atom").entries
 

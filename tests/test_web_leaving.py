@@ -9,7 +9,7 @@ from sqlalchemy import select
 from websites import put_digest, website
 
 from monitor.pipeline.deliver import deliver_due
-from monitor.store.schema import DeliveryRow, SuppressionRow
+from monitor.store import schema as t
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 MULTIPART = (
@@ -31,15 +31,15 @@ def path(site):
 
 
 def away(site):
-    with site.app.sessions.begin() as session:
-        rows = session.scalars(select(SuppressionRow).order_by(SuppressionRow.id)).all()
+    with site.app.store.begin() as connection:
+        rows = connection.execute(select(t.suppressions).order_by(t.suppressions.c.id)).all()
         return [(row.subscription, row.recipient, row.left_by, row.returned_by) for row in rows]
 
 
 def states(site):
-    query = select(DeliveryRow.recipient, DeliveryRow.status)
-    with site.app.sessions.begin() as session:
-        return {to: str(status) for to, status in session.execute(query)}
+    query = select(t.deliveries.c.recipient, t.deliveries.c.status)
+    with site.app.store.begin() as connection:
+        return {to: str(status) for to, status in connection.execute(query)}
 
 
 def test_looking_changes_nothing(site, path):
@@ -119,7 +119,7 @@ def test_names_in_a_link_are_no_markup(site):
 
 def test_each_mail_leads_its_own_reader_out(site):
     """The link in a mail takes its recipient off the list, and nobody else."""
-    deliver_due(site.app.sessions, site.app.mailer, site.app.clock)
+    deliver_due(site.app.store, site.app.mailer, site.app.clock)
     for number in (100, 101):
         mail = message_from_bytes(site.ask(f"/deliveries/{number}.eml").body, policy=default)
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -136,7 +136,7 @@ def test_no_address_no_link(tmp_path, clock):
     database = f"sqlite:///{tmp_path}/monitor.db"
     with website(tmp_path, database, clock, "login: 7d") as site:
         put_digest(site.app, "desk@example.com")
-        deliver_due(site.app.sessions, site.app.mailer, site.app.clock)
+        deliver_due(site.app.store, site.app.mailer, site.app.clock)
         mail = message_from_bytes(site.ask("/deliveries/100.eml").body)
     assert "List-Unsubscribe" not in mail
 

@@ -30,7 +30,7 @@ def site(tmp_path, clock):
         made = Renderer().render(busy_edition())
         words = {"subject": made.subject, "text": made.text, "html": made.html}
         put_digest(app, "desk@example.com", "李明@example.com", **words)
-        deliver_due(app.sessions, app.mailer, clock)
+        deliver_due(app.store, app.mailer, clock)
         put_digest(
             app,
             "a-very-long-address-of-somebody@a-long-domain.example.com",
@@ -43,8 +43,8 @@ def site(tmp_path, clock):
             "市场监管总局对腾讯控股作出反垄断行政处罚，罚款50万元",
             "Überwachungsgesetz" * 9 + " Ant Group IPO suspended",
         ]
-        put(app.sessions, titles, lexicon=app.lexicon, now=clock.now())
-        group_new(app.sessions)
+        put(app.store, titles, lexicon=app.lexicon, now=clock.now())
+        group_new(app.store)
         yield served
 
 

@@ -19,8 +19,8 @@ RAIN = "Rain expected in Hangzhou"
 def site(tmp_path, empty_database, clock):
     with website(tmp_path, empty_database, clock) as served:
         app = served.app
-        put(app.sessions, [FINE, CHINESE, RAIN], lexicon=app.lexicon, now=clock.now())
-        group_new(app.sessions)
+        put(app.store, [FINE, CHINESE, RAIN], lexicon=app.lexicon, now=clock.now())
+        group_new(app.store)
         yield served
 
 
@@ -76,7 +76,7 @@ def test_a_mistake_is_shown_where_it_is(site):
 def test_older_answers(site, clock):
     """All answers are reached, none twice."""
     wanted = [f"Flood number {n}" for n in range(70)]
-    put(site.app.sessions, wanted, lexicon=site.app.lexicon, now=clock.now())
+    put(site.app.store, wanted, lexicon=site.app.lexicon, now=clock.now())
     seen, query = [], "?q=flood"
     while query:
         page = site.ask(f"/search/{query}").text

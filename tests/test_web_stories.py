@@ -10,7 +10,7 @@ from stored import put
 from websites import website
 
 from monitor.pipeline.group import group_new
-from monitor.store.schema import ArticleRow, FeedRow, HitRow, PollRow, ProceedingRow, StoryRow
+from monitor.store import schema as t
 
 FINE = "Alibaba fined $2.8bn in antitrust probe"
 CHINESE = "市场监管总局对腾讯作出反垄断行政处罚，罚款50万元"
@@ -24,9 +24,9 @@ def site(tmp_path, empty_database, clock):
 
 
 def store(site, *titles, feed="a", group=True):
-    put(site.app.sessions, titles, lexicon=site.app.lexicon, now=site.app.clock.now(), feed=feed)
+    put(site.app.store, titles, lexicon=site.app.lexicon, now=site.app.clock.now(), feed=feed)
     if group:
-        group_new(site.app.sessions)
+        group_new(site.app.store)
 
 
 def headlines(page):
@@ -36,9 +36,9 @@ def headlines(page):
 
 
 def story_of(site, title):
-    with site.app.sessions.begin() as session:
-        query = select(HitRow.story_id).join(ArticleRow, ArticleRow.id == HitRow.article_id)
-        return session.scalars(query.where(ArticleRow.title == title)).first()
+    with site.app.store.begin() as connection:
+        query = select(t.hits.c.story_id).join(t.articles, t.articles.c.id == t.hits.c.article_id)
+        return connection.scalars(query.where(t.articles.c.title == title)).first()
 
 
 def test_today(site, clock):
@@ -46,8 +46,8 @@ def test_today(site, clock):
     store(site, "Tencent antitrust probe opened by regulator")
     clock.at += timedelta(days=3)
     store(site, FINE, IPO)
-    with site.app.sessions.begin() as session:
-        session.execute(update(FeedRow).values(state="failing", name="Wire <b>"))
+    with site.app.store.begin() as connection:
+        connection.execute(update(t.feeds).values(state="failing", name="Wire <b>"))
 
     page = site.ask("/").text
 
@@ -80,10 +80,10 @@ def test_lists_go_back_to_the_first(site, clock):
     for title in titles:
         store(site, title, group=False)
         clock.at += timedelta(days=40)
-    group_new(site.app.sessions)
-    with site.app.sessions.begin() as session:
-        order = StoryRow.last_at.desc(), StoryRow.id.desc()
-        told = session.scalars(select(StoryRow.headline).order_by(*order)).all()
+    group_new(site.app.store)
+    with site.app.store.begin() as connection:
+        order = t.stories.c.last_at.desc(), t.stories.c.id.desc()
+        told = connection.scalars(select(t.stories.c.headline).order_by(*order)).all()
     for path, wanted in (("/hits/", titles[::-1]), ("/stories/", told)):
         seen, query, pages = [], "", 0
         while pages < 10:
@@ -105,8 +105,8 @@ def test_a_story(site, clock):
     clock.at += timedelta(hours=1)
     store(site, FINE, feed="b")
     number = story_of(site, FINE)
-    with site.app.sessions.begin() as session:
-        session.execute(update(ArticleRow).values(url="https://news.example/1"))
+    with site.app.store.begin() as connection:
+        connection.execute(update(t.articles).values(url="https://news.example/1"))
     assert "It is in no digest yet." in site.ask(f"/stories/{number}").text
     site.app.compose_step.compose_now(site.app.subscriptions[0], clock.now())
 
@@ -128,10 +128,12 @@ def test_the_proceeding(site, clock):
     store(site, FINE)
     first, second = story_of(site, opened), story_of(site, FINE)
     assert first != second
-    with site.app.sessions.begin() as session:
+    with site.app.store.begin() as connection:
         values = {"company": "alibaba", "topic": "antitrust", "started_at": clock.now()}
-        number = session.scalar(insert(ProceedingRow).returning(ProceedingRow.id).values(values))
-        session.execute(update(StoryRow).values(proceeding_id=number))
+        number = connection.scalar(
+            insert(t.proceedings).returning(t.proceedings.c.id).values(values)
+        )
+        connection.execute(update(t.stories).values(proceeding_id=number))
 
     page = site.ask(f"/stories/{first}").text
 
@@ -144,9 +146,9 @@ def test_a_merged_story_leads_on(site):
     """An old link leads to the story that took this one in; a story that never was, to nothing."""
     store(site, FINE, IPO)
     old, new = story_of(site, IPO), story_of(site, FINE)
-    with site.app.sessions.begin() as session:
-        session.execute(update(HitRow).where(HitRow.story_id == old).values(story_id=new))
-        session.execute(update(StoryRow).where(StoryRow.id == old).values(merged_into=new))
+    with site.app.store.begin() as connection:
+        connection.execute(update(t.hits).where(t.hits.c.story_id == old).values(story_id=new))
+        connection.execute(update(t.stories).where(t.stories.c.id == old).values(merged_into=new))
 
     answer = site.ask(f"/stories/{old}")
 
@@ -158,8 +160,8 @@ def test_withdrawn_hits_are_not_shown(site, clock):
     """What the rules do not find any more is on no page."""
     store(site, FINE)
     number = story_of(site, FINE)
-    with site.app.sessions.begin() as session:
-        session.execute(update(HitRow).values(withdrawn_at=clock.now()))
+    with site.app.store.begin() as connection:
+        connection.execute(update(t.hits).values(withdrawn_at=clock.now()))
     for path in ("/", "/stories/", "/hits/"):
         assert headlines(site.ask(path).text) == []
     assert site.ask(f"/stories/{number}").status == 404
@@ -169,11 +171,11 @@ def test_words_from_feeds_stay_words(site):
     """Markup, templates and odd links in an article are shown, never run or followed."""
     nasty = "Alibaba antitrust fine <script>alert(1)</script> {{7*7}} \u202eevil"
     store(site, nasty)
-    with site.app.sessions.begin() as session:
+    with site.app.store.begin() as connection:
         values = {"url": "javascript:alert(1)", "publisher": "<img src=x>", "language": 'en" x="'}
-        session.execute(update(ArticleRow).values(**values))
-        session.execute(update(FeedRow).values(name="<i>{{7*7}}", last_error="<u>", url="<u>"))
-        session.execute(update(FeedRow).values(state="failing", state_reason="<u>"))
+        connection.execute(update(t.articles).values(**values))
+        connection.execute(update(t.feeds).values(name="<i>{{7*7}}", last_error="<u>", url="<u>"))
+        connection.execute(update(t.feeds).values(state="failing", state_reason="<u>"))
     number = story_of(site, nasty)
     for path in ("/", "/stories/", "/hits/", f"/stories/{number}", "/feeds/", "/feeds/a"):
         page = site.ask(path).text
@@ -187,10 +189,10 @@ def test_feeds_and_their_history(site, clock):
     """Feeds that are not well come first; each has its state, reason and last polls."""
     store(site, FINE)
     store(site, IPO, feed="b")
-    with site.app.sessions.begin() as session:
+    with site.app.store.begin() as connection:
         sick = {"state": "failing", "state_reason": "HTTP 403", "name": "Zulu 新闻"}
-        session.execute(update(FeedRow).where(FeedRow.key == "b").values(**sick))
-        feed = session.scalar(select(FeedRow.id).where(FeedRow.key == "b"))
+        connection.execute(update(t.feeds).where(t.feeds.c.key == "b").values(**sick))
+        feed = connection.scalar(select(t.feeds.c.id).where(t.feeds.c.key == "b"))
         poll = {
             "feed_id": feed,
             "bytes": 1,
@@ -204,8 +206,8 @@ def test_feeds_and_their_history(site, clock):
             "took_ms": 120,
             "error": None,
         }
-        session.execute(
-            insert(PollRow),
+        connection.execute(
+            insert(t.polls),
             [
                 {**poll, "at": clock.now() - timedelta(hours=n), "outcome": outcome, "error": error}
                 for n, outcome, error in ((1, "failed", "HTTP 403"), (2, "stored", None))

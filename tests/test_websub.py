@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from feedserver import FeedServer, answer
-from sqlalchemy import select
+from sqlalchemy import select, update
 from test_poll import Dies
 from websites import website
 
@@ -15,7 +15,7 @@ from monitor.feeds import hublinks, websub
 from monitor.feeds.parse.document import parse
 from monitor.model import Feed
 from monitor.store import feeds
-from monitor.store.schema import FeedRow, PushRow
+from monitor.store import schema as t
 
 ITEM = "<item><guid>1</guid><title>Rain</title><link>https://n.example/1</link></item>"
 WEB = (
@@ -24,7 +24,7 @@ WEB = (
 )
 
 
-NEWS = select(FeedRow).where(FeedRow.key == "news")
+NEWS = select(t.feeds).where(t.feeds.c.key == "news")
 
 
 class Hub:
@@ -79,9 +79,9 @@ class Line:
         self.app, self.hub, self.server, self.clock = site.app, hub, server, clock
 
     def configure(self, *, enabled, path="/feed"):
-        with self.app.sessions.begin() as session:
+        with self.app.store.begin() as connection:
             feed = Feed("news", self.server.url(path), "News", enabled=enabled)
-            feeds.sync(session, [feed], now=self.clock.now(), interval=timedelta(minutes=15))
+            feeds.sync(connection, [feed], now=self.clock.now(), interval=timedelta(minutes=15))
 
     def step(self, after=timedelta(minutes=1)):
         self.clock.at += after
@@ -94,13 +94,13 @@ class Line:
 
     @property
     def feed(self):
-        with self.app.sessions.begin() as session:
-            return session.scalars(NEWS).one()
+        with self.app.store.begin() as connection:
+            return connection.execute(NEWS).one()
 
     @property
     def push(self):
-        with self.app.sessions.begin() as session:
-            return session.scalars(select(PushRow)).one_or_none()
+        with self.app.store.begin() as connection:
+            return connection.execute(select(t.pushes)).one_or_none()
 
 
 def test_a_hub_is_asked_and_asks_back(line):
@@ -186,13 +186,13 @@ def test_every_way_to_sign(line, method):
 def test_a_push_during_a_poll_is_not_lost(line):
     """A feed that changes while it is being polled is polled once more."""
     line.subscribe()
-    with line.app.sessions.begin() as session:
-        session.scalars(NEWS).one().claimed_by = "other:1"
+    with line.app.store.begin() as connection:
+        connection.execute(update(t.feeds).values(claimed_by="other:1"))
     line.hub.push()
     line.step()
     assert line.push.pending
-    with line.app.sessions.begin() as session:
-        session.scalars(NEWS).one().claimed_by = None
+    with line.app.store.begin() as connection:
+        connection.execute(update(t.feeds).values(claimed_by=None))
     line.step()
     assert line.feed.due_at == line.clock.now()
 
@@ -205,9 +205,9 @@ def test_pushes_do_not_hurry_a_feed_beyond_reason(line):
     line.hub.push()
     line.step(after=timedelta(seconds=1))
     assert line.feed.due_at == line.feed.last_ok_at + timedelta(minutes=1)
-    with line.app.sessions.begin() as session:
-        row = session.scalars(NEWS).one()
-        row.failures, row.due_at = 3, line.clock.now() + timedelta(hours=2)
+    with line.app.store.begin() as connection:
+        failing = {"failures": 3, "due_at": line.clock.now() + timedelta(hours=2)}
+        connection.execute(update(t.feeds).values(failing))
     line.hub.push()
     line.step()
     assert line.feed.due_at > line.clock.now() + timedelta(hours=1)
@@ -281,9 +281,9 @@ def test_a_feed_with_another_hub(line):
     """Where a feed names another topic, that is asked for, under another address."""
     line.subscribe()
     before = line.hub.path
-    with line.app.sessions.begin() as session:
-        row = session.scalars(NEWS).one()
-        row.wishes = {**row.wishes, "topic": "https://n.example/new"}
+    with line.app.store.begin() as connection:
+        wishes = connection.execute(NEWS).one().wishes | {"topic": "https://n.example/new"}
+        connection.execute(update(t.feeds).values(wishes=wishes))
     line.step()
     assert line.hub.last["topic"] == "https://n.example/new"
     assert line.hub.path != before
@@ -294,12 +294,12 @@ def test_no_hub_in_a_private_network(tmp_path, empty_database, clock):
     """A feed cannot have us post to an address that polling would not go to."""
     web = WEB.replace("127.0.0.0/8", "10.0.0.0/8")
     with FeedServer() as server, website(tmp_path, empty_database, clock, web) as site:
-        with site.app.sessions.begin() as session:
-            row = session.scalars(select(FeedRow)).one()
-            row.wishes = {"hub": server.url("/hub"), "topic": "https://n.example/"}
+        with site.app.store.begin() as connection:
+            wishes = {"hub": server.url("/hub"), "topic": "https://n.example/"}
+            connection.execute(update(t.feeds).values(wishes=wishes))
         site.app.push_step.work()
-        with site.app.sessions.begin() as session:
-            push = session.scalars(select(PushRow)).one()
+        with site.app.store.begin() as connection:
+            push = connection.execute(select(t.pushes)).one()
         assert "private" in push.error
         assert server.requests == []
 
@@ -308,7 +308,7 @@ def test_no_hub_in_a_private_network(tmp_path, empty_database, clock):
 def test_a_crash_asks_again(line, commit):
     """Killed at any commit, the hub is asked again, and there is one push for the feed."""
     line.app.poll_step.poll_due()
-    with Dies(line.app.sessions, commit):
+    with Dies(line.app.store, commit):
         line.step()
     line.step(after=timedelta(minutes=3))
     assert len(line.hub.asked) >= 1

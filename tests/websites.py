@@ -15,8 +15,8 @@ from monitor.app import App
 from monitor.config import load
 from monitor.model import Scope, UserRole
 from monitor.passwords import hash_password
+from monitor.store import schema as t
 from monitor.store import tokens, users
-from monitor.store.schema import DeliveryRow, DigestRow
 from monitor.web.server import serving
 
 CONFIG = """
@@ -103,15 +103,15 @@ def cookies_of(answer):
 def put_user(app, name, role="reader", password=PASSWORD):
     """Store a user; None for *password* is one who cannot log in."""
     kept = None if password is None else hash_password(password)
-    with app.sessions.begin() as session:
-        users.add(session, name, UserRole(role), kept, now=app.clock.now())
+    with app.store.begin() as connection:
+        users.add(connection, name, UserRole(role), kept, now=app.clock.now())
 
 
 def put_token(app, name, scope="read", expires_at=None):
     """Store a token, and return it."""
     now = app.clock.now()
-    with app.sessions.begin() as session:
-        return tokens.add(session, name, Scope(scope), now=now, expires_at=expires_at)
+    with app.store.begin() as connection:
+        return tokens.add(connection, name, Scope(scope), now=now, expires_at=expires_at)
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def put_digest(app, *recipients, number=1, subscription="daily", slot=SLOT, **co
         }
         for at, recipient in enumerate(recipients)
     ]
-    with app.sessions.begin() as session:
-        session.execute(insert(DigestRow), [digest | columns])
+    with app.store.begin() as connection:
+        connection.execute(insert(t.digests), [digest | columns])
         if rows:
-            session.execute(insert(DeliveryRow), rows)
+            connection.execute(insert(t.deliveries), rows)

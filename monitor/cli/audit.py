@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from monitor.store.trail import Event
 
@@ -48,9 +48,9 @@ def _trail(args: argparse.Namespace) -> int:
     from monitor.store import trail
     from monitor.store.engine import reading
 
-    find: Callable[[Session, int], list[Event] | None] = getattr(trail, f"of_{args.thing}")
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        events = find(session, args.id)
+    find: Callable[[Connection, int], list[Event] | None] = getattr(trail, f"of_{args.thing}")
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        events = find(connection, args.id)
     if events is None:
         raise InputError(f"there is no {args.thing} {args.id}")
     show(map(asdict, events), list(EVENT), chosen_format(args), shown=EVENT)
@@ -62,9 +62,9 @@ def _known(args: argparse.Namespace) -> int:
     from monitor.store import trail
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
         watched = [company.key for company in app.lexicon.companies]
-        stories = trail.known_at(session, args.company, args.at or app.clock.now())
+        stories = trail.known_at(connection, args.company, args.at or app.clock.now())
     if not stories and args.company not in watched:
         raise UsageError(f"{args.company!r} is not watched; there are: {', '.join(watched)}")
     rows = (asdict(story) | {"told": ", ".join(story.told)} for story in stories)
@@ -77,8 +77,8 @@ def _verify(args: argparse.Namespace) -> int:
     from monitor.store import audit
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        found = audit.verify(session, anchor=args.anchor)
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        found = audit.verify(connection, anchor=args.anchor)
     for flaw in found.flaws:
         print(flaw)
     whole = "not whole" if found.flaws else "whole"

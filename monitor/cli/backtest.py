@@ -135,15 +135,15 @@ def _backtest(args: argparse.Namespace) -> int:
     chosen = texts.Chosen(since=args.since)
     with App.load(config_path(args)) as app:
         with working_through(app, chosen, args, "matching articles") as (jobs, done):
-            found = backtest(app.sessions, other.lexicon, chosen, bound=bound, jobs=jobs)
+            found = backtest(app.store, other.lexicon, chosen, bound=bound, jobs=jobs)
             rows = _rows(found, summary, done)
             if form in {"ndjson", "csv"}:
                 show(rows, COLUMNS, form, shown=COLUMNS)
             for _ in rows:
                 pass  # what is not listed is counted
-        with reading(app.sessions) as session:
+        with reading(app.store) as connection:
             old = texts.Chosen(since=args.since, not_with=app.lexicon.fingerprint)
-            stale = texts.count(session, old)
+            stale = texts.count(connection, old)
     figures = {
         "articles": summary.articles,
         **summary.totals(),

@@ -91,13 +91,12 @@ def _backup(app: App, args: argparse.Namespace) -> int:
 def _restore(app: App, args: argparse.Namespace) -> int:
     from monitor.store import migrate
     from monitor.store.backup import hold_back, restore
-    from monitor.store.engine import make_sessions
 
     _require_rest(app)
     restore(app.engine, args.file, replace=args.replace)
     migrate.upgrade(app.engine)
-    with make_sessions(app.engine).begin() as session:
-        held = hold_back(session)
+    with app.engine.begin() as connection:
+        held = hold_back(connection)
     print(f"{_shown(app)}: restored from {args.file}")
     if held:
         print(
@@ -110,13 +109,13 @@ def _restore(app: App, args: argparse.Namespace) -> int:
 def _require_rest(app: App) -> None:
     """Raise StoreError if a service works on the database."""
     from monitor.store import migrate, workers
-    from monitor.store.engine import make_sessions, reading
+    from monitor.store.engine import reading
     from monitor.store.schema import SCHEMA
 
     if migrate.revision(app.engine) != SCHEMA:
         return  # no service of this version runs on it
-    with reading(make_sessions(app.engine)) as session:
-        beat_at = workers.last_beat(session)
+    with reading(app.engine) as connection:
+        beat_at = workers.last_beat(connection)
     if beat_at is not None and app.clock.now() - beat_at <= SILENCE:
         raise StoreError(f"a service runs on {_shown(app)}: stop it first")
 
@@ -124,7 +123,7 @@ def _require_rest(app: App) -> None:
 def _prune(app: App, _args: argparse.Namespace) -> int:
     from monitor.pipeline.prune import prune
 
-    deleted = prune(app.sessions, now=app.clock.now())
+    deleted = prune(app.store, now=app.clock.now())
     print(f"{_shown(app)}: {deleted} old near-misses deleted")
     return 0
 
@@ -136,15 +135,15 @@ def _index(app: App, args: argparse.Namespace) -> int:
     from monitor.pipeline.index import fill
     from monitor.store import index
 
-    with app.sessions.begin() as session:
+    with app.store.begin() as connection:
         if args.anew:
-            index.empty(session)
-        missing = index.missing(session)
+            index.empty(connection)
+        missing = index.missing(connection)
     total = 0
     console = Console(file=sys.stderr)
     with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("indexing", total=missing)
-        for done in fill(app.sessions):
+        for done in fill(app.store):
             progress.advance(task, done)
             total += done
     print(f"{_shown(app)}: {total} articles put into the search index")

@@ -75,8 +75,8 @@ def _list(args: argparse.Namespace) -> int:
         limit=getattr(args, "limit", None),
     )
     args.format = getattr(args, "format", None)
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        rows = queries.rows(session, queries.DELIVERIES, wanted)
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        rows = queries.rows(connection, queries.DELIVERIES, wanted)
         show(rows, list(queries.DELIVERIES.columns), chosen_format(args), shown=SHOWN)
     return 0
 
@@ -87,9 +87,9 @@ def _retry(args: argparse.Namespace) -> int:
 
     if bool(args.ids) == args.failed:
         raise UsageError("name the deliveries to try again, or say --failed")
-    with App.load(config_path(args)) as app, app.sessions.begin() as session:
-        ids = deliveries.ended_badly(session) if args.failed else args.ids
-        told = deliveries.retry(session, ids, now=app.clock.now())
+    with App.load(config_path(args)) as app, app.store.begin() as connection:
+        ids = deliveries.ended_badly(connection) if args.failed else args.ids
+        told = deliveries.retry(connection, ids, now=app.clock.now())
     refused = {number: why for number, why in told.items() if why is not None}
     for number in told:
         print(f"{number}: {refused.get(number, 'due now')}")
@@ -103,8 +103,8 @@ def _message(args: argparse.Namespace) -> int:
     from monitor.store import deliveries
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        raw = deliveries.message(session, args.id)
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        raw = deliveries.message(connection, args.id)
     if raw is None:
         raise InputError(f"delivery {args.id} does not exist, or nothing was sent for it")
     sys.stdout.buffer.write(raw)

@@ -91,7 +91,7 @@ def _run_line(app: App) -> Path:
     steps: dict[str, Callable[[], object]] = {
         "preparing the database": app.prepare,
         "polling, reading and matching the feeds": lambda: app.poll_step.poll_due(),  # noqa: PLW0108 - built only when its turn comes
-        "grouping hits into stories": lambda: group_new(app.sessions),
+        "grouping hits into stories": lambda: group_new(app.store),
         "composing the digest": lambda: app.compose_step.compose_now(app.subscriptions[0], slot),
         "delivering it": app.deliver_due,
     }
@@ -110,6 +110,6 @@ def _show_hits(app: App) -> None:
     from monitor.store import queries
     from monitor.store.engine import reading
 
-    with reading(app.sessions) as session:
-        rows = queries.rows(session, queries.HITS, queries.Filter())
+    with reading(app.store) as connection:
+        rows = queries.rows(connection, queries.HITS, queries.Filter())
         listing.show(rows, list(queries.HITS.columns), "table", shown=hits.SHOWN)

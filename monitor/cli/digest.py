@@ -102,8 +102,8 @@ def _show(app: App, args: argparse.Namespace) -> None:
     from monitor.store.engine import reading
 
     name, minute = _place(args.show)
-    with reading(app.sessions) as session:
-        found = digests.frozen(session, name, minute)
+    with reading(app.store) as connection:
+        found = digests.frozen(connection, name, minute)
     if found is None:
         raise UsageError(f"no digest {args.show!r}: `monitor deliveries` lists names and slots")
     if args.hits:
@@ -130,8 +130,8 @@ def _list(app: App, args: argparse.Namespace, hits: Sequence[int]) -> None:
     from monitor.store import due
     from monitor.store.engine import reading
 
-    with reading(app.sessions) as session:
-        rows = (dict(zip(due.LISTED, row, strict=True)) for row in due.listed(session, hits))
+    with reading(app.store) as connection:
+        rows = (dict(zip(due.LISTED, row, strict=True)) for row in due.listed(connection, hits))
         shown = ("hit_id", "company", "topic", "stage", "publisher", "title")
         listing.show(rows, due.LISTED, listing.chosen_format(args), shown=shown)
 
@@ -168,7 +168,7 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
     from monitor.store.engine import reading
 
     app.prepare()
-    group_new(app.sessions)
+    group_new(app.store)
     slot = app.clock.now()
     for subscription in subscriptions:
         try:
@@ -178,8 +178,8 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
             message = f"{name}: its digest is being made by another process; see `monitor digest`"
             raise StoreError(message) from clash
     app.deliver_due()
-    with reading(app.sessions) as session:
-        outcomes = deliveries.of_slot(session, slot)
+    with reading(app.store) as connection:
+        outcomes = deliveries.of_slot(connection, slot)
     if not outcomes:
         print("nothing new, and no mail is wanted then")
     for name, recipient, status, error in outcomes:

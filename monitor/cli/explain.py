@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from monitor.app import App
     from monitor.detect.associate import Detector
@@ -59,8 +59,8 @@ def _explain(args: argparse.Namespace) -> int:
     from monitor.app import App
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        return _hit(args, app, session) if args.url is None else _url(args, app, session)
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        return _hit(args, app, connection) if args.url is None else _url(args, app, connection)
 
 
 # --- a text ------------------------------------------------------------------------------------
@@ -114,16 +114,16 @@ def _standing(it: Standing) -> dict[str, Any]:
 # --- a hit -------------------------------------------------------------------------------------
 
 
-def _hit(args: argparse.Namespace, app: App, session: Session) -> int:
+def _hit(args: argparse.Namespace, app: App, connection: Connection) -> int:
     from monitor.store import hits, texts
 
-    hit = hits.get(session, args.hit)
+    hit = hits.get(connection, args.hit)
     if hit is None:
         raise UsageError(f"there is no hit {args.hit}")
-    article = texts.get(session, hit.article)
+    article = texts.get(connection, hit.article)
     if article is None:  # pragma: no cover - the database's own reference forbids it
         raise AssertionError
-    told = explained_hit(app, session, hit, article)
+    told = explained_hit(app, connection, hit, article)
     if args.format == "json":
         print(line(told, indent=2))
     else:
@@ -132,13 +132,13 @@ def _hit(args: argparse.Namespace, app: App, session: Session) -> int:
 
 
 def explained_hit(
-    app: App, session: Session, hit: KnownHit, article: StoredArticle
+    app: App, connection: Connection, hit: KnownHit, article: StoredArticle
 ) -> dict[str, Any]:
     """Return the explanation of a stored hit as plain data."""
     from monitor.detect.changes import differences
 
     text = next(it for it in article.texts if it.revision == hit.revision)
-    verdict, detector = _detector_of(app, session, hit.lexicon)
+    verdict, detector = _detector_of(app, connection, hit.lexicon)
     told: dict[str, Any] = {"differences": []}
     if detector is not None:
         found = _explain_stored(detector, article, text, hit)
@@ -161,7 +161,7 @@ def explained_hit(
     }
 
 
-def _detector_of(app: App, session: Session, fingerprint: str) -> tuple[str, Detector | None]:
+def _detector_of(app: App, connection: Connection, fingerprint: str) -> tuple[str, Detector | None]:
     """Return the detector of that lexicon, or why there is none."""
     from monitor.detect.associate import Detector
     from monitor.detect.canonical import read_canonical
@@ -169,7 +169,7 @@ def _detector_of(app: App, session: Session, fingerprint: str) -> tuple[str, Det
 
     if fingerprint == app.lexicon.fingerprint:
         return "", Detector(app.lexicon)
-    content = lexicons.content(session, fingerprint)
+    content = lexicons.content(connection, fingerprint)
     if content is None:
         return "lexicon not kept", None
     try:
@@ -243,7 +243,7 @@ def _article_data(article: StoredArticle) -> dict[str, Any]:
 # --- an address --------------------------------------------------------------------------------
 
 
-def _url(args: argparse.Namespace, app: App, session: Session) -> int:
+def _url(args: argparse.Namespace, app: App, connection: Connection) -> int:
     from monitor.identity import comparable_link
     from monitor.store import sites, texts
 
@@ -251,17 +251,17 @@ def _url(args: argparse.Namespace, app: App, session: Session) -> int:
         link = comparable_link(args.url if "://" in args.url else f"https://{args.url}")
     except ValueError as error:
         raise UsageError(f"{args.url}: is no address: {error}") from error
-    found = texts.with_link(session, link, limit=ARTICLES + 1)
+    found = texts.with_link(connection, link, limit=ARTICLES + 1)
     site = link.partition("/")[0].partition("?")[0]
     told: dict[str, Any] = {
         "url": args.url,
         "stored": bool(found),
-        "articles": [_stored(app, session, article) for article in found[:ARTICLES]],
+        "articles": [_stored(app, connection, article) for article in found[:ARTICLES]],
         "more": len(found) > ARTICLES,
         "site": site,
         "feeds": [
             {**asdict(it), "last_ok_at": instant_text(it.last_ok_at), "gaps": _instants(it.gaps)}
-            for it in sites.feeds_of(session, site, now=app.clock.now())
+            for it in sites.feeds_of(connection, site, now=app.clock.now())
             if not found
         ],
     }
@@ -276,7 +276,7 @@ def _instants(gaps: Iterable[tuple[datetime, datetime]]) -> list[list[str | None
     return [[instant_text(at) for at in gap] for gap in gaps]
 
 
-def _stored(app: App, session: Session, article: StoredArticle) -> dict[str, Any]:
+def _stored(app: App, connection: Connection, article: StoredArticle) -> dict[str, Any]:
     from monitor.detect.associate import Detector
     from monitor.detect.explain import explain
     from monitor.store import near_misses
@@ -294,7 +294,7 @@ def _stored(app: App, session: Session, article: StoredArticle) -> dict[str, Any
         "hits": [_hit_data(hit) for hit in article.hits],
         "near_misses": [
             {**asdict(it), "found_at": instant_text(it.found_at)}
-            for it in near_misses.of_article(session, article.id)
+            for it in near_misses.of_article(connection, article.id)
         ],
         **_told(found, text.title, text.summary),
     }

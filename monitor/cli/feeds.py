@@ -61,7 +61,7 @@ def _list(args: argparse.Namespace) -> int:
     from monitor.store import queries
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        rows = queries.rows(session, queries.FEEDS, queries.Filter())
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        rows = queries.rows(connection, queries.FEEDS, queries.Filter())
         show(rows, list(queries.FEEDS.columns), chosen_format(args), shown=SHOWN)
     return 0

@@ -46,6 +46,6 @@ def _judge(args: argparse.Namespace) -> Health:
 
     with App.load(config_path(args)) as app:
         try:
-            return check(app.sessions, app.clock, app.subscriptions)
+            return check(app.store, app.clock, app.subscriptions)
         except StoreError as error:
             return Health((str(error),), ())

@@ -42,7 +42,7 @@ def _poll(args: argparse.Namespace) -> int:
         _make_due(app, args)
         totals = app.poll_step.poll_due(keys=args.feed, due_by=app.clock.now())
         totals.hits += _read_pages(app.full_text_step)
-        group_new(app.sessions)
+        group_new(app.store)
     report = {**asdict(totals), "seconds": round(time.monotonic() - began, 3)}
     if args.json:
         print(json.dumps(report))
@@ -71,8 +71,8 @@ def _make_due(app: App, args: argparse.Namespace) -> None:
 
     if not (args.all or args.feed):
         return
-    with app.sessions.begin() as session:
-        due = feeds.make_due(session, args.feed, now=app.clock.now())
+    with app.store.begin() as connection:
+        due = feeds.make_due(connection, args.feed, now=app.clock.now())
     unknown = sorted(set(args.feed or ()) - set(due))
     if unknown:
         raise UsageError(f"no such feed, or switched off: {', '.join(unknown)}")

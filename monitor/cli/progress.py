@@ -36,8 +36,8 @@ def working_through(
     from monitor.store import texts
     from monitor.store.engine import reading
 
-    with reading(app.sessions) as session:
-        total = texts.count(session, chosen)
+    with reading(app.store) as connection:
+        total = texts.count(connection, chosen)
     jobs = (args.jobs or os.cpu_count() or 1) if total > PAGE else 1
     console = Console(file=sys.stderr)
     with Progress(console=console, disable=not sys.stderr.isatty()) as progress:

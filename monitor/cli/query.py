@@ -61,12 +61,12 @@ def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str])
     query = None if args.search is None else parse(args.search, now=datetime.now(UTC))
     if query is None and args.sort == "relevance":
         raise UsageError("--sort relevance needs a --search to be relevant to")
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
         _say_what_is_unknown(args, app.lexicon)
         if query is None:
-            rows = queries.rows(session, listing, wanted)
+            rows = queries.rows(connection, listing, wanted)
         else:
-            rows = answers(session, listing, query, wanted, ranked=args.sort == "relevance")
+            rows = answers(connection, listing, query, wanted, ranked=args.sort == "relevance")
         kinds = {name: kind.python_type for name, kind in listing.columns.items()}
         form = chosen_format(args)
         show(rows, list(kinds), form, shown=shown, output=args.output, kinds=kinds)

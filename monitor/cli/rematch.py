@@ -59,9 +59,9 @@ def _rematch(args: argparse.Namespace) -> int:
             for page in step.rematch(chosen):
                 totals.add(page)
                 done(page.articles + page.failed + page.changed)
-        group_new(app.sessions)
-        with reading(app.sessions) as session:
-            left = texts.count(session, behind)
+        group_new(app.store)
+        with reading(app.store) as connection:
+            left = texts.count(connection, behind)
     report = {**asdict(totals), "left": left, "seconds": round(time.monotonic() - began, 3)}
     print(json.dumps(report) if args.json else _sentence(report))
     return 1 if left else 0

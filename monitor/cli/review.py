@@ -40,8 +40,8 @@ def _review(args: argparse.Namespace) -> int:
         raise UsageError("--who names nobody")
     with App.load(config_path(args)) as app:
         review = Review(args.hit, args.verdict, who, app.clock.now(), args.note)
-        with app.sessions.begin() as session:
-            number = reviews.add(session, review)
+        with app.store.begin() as connection:
+            number = reviews.add(connection, review)
     if number is None:
         raise InputError(f"hit {args.hit} does not exist")
     print(f"review {number}: hit {args.hit} is {args.verdict}, says {who}")

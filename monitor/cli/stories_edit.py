@@ -32,7 +32,9 @@ def split_story(args: argparse.Namespace) -> int:
     """Move some hits of a story into a new one."""
     from monitor.store import edits
 
-    edit, new = _edit(args, lambda session, **by: edits.split(session, args.story, args.hits, **by))
+    edit, new = _edit(
+        args, lambda connection, **by: edits.split(connection, args.story, args.hits, **by)
+    )
     moved = ", ".join(map(str, sorted(set(args.hits))))
     print(f"edit {edit}: moved from story {args.story} into the new story {new}: hit {moved}")
     return 0
@@ -42,7 +44,9 @@ def merge_stories(args: argparse.Namespace) -> int:
     """Move all hits of a story into another."""
     from monitor.store import edits
 
-    edit = _edit(args, lambda session, **by: edits.merge(session, args.story, args.other, **by))
+    edit = _edit(
+        args, lambda connection, **by: edits.merge(connection, args.story, args.other, **by)
+    )
     print(f"edit {edit}: the hits of story {args.other} are now in story {args.story}")
     return 0
 
@@ -51,7 +55,7 @@ def undo_edit(args: argparse.Namespace) -> int:
     """Move the hits of an edit back."""
     from monitor.store import edits
 
-    edit, story = _edit(args, lambda session, **by: edits.undo(session, args.edit, **by))
+    edit, story = _edit(args, lambda connection, **by: edits.undo(connection, args.edit, **by))
     print(f"edit {edit}: the hits of edit {args.edit} are back in story {story}")
     return 0
 
@@ -63,5 +67,5 @@ def _edit(args: argparse.Namespace, work: Callable[..., _Made]) -> _Made:
     if not who:
         raise UsageError("--who names nobody")
     note = one_line(args.note) if args.note else None
-    with App.load(config_path(args)) as app, app.sessions.begin() as session:
-        return work(session, who=who, at=app.clock.now(), note=note)
+    with App.load(config_path(args)) as app, app.store.begin() as connection:
+        return work(connection, who=who, at=app.clock.now(), note=note)

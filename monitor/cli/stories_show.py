@@ -26,12 +26,12 @@ def show_story(args: argparse.Namespace) -> int:
     from monitor.store import edits, stories
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        told = stories.told(session, [args.story]).get(args.story)
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        told = stories.told(connection, [args.story]).get(args.story)
         if told is None:
-            raise InputError(stories.why_gone(session, args.story))
-        made = edits.of_story(session, args.story)
-        reports = [asdict(it) for it in stories.reports(session, args.story)]
+            raise InputError(stories.why_gone(connection, args.story))
+        made = edits.of_story(connection, args.story)
+        reports = [asdict(it) for it in stories.reports(connection, args.story)]
     chosen = chosen_format(args)
     if chosen == "table":
         _print(told, made)

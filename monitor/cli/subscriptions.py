@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from monitor.app import App
 
@@ -45,15 +45,15 @@ def _list(args: argparse.Namespace) -> int:
     from monitor.app import App
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
-        show(_rows(app, session), list(COLUMNS), chosen_format(args), shown=SHOWN)
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        show(_rows(app, connection), list(COLUMNS), chosen_format(args), shown=SHOWN)
     return 0
 
 
-def _rows(app: App, session: Session) -> Iterator[dict[str, Any]]:
+def _rows(app: App, connection: Connection) -> Iterator[dict[str, Any]]:
     from monitor.store import suppressions
 
-    away = {(row.subscription, row.recipient): row for row in suppressions.in_force(session)}
+    away = {(row.subscription, row.recipient): row for row in suppressions.in_force(connection)}
     for subscription in app.subscriptions:
         for recipient in subscription.recipients:
             left = away.pop((subscription.name, suppressions.same(recipient)), None)
@@ -82,10 +82,10 @@ def _change(args: argparse.Namespace) -> int:
     from monitor.store import suppressions
 
     name, recipient = args.subscription, args.recipient
-    with App.load(config_path(args)) as app, app.sessions.begin() as session:
+    with App.load(config_path(args)) as app, app.store.begin() as connection:
         now, by = app.clock.now(), LeftBy.OPERATOR
         if args.action == "allow":
-            if not suppressions.come_back(session, name, recipient, now=now, by=by):
+            if not suppressions.come_back(connection, name, recipient, now=now, by=by):
                 raise UsageError(f"{recipient} has not left {name!r}")
             print(f"{recipient} gets {name} again, from the next digest on")
             return 0
@@ -95,6 +95,6 @@ def _change(args: argparse.Namespace) -> int:
             raise UsageError(f"no subscription is called {name!r}; there are: {names}")
         if suppressions.same(recipient) not in map(suppressions.same, known[0].recipients):
             raise UsageError(f"{recipient} is not among the recipients of {name}")
-        done = suppressions.leave(session, name, recipient, now=now, by=by)
+        done = suppressions.leave(connection, name, recipient, now=now, by=by)
         print(f"{recipient} {'gets' if done else 'got'} nothing more of {name}")
     return 0

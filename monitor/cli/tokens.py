@@ -51,7 +51,7 @@ def _list(args: argparse.Namespace) -> int:
     from monitor.store import tokens
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
         now = app.clock.now()
         rows = [
             {
@@ -62,7 +62,7 @@ def _list(args: argparse.Namespace) -> int:
                 "expires_at": token.expires_at,
                 "revoked_at": token.revoked_at,
             }
-            for token in tokens.listed(session)
+            for token in tokens.listed(connection)
         ]
         show(rows, list(COLUMNS), chosen_format(args), shown=COLUMNS)
     return 0
@@ -81,9 +81,9 @@ def _made(app: App, args: argparse.Namespace) -> str:
 
     now = app.clock.now()
     until = None if args.expires is None else now + args.expires
-    with app.sessions.begin() as session:
+    with app.store.begin() as connection:
         return tokens.add(
-            session,
+            connection,
             users.canonical_name(args.name),
             Scope(args.scope),
             now=now,
@@ -96,7 +96,7 @@ def _revoke(args: argparse.Namespace) -> int:
     from monitor.store import tokens, users
 
     name = users.canonical_name(args.name)
-    with App.load(config_path(args)) as app, app.sessions.begin() as session:
-        tokens.revoke(session, name, now=app.clock.now())
+    with App.load(config_path(args)) as app, app.store.begin() as connection:
+        tokens.revoke(connection, name, now=app.clock.now())
     print(f"{name} is revoked, from the next request on")
     return 0

@@ -15,7 +15,7 @@ from monitor.model import UserRole
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
 COLUMNS = ("name", "role", "password", "made_at")
 
@@ -62,7 +62,7 @@ def _list(args: argparse.Namespace) -> int:
     from monitor.store import users
     from monitor.store.engine import reading
 
-    with App.load(config_path(args)) as app, reading(app.sessions) as session:
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
         rows = [
             {
                 "name": user.name,
@@ -70,7 +70,7 @@ def _list(args: argparse.Namespace) -> int:
                 "password": "yes" if user.password else "no",
                 "made_at": user.made_at,
             }
-            for user in users.listed(session)
+            for user in users.listed(connection)
         ]
         show(rows, list(COLUMNS), chosen_format(args), shown=COLUMNS)
     return 0
@@ -78,7 +78,7 @@ def _list(args: argparse.Namespace) -> int:
 
 def _change(
     args: argparse.Namespace,
-    change: Callable[[argparse.Namespace, str], Callable[[Session], str]],
+    change: Callable[[argparse.Namespace, str], Callable[[Connection], str]],
 ) -> int:
     from monitor.app import App
     from monitor.store import users
@@ -86,55 +86,55 @@ def _change(
     name = users.canonical_name(args.name)
     with App.load(config_path(args)) as app:
         args.now = app.clock.now()
-        _ = app.sessions  # a database that cannot be used is told before a password is asked for
+        _ = app.store  # a database that cannot be used is told before a password is asked for
         made = change(args, name)
-        with app.sessions.begin() as session:
-            print(made(session))
+        with app.store.begin() as connection:
+            print(made(connection))
     return 0
 
 
-def _add(args: argparse.Namespace, name: str) -> Callable[[Session], str]:
+def _add(args: argparse.Namespace, name: str) -> Callable[[Connection], str]:
     from monitor.store import users
 
     role = UserRole(args.role)
     password = None if args.no_password else _hash()
 
-    def made(session: Session) -> str:
-        users.add(session, name, role, password, now=args.now)
+    def made(connection: Connection) -> str:
+        users.add(connection, name, role, password, now=args.now)
         return f"{name} may log in, as {role}"
 
     return made
 
 
-def _role(args: argparse.Namespace, name: str) -> Callable[[Session], str]:
+def _role(args: argparse.Namespace, name: str) -> Callable[[Connection], str]:
     from monitor.store import users
 
     role = args.role
 
-    def made(session: Session) -> str:
-        users.change_role(session, name, role)
+    def made(connection: Connection) -> str:
+        users.change_role(connection, name, role)
         return f"{name} is {role} from the next request on"
 
     return made
 
 
-def _password(_args: argparse.Namespace, name: str) -> Callable[[Session], str]:
+def _password(_args: argparse.Namespace, name: str) -> Callable[[Connection], str]:
     from monitor.store import users
 
     password = _hash()
 
-    def made(session: Session) -> str:
-        users.change_password(session, name, password)
+    def made(connection: Connection) -> str:
+        users.change_password(connection, name, password)
         return f"{name} has another password, and is logged out everywhere"
 
     return made
 
 
-def _remove(_args: argparse.Namespace, name: str) -> Callable[[Session], str]:
+def _remove(_args: argparse.Namespace, name: str) -> Callable[[Connection], str]:
     from monitor.store import users
 
-    def made(session: Session) -> str:
-        users.remove(session, name)
+    def made(connection: Connection) -> str:
+        users.remove(connection, name)
         return f"{name} is removed, and logged out everywhere"
 
     return made

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Engine
+
     from monitor.digest.alert_words import AlertRenderer
     from monitor.model import Rendered, Subscription
     from monitor.ports import Clock
     from monitor.store.alerts import Touched
-    from monitor.store.engine import Sessions
 
 RETRY = timedelta(minutes=1)  # after an alert that could not be made
 OVERLAP = timedelta(minutes=5)  # hits become visible out of order, and some get a story late
@@ -51,7 +52,7 @@ class AlertStep:
     mail's body.
     """
 
-    sessions: Sessions
+    engine: Engine
     clock: Clock
     subscriptions: Sequence[Subscription]
     renderer: AlertRenderer
@@ -97,15 +98,15 @@ class AlertStep:
             self._whole_at = now
             self._seen.clear()
             return self._open(stages, now)
-        with reading(self.sessions) as session:
-            found = dict(alerts.touched(session, since=looked_at - OVERLAP, stages=stages))
+        with reading(self.engine) as connection:
+            found = dict(alerts.touched(connection, since=looked_at - OVERLAP, stages=stages))
         fresh = frozenset(story for hit, story in found.items() if hit not in self._seen)
         self._seen.update(found)
         return fresh
 
     def _open(self, stages: Collection[str], now: datetime) -> Collection[Touched]:
-        with reading(self.sessions) as session:
-            found = dict(alerts.touched(session, since=now - alerts.REACH, stages=stages))
+        with reading(self.engine) as connection:
+            found = dict(alerts.touched(connection, since=now - alerts.REACH, stages=stages))
         self._seen.update(found)
         return frozenset(found.values())
 
@@ -139,11 +140,11 @@ class AlertStep:
         """Return the alerts to make, and whether that leaves stories due for later."""
         if subscription.alert is None:
             return [], False
-        with reading(self.sessions) as session:
-            found = alerts.due(session, subscription, stories, now=now)
+        with reading(self.engine) as connection:
+            found = alerts.due(connection, subscription, stories, now=now)
             if not found:
                 return [], False
-            sent = alerts.sent_since(session, subscription.name, now - HOUR)
+            sent = alerts.sent_since(connection, subscription.name, now - HOUR)
         due = [
             Due(story, stage, self.ranks.get(stage, 0), tuple(hits))
             for (story, stage), hits in found.items()
@@ -154,15 +155,15 @@ class AlertStep:
     def _make(self, subscription: Subscription, stories: Sequence[Due], now: datetime) -> bool:
         """Make the alert of *stories*; return whether it tells all of them."""
         wanted = len(stories)
-        with reading(self.sessions) as session:
-            slot = alerts.free_slot(session, subscription.name, now)
+        with reading(self.engine) as connection:
+            slot = alerts.free_slot(connection, subscription.name, now)
         frozen = self._frozen(subscription, stories, slot, now)
         while len(stories) > 1 and self.measure(frozen.rendered) > LIMIT - HEAD:
             stories = stories[: len(stories) // 2]  # the gravest; the others stay due
             frozen = self._frozen(subscription, stories, slot, now)
-        with self.sessions.begin() as session:
+        with self.engine.begin() as connection:
             told = [(story.story_id, story.stage) for story in stories]
-            made = alerts.freeze(session, frozen, told)
+            made = alerts.freeze(connection, frozen, told)
         if not made:
             return False
         found = min(hit.found_at for story in stories for hit in story.hits)

@@ -19,11 +19,12 @@ from monitor.pipeline.match import match_all, pages
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sqlalchemy import Engine
+
     from monitor.detect.changes import KnownHit
     from monitor.detect.lexicon import Lexicon
     from monitor.model import Match
     from monitor.pipeline.match import Matched
-    from monitor.store.engine import Sessions
     from monitor.store.texts import Chosen, StoredArticle, StoredText
 
 
@@ -60,7 +61,7 @@ class Compared:
 
 
 def backtest(
-    sessions: Sessions,
+    engine: Engine,
     lexicon: Lexicon,
     chosen: Chosen,
     *,
@@ -74,7 +75,7 @@ def backtest(
     """
     read = (
         [replace(it, bound=bound.get(it.feed, it.bound)) for it in page]
-        for page in pages(sessions, chosen)
+        for page in pages(engine, chosen)
     )
     for page in match_all(lexicon, read, jobs=jobs):
         yield [_compare(it, lexicon) for it in page]

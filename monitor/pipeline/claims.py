@@ -60,9 +60,9 @@ class Claims:
             if idle and not self._any_due(now):
                 yield None
                 continue
-            with step.sessions.begin() as session:
+            with step.engine.begin() as connection:
                 claimed = feeds.claim_due(
-                    session,
+                    connection,
                     now=now,
                     lease=step.lease,
                     limit=batch,
@@ -85,8 +85,8 @@ class Claims:
 
     def _any_due(self, now: datetime) -> bool:
         """Look before another claim is tried, which would lock the database for nothing."""
-        with reading(self._step.sessions) as session:
-            return feeds.any_due(session, now=self._due_by or now)
+        with reading(self._step.engine) as connection:
+            return feeds.any_due(connection, now=self._due_by or now)
 
     def _limit(self) -> feeds.HostLimit | None:
         per_host = self._step.per_host
@@ -105,7 +105,7 @@ class Claims:
         """Give back what is still unsettled, due at once."""
         if self._held:
             step = self._step
-            with step.sessions.begin() as session:
+            with step.engine.begin() as connection:
                 feeds.hand_back(
-                    session, sorted(self._held), worker=step.worker, now=step.clock.now()
+                    connection, sorted(self._held), worker=step.worker, now=step.clock.now()
                 )

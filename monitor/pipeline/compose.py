@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from sqlalchemy import Engine
+
     from monitor.digest.render import Renderer
     from monitor.model import Subscription
     from monitor.pipeline.edition import Editor, Made
     from monitor.ports import Clock, DigestLinks
-    from monitor.store.engine import Sessions
 
 RETRY = timedelta(minutes=1)  # after a digest that could not be made
 
@@ -48,7 +49,7 @@ class ComposeStep:
     if readers can reach one.
     """
 
-    sessions: Sessions
+    engine: Engine
     clock: Clock
     subscriptions: Sequence[Subscription]
     editor: Editor
@@ -72,7 +73,7 @@ class ComposeStep:
 
     def round(self) -> Round:
         """Return a round as of now, for one or more digests."""
-        return Round(self.sessions, self.clock.now(), self.editor.names)
+        return Round(self.engine, self.clock.now(), self.editor.names)
 
     def _try_slots(self, subscription: Subscription, now: datetime) -> list[datetime]:
         failed_at = self._failed_at.get(subscription.name)
@@ -91,13 +92,13 @@ class ComposeStep:
         latest = latest_slot(subscription.schedule, now)
         if self._settled.get(name) == latest:  # a slot that has its digest keeps it
             return []
-        with reading(self.sessions) as session:
-            if not digests.is_open(session, name, latest):
+        with reading(self.engine) as connection:
+            if not digests.is_open(connection, name, latest):
                 self._settled[name] = latest
                 return []
             if subscription.catch_up is CatchUp.ONE:
                 return [latest]
-            since = digests.last_made(session, name, now=now)
+            since = digests.last_made(connection, name, now=now)
         return missed_slots(subscription.schedule, since or now, now)
 
     def _try(self, subscription: Subscription, slots: Sequence[datetime], shared: Round) -> int:
@@ -128,8 +129,8 @@ class ComposeStep:
         """
         late = latest is not None and latest != slot
         frozen = self.make(subscription, slot, late=late, shared=shared)
-        with self.sessions.begin() as session:
-            made = digests.freeze(session, frozen)
+        with self.engine.begin() as connection:
+            made = digests.freeze(connection, frozen)
         if made:
             log.info(
                 "digest composed",
@@ -177,8 +178,8 @@ class ComposeStep:
         )
 
     def _is_silent(self, subscription: Subscription, slot: datetime) -> bool:
-        with reading(self.sessions) as session:
-            last_sent = digests.last_sent(session, subscription.name, before=slot)
+        with reading(self.engine) as connection:
+            last_sent = digests.last_sent(connection, subscription.name, before=slot)
         return is_silent(subscription.empty, subscription.schedule, slot, last_sent)
 
     def _brief(

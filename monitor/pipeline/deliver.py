@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
+    from sqlalchemy import Engine
+
     from monitor.model import DeliveryToMake
     from monitor.ports import Clock, Mailer
-    from monitor.store.engine import Sessions
 
 LEASE = timedelta(minutes=3)  # must outlast one hand-over: else two workers send one mail
 PATIENCE = timedelta(days=5)  # RFC 5321, 4.5.4.1: "generally needs to be at least 4-5 days"
@@ -51,7 +52,7 @@ log = logs.get_logger()
 
 
 def deliver_due(  # noqa: PLR0913 - three parts and how to use them, each with a default
-    sessions: Sessions,
+    engine: Engine,
     mailer: Mailer,
     clock: Clock,
     stop: Event | None = None,
@@ -68,7 +69,7 @@ def deliver_due(  # noqa: PLR0913 - three parts and how to use them, each with a
     the longest hand-over of *mailer*; *patience* is how long a delivery is put off. Returns when
     none is due and none under way.
     """
-    step = _Step(sessions, mailer, clock, worker, lease, patience, to)
+    step = _Step(engine, mailer, clock, worker, lease, patience, to)
     taken = 0
     running: dict[Future[bool], str] = {}
     with ThreadPoolExecutor(at_once, thread_name_prefix="deliver") as pool:
@@ -123,7 +124,7 @@ def what_next(
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    sessions: Sessions
+    engine: Engine
     mailer: Mailer
     clock: Clock
     worker: str
@@ -134,12 +135,12 @@ class _Step:
     def claim(self, busy: Collection[str]) -> DeliveryToMake | None:
         """Take the next delivery that is due, to none of *busy*; if none is, nothing is written."""
         now = self.clock.now()
-        with reading(self.sessions) as session:
-            if not deliveries.any_due(session, now=now, to=self.to, but=busy):
+        with reading(self.engine) as connection:
+            if not deliveries.any_due(connection, now=now, to=self.to, but=busy):
                 return None
-        with self.sessions.begin() as session:
+        with self.engine.begin() as connection:
             return deliveries.claim_due(
-                session,
+                connection,
                 now=now,
                 lease=self.lease,
                 patience=self.patience,
@@ -150,7 +151,7 @@ class _Step:
 
     def make(self, delivery: DeliveryToMake) -> bool:
         """Hand *delivery* over and record what became of it; return whether it was taken."""
-        outcome = _HandOver(self.sessions, delivery).through(self.mailer)
+        outcome = _HandOver(self.engine, delivery).through(self.mailer)
         now = self.clock.now()
         status, due_at = what_next(delivery, outcome, now)
         if status is DeliveryStatus.FAILED:
@@ -161,9 +162,9 @@ class _Step:
                 attempts=delivery.attempt,
                 error=outcome.error,
             )
-        with self.sessions.begin() as session:
+        with self.engine.begin() as connection:
             mine = deliveries.settle(
-                session,
+                connection,
                 delivery,
                 status,
                 now=now,
@@ -178,7 +179,7 @@ class _Step:
 
 @dataclass(slots=True)
 class _HandOver:
-    sessions: Sessions
+    engine: Engine
     delivery: DeliveryToMake
     near_end: bool = field(default=False)
 
@@ -217,8 +218,8 @@ class _HandOver:
         return Outcome(status, said, retry_after=wait)
 
     def _before_last(self, head: bytes, body: bytes | None) -> None:
-        with self.sessions.begin() as session:
-            if not deliveries.near_end(session, self.delivery, head, body):
+        with self.engine.begin() as connection:
+            if not deliveries.near_end(connection, self.delivery, head, body):
                 raise LeaseLost(
                     "nothing was handed over: another process has taken it up, or the recipient"
                     " has left the list"

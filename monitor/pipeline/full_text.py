@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from threading import Event
 
+    from sqlalchemy import Engine
+
     from monitor.errors import MonitorError
     from monitor.model import Answer, Document, Match, PageToRead
     from monitor.pipeline.matches import LateDetector
     from monitor.ports import Clock, Fetcher, Parser
-    from monitor.store.engine import Sessions
 
 PAUSE: Final = timedelta(seconds=2)  # between two pages of one host
 PULSE: Final = timedelta(seconds=0.25)
@@ -55,7 +56,7 @@ class FullTextTotals:
 class FullTextStep:
     """The step, with the real parts it works with. *lexicon* is the fingerprint of the rules."""
 
-    sessions: Sessions
+    engine: Engine
     clock: Clock
     fetcher: Fetcher
     parser: Parser
@@ -81,24 +82,24 @@ class FullTextStep:
                         self._settle(held.pop(asked.id), answer, document, totals)
         finally:
             if held:
-                with self.sessions.begin() as session:
+                with self.engine.begin() as connection:
                     full_texts.hand_back(
-                        session, sorted(held), worker=self.worker, now=self.clock.now()
+                        connection, sorted(held), worker=self.worker, now=self.clock.now()
                     )
         return totals
 
     def any_due(self) -> bool:
         """Return whether a page is due, though its host may have to be given a pause first."""
-        with reading(self.sessions) as session:
-            return full_texts.any_due(session, now=self.clock.now())
+        with reading(self.engine) as connection:
+            return full_texts.any_due(connection, now=self.clock.now())
 
     def _claims(
         self, held: dict[int, PageToRead], stop: Event | None
     ) -> Iterator[FeedToPoll | None]:
         while not (stop is not None and stop.is_set()) and self.any_due():
-            with self.sessions.begin() as session:
+            with self.engine.begin() as connection:
                 claimed = full_texts.claim_due(
-                    session,
+                    connection,
                     now=self.clock.now(),
                     lease=self.lease,
                     pause=self.pause,
@@ -142,8 +143,8 @@ class FullTextStep:
         text = whole_text(page.title, page.lead, document.entries[0].summary)
         if text is None:
             totals.pages += 1
-            with self.sessions.begin() as session:
-                full_texts.settle(session, page, FullTextStatus.NOTHING, due_at=None, error=None)
+            with self.engine.begin() as connection:
+                full_texts.settle(connection, page, FullTextStatus.NOTHING, due_at=None, error=None)
             return
         matches = self._find(page, text)
         try:
@@ -182,19 +183,19 @@ class FullTextStep:
         """Store the text with its hits; return how many are new, None if it is not ours to do."""
         now = self.clock.now()
         lexicon = None if matches is None else self.lexicon
-        with self.sessions.begin() as session:
-            revision = full_texts.replace_text(session, page, text, lexicon=lexicon, now=now)
+        with self.engine.begin() as connection:
+            revision = full_texts.replace_text(connection, page, text, lexicon=lexicon, now=now)
             if revision is None:
                 return None
             if matches is None:
                 return 0
-            had = hits.of_articles(session, [page.article]).get(page.article, [])
+            had = hits.of_articles(connection, [page.article]).get(page.article, [])
             came = changes({revision: matches}, revision, had)
             at = hits.Finding(page.article, revision, self.lexicon, now)
-            hits.correct(session, came, lexicon=self.lexicon, now=now)
+            hits.correct(connection, came, lexicon=self.lexicon, now=now)
             near = [near_misses.row(match, at) for match in came.near]
-            near_misses.replace(session, [page.article], near)
-            return len(hits.insert(session, [hits.row(match, at) for match in came.found]))
+            near_misses.replace(connection, [page.article], near)
+            return len(hits.insert(connection, [hits.row(match, at) for match in came.found]))
 
     def _fail(self, page: PageToRead, error: MonitorError, totals: FullTextTotals) -> None:
         now = self.clock.now()
@@ -209,8 +210,8 @@ class FullTextStep:
             final=isinstance(error, AddressRefused),
         )
         status = FullTextStatus.GIVEN_UP if again is None else FullTextStatus.WAITING
-        with self.sessions.begin() as session:
-            full_texts.settle(session, page, status, due_at=again, error=str(error))
+        with self.engine.begin() as connection:
+            full_texts.settle(connection, page, status, due_at=again, error=str(error))
         log.warning(
             "full text failed",
             feed=page.feed,

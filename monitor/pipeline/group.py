@@ -17,9 +17,10 @@ from monitor.store import candidates, proceedings, stories
 from monitor.store.engine import lock, reading
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from monitor.model import HitToGroup
     from monitor.store.candidates import Basis
-    from monitor.store.engine import Sessions
     from monitor.store.proceedings import Known
     from monitor.stories.group import Grouping
 
@@ -40,43 +41,43 @@ class Decision:
     affairs: Known
 
 
-def group_new(sessions: Sessions) -> int:
+def group_new(engine: Engine) -> int:
     """Group every hit that has no story yet; return how many hits there were."""
     grouped = 0
     with _ONE:
-        while (decision := decide(sessions)) is not None:
-            if record(sessions, decision):
+        while (decision := decide(engine)) is not None:
+            if record(engine, decision):
                 grouped += len(decision.hits)
     return grouped
 
 
-def decide(sessions: Sessions) -> Decision | None:
+def decide(engine: Engine) -> Decision | None:
     """Return where the oldest hits without a story belong, None if there are no such hits."""
-    with reading(sessions) as session:
-        hits = candidates.ungrouped(session, limit=BATCH)
+    with reading(engine) as connection:
+        hits = candidates.ungrouped(connection, limit=BATCH)
         if not hits:
             return None
         from monitor.stories.group import WINDOW, group  # most rounds of polling find no hit
 
-        basis = candidates.basis(session, hits, window=WINDOW)
-        opened = candidates.open_stories(session, basis)
+        basis = candidates.basis(connection, hits, window=WINDOW)
+        opened = candidates.open_stories(connection, basis)
         grouping = group(hits, opened)
         first = {ids[0] for ids in grouping.new}
-        affairs = proceedings.affairs(session, [hit for hit in hits if hit.id in first])
+        affairs = proceedings.affairs(connection, [hit for hit in hits if hit.id in first])
     return Decision(hits, basis, grouping, affairs)
 
 
-def record(sessions: Sessions, decision: Decision) -> bool:
+def record(engine: Engine, decision: Decision) -> bool:
     """Write down a decision; return False, and write nothing, if it no longer holds."""
     from monitor.stories.group import WINDOW
 
     hits = decision.hits
-    with sessions.begin() as session:
-        lock(session, "group")
-        if candidates.basis(session, hits, window=WINDOW) != decision.basis:
+    with engine.begin() as connection:
+        lock(connection, "group")
+        if candidates.basis(connection, hits, window=WINDOW) != decision.basis:
             log.info("grouping begins anew", hits=len(hits))
             return False
-        changed, new = stories.record(session, hits, decision.grouping)
-        proceedings.link(session, new, changed, decision.affairs)
+        changed, new = stories.record(connection, hits, decision.grouping)
+        proceedings.link(connection, new, changed, decision.affairs)
     log.info("hits grouped", hits=len(hits), new_stories=len(new))
     return True

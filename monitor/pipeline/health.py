@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Engine
 
     from monitor.model import Subscription
     from monitor.ports import Clock
-    from monitor.store.engine import Sessions
 
 SILENCE = timedelta(minutes=1)  # a running service beats every ten seconds
 OVERDUE = timedelta(minutes=10)  # for a digest or a delivery that nobody takes up
@@ -40,23 +39,23 @@ class Health:
 
 
 def check(
-    sessions: Sessions, clock: Clock, subscriptions: Sequence[Subscription], *, warn: bool = True
+    engine: Engine, clock: Clock, subscriptions: Sequence[Subscription], *, warn: bool = True
 ) -> Health:
     """Return the health of the service that works on this database, without warnings if asked."""
     now = clock.now()
-    with reading(sessions) as session:
+    with reading(engine) as connection:
         reasons = [
-            *_silence(session, now),
-            *_overdue_digests(session, now, subscriptions),
-            *_overdue_deliveries(session, now),
-            *_overdue_feeds(session, now),
+            *_silence(connection, now),
+            *_overdue_digests(connection, now, subscriptions),
+            *_overdue_deliveries(connection, now),
+            *_overdue_feeds(connection, now),
         ]
-        warnings = [*_feeds(session), *_failed_deliveries(session, now)] if warn else []
+        warnings = [*_feeds(connection), *_failed_deliveries(connection, now)] if warn else []
     return Health(tuple(reasons), tuple(warnings))
 
 
-def _silence(session: Session, now: datetime) -> list[str]:
-    beat_at, stopped_at = workers.last_beat(session), workers.last_stop(session)
+def _silence(connection: Connection, now: datetime) -> list[str]:
+    beat_at, stopped_at = workers.last_beat(connection), workers.last_stop(connection)
     if beat_at is not None and now - beat_at <= SILENCE:
         return []
     if stopped_at is not None and (beat_at is None or beat_at < stopped_at):
@@ -67,41 +66,44 @@ def _silence(session: Session, now: datetime) -> list[str]:
 
 
 def _overdue_digests(
-    session: Session, now: datetime, subscriptions: Sequence[Subscription]
+    connection: Connection, now: datetime, subscriptions: Sequence[Subscription]
 ) -> list[str]:
     slots = [(item.name, latest_slot(item.schedule, now - OVERDUE)) for item in subscriptions]
     return [
         f"digest {name!r} of {slot:%Y-%m-%d %H:%M} UTC was not made"
         for name, slot in slots
-        if digests.is_open(session, name, slot) and not digests.made_since(session, name, slot)
+        if digests.is_open(connection, name, slot)
+        and not digests.made_since(connection, name, slot)
     ]
 
 
-def _overdue_deliveries(session: Session, now: datetime) -> list[str]:
-    if deliveries.any_due(session, now=now - OVERDUE):
+def _overdue_deliveries(connection: Connection, now: datetime) -> list[str]:
+    if deliveries.any_due(connection, now=now - OVERDUE):
         return ["a delivery is due and nobody takes it up"]
     return []
 
 
-def _overdue_feeds(session: Session, now: datetime) -> list[str]:
-    started_at = workers.last_start(session)
+def _overdue_feeds(connection: Connection, now: datetime) -> list[str]:
+    started_at = workers.last_start(connection)
     if started_at is None or now - started_at < UNPOLLED:
         return []  # after a pause all feeds are due, and their turn comes
-    if feeds.any_due(session, now=now - UNPOLLED):
+    if feeds.any_due(connection, now=now - UNPOLLED):
         return ["a feed is due and nobody polls it"]
     return []
 
 
-def _feeds(session: Session) -> list[str]:
+def _feeds(connection: Connection) -> list[str]:
     return [
         f"feed {row['feed_id']} is {row['state']}: {row['state_reason']}"
-        for row in queries.rows(session, queries.FEEDS, queries.Filter())
+        for row in queries.rows(connection, queries.FEEDS, queries.Filter())
         if row["state_reason"] and row["state"] != "off"
     ]
 
 
-def _failed_deliveries(session: Session, now: datetime) -> list[str]:
+def _failed_deliveries(connection: Connection, now: datetime) -> list[str]:
     return [
         f"delivery to {recipient} is {status} after {attempts} attempts: {error}"
-        for recipient, status, attempts, error in deliveries.troubled(session, since=now - REFUSED)
+        for recipient, status, attempts, error in deliveries.troubled(
+            connection, since=now - REFUSED
+        )
     ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event
 
-    from monitor.store.engine import Sessions
+    from sqlalchemy import Engine
 
 PAGE: Final = 500
 _TOLD: Final = 50_000  # articles between two lines of the log
@@ -24,24 +24,24 @@ _TOLD: Final = 50_000  # articles between two lines of the log
 log = logs.get_logger()
 
 
-def fill(sessions: Sessions, *, page: int = PAGE) -> Iterator[int]:
+def fill(engine: Engine, *, page: int = PAGE) -> Iterator[int]:
     """Index the articles that are missing; yield the number of each page once it is recorded."""
     while True:
-        with sessions.begin() as session:
-            done = index.fill(session, limit=page)
+        with engine.begin() as connection:
+            done = index.fill(connection, limit=page)
         if not done:
             return
         yield done
 
 
-def fill_beside(sessions: Sessions, stop: Event, *, page: int = PAGE) -> int:
+def fill_beside(engine: Engine, stop: Event, *, page: int = PAGE) -> int:
     """Index what is missing beside other work, half of the time; return how many articles.
 
     Ends early, with a whole page, when *stop* is set.
     """
     total = 0
     began = monotonic()
-    for done in fill(sessions, page=page):
+    for done in fill(engine, page=page):
         total += done
         if total % _TOLD < done:
             log.info("search index is being filled", articles=total)

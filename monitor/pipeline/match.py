@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from datetime import datetime
 
+    from sqlalchemy import Engine
+
     from monitor.detect.lexicon import Lexicon
     from monitor.model import Match
-    from monitor.store.engine import Sessions
     from monitor.store.texts import Chosen, StoredArticle
 
 PAGE: Final = 500  # articles that are read, matched and recorded at once
@@ -55,13 +56,13 @@ class Matched:
     matches: Matches | None
 
 
-def pages(sessions: Sessions, chosen: Chosen, *, size: int = PAGE) -> Iterator[list[StoredArticle]]:
+def pages(engine: Engine, chosen: Chosen, *, size: int = PAGE) -> Iterator[list[StoredArticle]]:
     """Yield the chosen articles in order of their numbers, each page read for itself."""
-    with reading(sessions) as session:
-        after = texts.start(session, chosen)
+    with reading(engine) as connection:
+        after = texts.start(connection, chosen)
     while True:
-        with reading(sessions) as session:
-            page = texts.page(session, chosen, after=after, limit=size)
+        with reading(engine) as connection:
+            page = texts.page(connection, chosen, after=after, limit=size)
         if not page:
             return
         yield page

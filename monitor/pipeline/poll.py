@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
+    from sqlalchemy import Engine
+
     from monitor.errors import MonitorError
     from monitor.feeds.manners import Pace
     from monitor.model import Answer, Document, FeedToPoll
     from monitor.pipeline.matches import LateDetector
     from monitor.pipeline.settle import Judged
     from monitor.ports import Clock, Fetcher, Parser
-    from monitor.store.engine import Sessions
 
 
 CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand back
@@ -71,7 +72,7 @@ class PollStep:
     host are asked at once, None for any number.
     """
 
-    sessions: Sessions
+    engine: Engine
     clock: Clock
     fetcher: Fetcher
     parser: Parser
@@ -114,7 +115,7 @@ class PollStep:
 
     def _settler(self) -> Settler:
         return Settler(
-            sessions=self.sessions,
+            engine=self.engine,
             clock=self.clock,
             lexicon=self.lexicon,
             detector=self.detector,

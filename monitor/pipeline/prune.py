@@ -10,19 +10,19 @@ from monitor.store import near_misses
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.store.engine import Sessions
+    from sqlalchemy import Engine
 
 BATCH: Final = 500
 
 log = logs.get_logger()
 
 
-def prune(sessions: Sessions, *, now: datetime, batch: int = BATCH) -> int:
+def prune(engine: Engine, *, now: datetime, batch: int = BATCH) -> int:
     """Delete the near-misses that are older than they are kept for; return how many."""
     deleted = 0
     while True:
-        with sessions.begin() as session:
-            some = near_misses.prune(session, before=now - near_misses.KEPT, limit=batch)
+        with engine.begin() as connection:
+            some = near_misses.prune(connection, before=now - near_misses.KEPT, limit=batch)
         deleted += some
         if some < batch:
             break

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
+    from sqlalchemy import Engine
+
     from monitor.model import Answer, PushToAsk
     from monitor.ports import Clock, Fetcher
-    from monitor.store.engine import Sessions
 
 AT_ONCE: Final = 4
 LOOK: Final = timedelta(seconds=30)  # how often feeds are looked through for hubs
@@ -42,7 +43,7 @@ def new_secrets() -> tuple[str, str]:
 class PushStep:
     """The step, with the real parts it works with. *callback* is where hubs reach `/websub/`."""
 
-    sessions: Sessions
+    engine: Engine
     clock: Clock
     fetcher: Fetcher
     callback: str
@@ -55,23 +56,23 @@ class PushStep:
         """Do what is to be done now."""
         now = self.clock.now()
         if self._looked_at is None or now - self._looked_at >= LOOK:
-            with self.sessions.begin() as session:
-                pushes.sync(session, now=now, secrets=self.new_secrets)
+            with self.engine.begin() as connection:
+                pushes.sync(connection, now=now, secrets=self.new_secrets)
             self._looked_at = now
-        with reading(self.sessions) as session:
-            if not pushes.anything(session, now=now):
+        with reading(self.engine) as connection:
+            if not pushes.anything(connection, now=now):
                 return
-        with self.sessions.begin() as session:
-            made = pushes.make_due(session, now=now)
+        with self.engine.begin() as connection:
+            made = pushes.make_due(connection, now=now)
         for key in made:
             log.info("pushed", feed=key)
         self._ask_due(stop)
 
     def _ask_due(self, stop: Event | None) -> None:
         while not (stop is not None and stop.is_set()):
-            with self.sessions.begin() as session:
+            with self.engine.begin() as connection:
                 claimed = pushes.claim_due(
-                    session,
+                    connection,
                     now=self.clock.now(),
                     lease=self.lease,
                     limit=AT_ONCE,
@@ -103,7 +104,7 @@ class PushStep:
         )
         if push.leaving and push.attempt >= websub.TRIES_TO_LEAVE:
             again = None
-        with self.sessions.begin() as session:
-            pushes.settle(session, push, due_at=again, error=error)
+        with self.engine.begin() as connection:
+            pushes.settle(connection, push, due_at=again, error=error)
         if error is not None:
             log.warning("hub failed", hub=push.hub, topic=push.topic, error=error)

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from threading import Event
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Engine
 
     from monitor.detect.lexicon import Lexicon
     from monitor.pipeline.match import Matched
     from monitor.ports import Clock
-    from monitor.store.engine import Sessions
     from monitor.store.texts import Chosen
 
 log = logs.get_logger()
@@ -61,7 +60,7 @@ class RematchStep:
     New hits of articles first seen before *news_since* are quiet.
     """
 
-    sessions: Sessions
+    engine: Engine
     clock: Clock
     lexicon: Lexicon
     news_since: datetime
@@ -69,23 +68,23 @@ class RematchStep:
 
     def rematch(self, chosen: Chosen) -> Iterator[RematchTotals]:
         """Match the chosen articles again; yield what each page came to, once it is recorded."""
-        with self.sessions.begin() as session:
+        with self.engine.begin() as connection:
             lexicons.keep(
-                session,
+                connection,
                 fingerprint=self.lexicon.fingerprint,
                 content=self.lexicon.canonical,
                 now=self.clock.now(),
             )
-        for page in match_all(self.lexicon, pages(self.sessions, chosen), jobs=self.jobs):
-            with self.sessions.begin() as session:
-                totals = self._record(session, page)
+        for page in match_all(self.lexicon, pages(self.engine, chosen), jobs=self.jobs):
+            with self.engine.begin() as connection:
+                totals = self._record(connection, page)
             yield totals
 
-    def _record(self, session: Session, page: list[Matched]) -> RematchTotals:
+    def _record(self, connection: Connection, page: list[Matched]) -> RematchTotals:
         """Write what a page of articles came to, but for those that changed since."""
         now, lexicon = self.clock.now(), self.lexicon.fingerprint
         good = [it for it in page if it.matches is not None]
-        held = texts.hold(session, [it.article for it in good])
+        held = texts.hold(connection, [it.article for it in good])
         totals = RematchTotals(failed=len(page) - len(good), changed=len(good) - len(held))
         new: list[dict[str, Any]] = []
         near: list[dict[str, Any]] = []
@@ -97,15 +96,15 @@ class RematchStep:
             came = changes(it.matches, present, article.hits)
             at = hits.Finding(article.id, present, lexicon, now)
             quiet = article.matched_with is not None and article.first_seen < self.news_since
-            hits.correct(session, came, lexicon=lexicon, now=now)
+            hits.correct(connection, came, lexicon=lexicon, now=now)
             new += [hits.row(match, at, quiet=quiet) for match in came.found]
             near += [near_misses.row(match, at) for match in came.near]
             totals.quiet += quiet * len(came.found)
             totals.corrected += len(came.corrected)
             totals.withdrawn += len(came.lost)
-        near_misses.replace(session, held, near)
-        totals.articles, totals.found = len(held), len(hits.insert(session, new))
-        texts.mark(session, held, lexicon=lexicon)
+        near_misses.replace(connection, held, near)
+        totals.articles, totals.found = len(held), len(hits.insert(connection, new))
+        texts.mark(connection, held, lexicon=lexicon)
         return totals
 
 

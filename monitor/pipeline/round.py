@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
     from zoneinfo import ZoneInfo
 
+    from sqlalchemy import Engine
+
     from monitor.digest.edition import Entry
     from monitor.digest.names import Names
     from monitor.digest.news import Due
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
         Undelivered,
     )
     from monitor.store.digests import Standing
-    from monitor.store.engine import Sessions
 
 KEPT = 6000  # stories, and entries
 HEADS = 1000  # hits with their texts
@@ -55,7 +56,7 @@ RECENT = timedelta(days=7)  # how long a digest that did not arrive is told of
 class Round:
     """What the digests made at *now* share."""
 
-    sessions: Sessions
+    engine: Engine
     now: datetime
     names: Names
     rest: int = 12_000  # about what a mail takes without entries, as it was measured last
@@ -77,8 +78,8 @@ class Round:
 
     def standing(self, subscription: Subscription, slot: datetime) -> Standing:
         """Return where *subscription* stands before its digest of *slot*."""
-        with reading(self.sessions) as session:
-            return digests.standing(session, subscription.name, slot, now=self.now)
+        with reading(self.engine) as connection:
+            return digests.standing(connection, subscription.name, slot, now=self.now)
 
     def due(self, subscription: Subscription, standing: Standing) -> list[OpenHit]:
         """Return the hits that *subscription* wants and was not told of, oldest first."""
@@ -100,8 +101,8 @@ class Round:
             )
         if not wanted:
             return []
-        with reading(self.sessions) as session:
-            told = due.reported(session, subscription.name, from_hit=wanted[0].id)
+        with reading(self.engine) as connection:
+            told = due.reported(connection, subscription.name, from_hit=wanted[0].id)
         return [hit for hit in wanted if hit.id not in told] if told else wanted
 
     @property
@@ -128,15 +129,15 @@ class Round:
             return {}
         ids = {hit.story_id for hit in hits}
         unknown = ids - self._began.keys()
-        with reading(self.sessions) as session:
+        with reading(self.engine) as connection:
             if unknown:
-                self._began |= due.began(session, unknown)
+                self._began |= due.began(connection, unknown)
             old = [
                 story
                 for story in ids
                 if alerted or (since is not None and self._began[story] <= since)
             ]
-            return due.told_before(session, subscription.name, old) if old else {}
+            return due.told_before(connection, subscription.name, old) if old else {}
 
     def stories(self, ids: Sequence[int]) -> dict[int, Story]:
         """Return what is told of stories; one that has no live hits any more is left out."""
@@ -145,16 +146,16 @@ class Round:
             if len(self._stories) > KEPT:
                 self._stories.clear()
                 unknown = list(ids)
-            with reading(self.sessions) as session:
-                self._stories |= stories.told(session, unknown)
+            with reading(self.engine) as connection:
+                self._stories |= stories.told(connection, unknown)
         return {story: self._stories[story] for story in ids if story in self._stories}
 
     def hits(self, ids: Sequence[int]) -> dict[int, ReportedHit]:
         """Return hits with their articles."""
         if not ids:
             return {}
-        with reading(self.sessions) as session:
-            return due.load(session, ids)
+        with reading(self.engine) as connection:
+            return due.load(connection, ids)
 
     def heads(self, ids: Sequence[int]) -> dict[int, ReportedHit]:
         """Return a few hits as `hits` does, and keep them: they head entries of many editions."""
@@ -181,10 +182,10 @@ class Round:
         """Return the lines of hits in the list of hits: with all columns, and with the fewest."""
         unknown = [hit for hit in ids if hit not in self._lines]
         if unknown:
-            with reading(self.sessions) as session:
+            with reading(self.engine) as connection:
                 self._lines |= {
                     row[0]: (line(row), line([row[at] for at in FEW]))
-                    for row in due.listed(session, unknown)
+                    for row in due.listed(connection, unknown)
                 }
         return [self._lines[hit] for hit in ids if hit in self._lines]
 
@@ -192,37 +193,37 @@ class Round:
         """Return what was polled since the digest before, and what of that did not arrive."""
         key = standing.since, standing.lexicon
         if key not in self._coverage or self._undelivered is None:
-            with reading(self.sessions) as session:
-                self._coverage[key] = coverage.coverage(session, standing, now=self.now)
-                self._undelivered = deliveries.undelivered(session, since=self.now - RECENT)
+            with reading(self.engine) as connection:
+                self._coverage[key] = coverage.coverage(connection, standing, now=self.now)
+                self._undelivered = deliveries.undelivered(connection, since=self.now - RECENT)
         shared, missing = self._coverage[key], self._undelivered.get(subscription.name)
         return replace(shared, undelivered=tuple(missing)) if missing else shared
 
     def alerted(self, subscription: Subscription, standing: Standing) -> list[Alerted]:
         """Return what *subscription* was told of at once since the digest before."""
-        with reading(self.sessions) as session:
-            return alerts.told_since(session, subscription.name, standing.since)
+        with reading(self.engine) as connection:
+            return alerts.told_since(connection, subscription.name, standing.since)
 
     def altered(self, subscription: Subscription, standing: Standing) -> list[Alteration]:
         """Return what became since the digest before of what *subscription* was told."""
         since = standing.since
         if since is None:
             return []
-        with reading(self.sessions) as session:
+        with reading(self.engine) as connection:
             if since not in self._altered:
-                self._altered[since] = due.alterations(session, since=since, until=self.now)
+                self._altered[since] = due.alterations(connection, since=since, until=self.now)
             altered = self._altered[since]
             if not altered:
                 return []
-            told = due.reported_among(session, subscription.name, {it.hit_id for it in altered})
+            told = due.reported_among(connection, subscription.name, {it.hit_id for it in altered})
         return [it for it in altered if it.hit_id in told]
 
     def possible(self, subscription: Subscription, standing: Standing) -> list[NearMissToTell]:
         """Return the near-misses since the digest before that *subscription* may want."""
         since = standing.since or standing.reaches
         if since not in self._possible:
-            with reading(self.sessions) as session:
-                self._possible[since] = due.possible(session, since=since, until=self.now)
+            with reading(self.engine) as connection:
+                self._possible[since] = due.possible(connection, since=since, until=self.now)
         # A near-miss has a low score by its nature.
         lenient = _without_score(subscription)
         return [it for it in self._possible[since] if wants(lenient, it.kind)]
@@ -243,9 +244,9 @@ class Round:
 
     def _of_zone(self, zone: ZoneInfo) -> Counter[tuple[Kind, date]]:
         if zone.key not in self._daily:
-            with reading(self.sessions) as session:
+            with reading(self.engine) as connection:
                 since = self.now - timedelta(days=DAYS + 1)
-                self._daily[zone.key] = due.daily(session, zone, since=since)
+                self._daily[zone.key] = due.daily(connection, zone, since=since)
         return self._daily[zone.key]
 
     def _read_open(self, since: datetime) -> None:
@@ -254,8 +255,8 @@ class Round:
         self._open.clear()
         self._made.clear()
         self._wanted.clear()
-        with reading(self.sessions) as session:
-            for kind, hit in due.open_hits(session, since=since):
+        with reading(self.engine) as connection:
+            for kind, hit in due.open_hits(connection, since=since):
                 self._open.setdefault(kind, []).append(hit)
         self._open_since = since
 

@@ -30,12 +30,11 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Engine
 
     from monitor.errors import MonitorError
     from monitor.model import Answer, Document, Entry, FeedToPoll
     from monitor.ports import Clock
-    from monitor.store.engine import Sessions
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # for a feed that is gone, until its address changes
 FUTURE = timedelta(days=1)  # a date further ahead than this is a mistake, not a date
@@ -102,7 +101,7 @@ class Read:
 class Settler:
     """Records what polls came to, with the real parts this takes."""
 
-    sessions: Sessions
+    engine: Engine
     clock: Clock
     lexicon: str
     detector: LateDetector
@@ -170,8 +169,8 @@ class Settler:
     def settle(self, judged: Sequence[Judged]) -> None:
         """Write down what these polls came to, in one transaction; then tell of it."""
         if judged:
-            with self.sessions.begin() as session:
-                ledger.settle(session, [it.settlement for it in judged])
+            with self.engine.begin() as connection:
+                ledger.settle(connection, [it.settlement for it in judged])
             for it in judged:
                 it.tell()
 
@@ -183,25 +182,25 @@ class Settler:
         """
         ahead = self._detect_ahead(read)
         judged = []
-        with self.sessions.begin() as session:
-            stored_new = articles.store_all(session, [it.batch for it in read], ahead)
+        with self.engine.begin() as connection:
+            stored_new = articles.store_all(connection, [it.batch for it in read], ahead)
             all_stored = [it.with_known(new) for it, new in zip(read, stored_new, strict=True)]
             for it, new in zip(read, stored_new, strict=True):
                 if it.feed.full_text:
-                    full_texts.want(session, it.feed.id, new.changed, now=it.now)
-            shown = ledger.shown(session, [it.feed for it in read])
+                    full_texts.want(connection, it.feed.id, new.changed, now=it.now)
+            shown = ledger.shown(connection, [it.feed for it in read])
             for it, stored in zip(read, all_stored, strict=True):
-                seen = _compare(session, it, stored, shown[it.feed.id])
+                seen = _compare(connection, it, stored, shown[it.feed.id])
                 judged.append(self._judge(it, stored, seen))
-            ledger.settle(session, [it.settlement for it in judged])
+            ledger.settle(connection, [it.settlement for it in judged])
         for one in judged:
             one.tell()
         return all_stored
 
     def _detect_ahead(self, read: Sequence[Read]) -> known.Known:
         """Match what looks new before the write transaction, which then stays short."""
-        with reading(self.sessions) as session:
-            ahead = known.look_up(session, [(it.feed, it.batch.identities) for it in read])
+        with reading(self.engine) as connection:
+            ahead = known.look_up(connection, [(it.feed, it.batch.identities) for it in read])
         for it, articles_known in zip(read, ahead.of, strict=True):
             for index, verdict in enumerate(identify(it.batch.identities, articles_known)):
                 if verdict.article is None or verdict.revised:
@@ -306,7 +305,9 @@ class _Seen:
     remembered: tuple[int, ...]
 
 
-def _compare(session: Session, read: Read, stored: articles.Stored, before: Sequence[int]) -> _Seen:
+def _compare(
+    connection: Connection, read: Read, stored: articles.Stored, before: Sequence[int]
+) -> _Seen:
     entries = read.entries
     if is_mailbox(read.feed.url):  # shows what is new, and never again: there is no window
         return _Seen(window.Comparison(None, remember=False), gap=False, notice=None, remembered=())
@@ -318,7 +319,7 @@ def _compare(session: Session, read: Read, stored: articles.Stored, before: Sequ
     gap = compared.gap and notice is None
     if gap:
         gap = not window.same_titles(
-            articles.titles(session, before), [entry.title for entry in entries]
+            articles.titles(connection, before), [entry.title for entry in entries]
         )
     remembers = compared.remember and notice is None
     return _Seen(compared, gap, notice, stored.articles if remembers else ())

@@ -13,27 +13,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, exists, func, insert, or_, select
-from sqlalchemy.orm import aliased
 
 from monitor.model import Alerted, DigestKind, Kind, wants
 from monitor.store import digests
+from monitor.store import schema as t
 from monitor.store.queries import hits_with_articles, reported_hit
-from monitor.store.schema import (
-    AlertRow,
-    ArticleRow,
-    DigestItemRow,
-    DigestRow,
-    HitRow,
-    StoryRow,
-    SubscriptionRow,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Select
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from monitor.model import Alerting, ReportedHit, Subscription
     from monitor.store.digests import FrozenDigest
@@ -63,7 +53,7 @@ class Touched:
 
 
 def due(
-    session: Session, subscription: Subscription, stories: Iterable[int], *, now: datetime
+    connection: Connection, subscription: Subscription, stories: Iterable[int], *, now: datetime
 ) -> dict[tuple[int, str], list[ReportedHit]]:
     """Return the unreported hits of those of *stories* that *subscription* is alerted of.
 
@@ -73,16 +63,18 @@ def due(
     alert = subscription.alert
     if alert is None:
         return {}
-    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription.name)
+    started = select(t.subscriptions.c.started_at).where(
+        t.subscriptions.c.name == subscription.name
+    )
     values = {
         "subscription": subscription.name,
-        "since": max(session.scalar(started) or now, now - REACH),
+        "since": max(connection.scalar(started) or now, now - REACH),
         "oldest": now - alert.max_age,
         "stages": alert.stages,
     }
     found: dict[tuple[int, str], list[ReportedHit]] = {}
     for chunk in _chunks(stories):
-        for row in session.execute(_due_hits(), values | {"stories": chunk}):
+        for row in connection.execute(_due_hits(), values | {"stories": chunk}):
             hit = reported_hit(row)
             kind = Kind(hit.company, hit.topic, row.story_stage, hit.language, hit.score)
             if wants(subscription, kind) and _narrowed(alert, kind):
@@ -95,91 +87,99 @@ def _due_hits() -> Select[*tuple[Any, ...]]:
     """Return the query of `due`, made once: making it costs more than running it."""
     return (
         hits_with_articles()
-        .add_columns(StoryRow.stage.label("story_stage"))
-        .where(HitRow.story_id.in_(bindparam("stories", expanding=True)))
-        .where(StoryRow.stage.in_(bindparam("stages", expanding=True)))
-        .where(HitRow.found_at >= bindparam("since"), HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
+        .add_columns(t.stories.c.stage.label("story_stage"))
+        .where(t.hits.c.story_id.in_(bindparam("stories", expanding=True)))
+        .where(t.stories.c.stage.in_(bindparam("stages", expanding=True)))
+        .where(
+            t.hits.c.found_at >= bindparam("since"),
+            t.hits.c.withdrawn_at.is_(None),
+            ~t.hits.c.quiet,
+        )
         .where(
             or_(
-                ArticleRow.published_at.is_(None),
-                ArticleRow.published_at >= bindparam("oldest"),
+                t.articles.c.published_at.is_(None),
+                t.articles.c.published_at >= bindparam("oldest"),
             )
         )
         .where(~_reported(), ~_told())
-        .order_by(HitRow.id)
+        .order_by(t.hits.c.id)
     )
 
 
 def touched(
-    session: Session, *, since: datetime, stages: Collection[str]
+    connection: Connection, *, since: datetime, stages: Collection[str]
 ) -> Iterator[tuple[int, Touched]]:
     """Yield each live hit found since then with its story, of stories at one of *stages*."""
     query = (
-        select(HitRow.id, StoryRow.id, StoryRow.stage, StoryRow.company, StoryRow.topic)
-        .join(StoryRow, StoryRow.id == HitRow.story_id)
-        .where(HitRow.found_at >= since, StoryRow.stage.in_(stages))
-        .where(HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
+        select(
+            t.hits.c.id, t.stories.c.id, t.stories.c.stage, t.stories.c.company, t.stories.c.topic
+        )
+        .join(t.stories, t.stories.c.id == t.hits.c.story_id)
+        .where(t.hits.c.found_at >= since, t.stories.c.stage.in_(stages))
+        .where(t.hits.c.withdrawn_at.is_(None), ~t.hits.c.quiet)
     )
-    for hit_id, story_id, stage, company, topic in session.execute(query):
+    for hit_id, story_id, stage, company, topic in connection.execute(query):
         yield hit_id, Touched(story_id, stage or "", company, topic)
 
 
-def sent_since(session: Session, subscription: str, since: datetime) -> list[datetime]:
+def sent_since(connection: Connection, subscription: str, since: datetime) -> list[datetime]:
     """Return when the alerts of *subscription* after *since* were made."""
-    query = select(DigestRow.composed_at).where(
-        DigestRow.subscription == subscription,
-        DigestRow.kind == DigestKind.ALERT,
-        DigestRow.composed_at > since,
+    query = select(t.digests.c.composed_at).where(
+        t.digests.c.subscription == subscription,
+        t.digests.c.kind == DigestKind.ALERT,
+        t.digests.c.composed_at > since,
     )
-    return list(session.scalars(query))
+    return list(connection.scalars(query))
 
 
-def told_since(session: Session, subscription: str, since: datetime | None) -> list[Alerted]:
+def told_since(connection: Connection, subscription: str, since: datetime | None) -> list[Alerted]:
     """Return the stories alerted after *since*, or ever, as they are called now, oldest first."""
     query = (
         select(
-            AlertRow.story_id,
-            StoryRow.company,
-            StoryRow.topic,
-            AlertRow.stage,
-            AlertRow.at,
-            StoryRow.headline,
-            ArticleRow.url,
-            ArticleRow.language,
+            t.alerts.c.story_id,
+            t.stories.c.company,
+            t.stories.c.topic,
+            t.alerts.c.stage,
+            t.alerts.c.at,
+            t.stories.c.headline,
+            t.articles.c.url,
+            t.articles.c.language,
         )
-        .join(StoryRow, StoryRow.id == AlertRow.story_id)
-        .outerjoin(HitRow, HitRow.id == StoryRow.head_hit_id)
-        .outerjoin(ArticleRow, ArticleRow.id == HitRow.article_id)
-        .where(AlertRow.subscription == subscription)
-        .order_by(AlertRow.id)
+        .join(t.stories, t.stories.c.id == t.alerts.c.story_id)
+        .outerjoin(t.hits, t.hits.c.id == t.stories.c.head_hit_id)
+        .outerjoin(t.articles, t.articles.c.id == t.hits.c.article_id)
+        .where(t.alerts.c.subscription == subscription)
+        .order_by(t.alerts.c.id)
     )
     if since is not None:
-        query = query.where(AlertRow.at > since)
-    return [Alerted(*row) for row in session.execute(query)]
+        query = query.where(t.alerts.c.at > since)
+    return [Alerted(*row) for row in connection.execute(query)]
 
 
-def free_slot(session: Session, subscription: str, now: datetime) -> datetime:
+def free_slot(connection: Connection, subscription: str, now: datetime) -> datetime:
     """Return *now*, or the first instant after it that no digest or alert stands for."""
-    last = func.max(DigestRow.slot, type_=DigestRow.slot.type)
+    last = func.max(t.digests.c.slot, type_=t.digests.c.slot.type)
     query = select(last).where(
-        DigestRow.subscription == subscription,
-        DigestRow.kind == DigestKind.ALERT,
-        DigestRow.slot >= now,
+        t.digests.c.subscription == subscription,
+        t.digests.c.kind == DigestKind.ALERT,
+        t.digests.c.slot >= now,
     )
-    taken = session.scalar(query)
+    taken = connection.scalar(query)
     return now if taken is None else taken + timedelta.resolution
 
 
-def freeze(session: Session, frozen: FrozenDigest, stories: Sequence[tuple[int, str]]) -> bool:
+def freeze(
+    connection: Connection, frozen: FrozenDigest, stories: Sequence[tuple[int, str]]
+) -> bool:
     """Store the alert *frozen* of *stories*, each with its stage; False if its instant is taken.
 
     Raises IntegrityError if one of them was told to the subscription meanwhile: nothing is stored
     then. The caller commits.
     """
-    if not digests.freeze(session, frozen):
+    if not digests.freeze(connection, frozen):
         return False
-    made = DigestRow.subscription == frozen.subscription, DigestRow.slot == frozen.slot
-    digest_id = session.execute(select(DigestRow.id).where(*made)).scalar_one()
+    made = t.digests.c.subscription == frozen.subscription, t.digests.c.slot == frozen.slot
+    digest_id = connection.execute(select(t.digests.c.id).where(*made)).scalar_one()
     rows = [
         {
             "digest_id": digest_id,
@@ -190,7 +190,7 @@ def freeze(session: Session, frozen: FrozenDigest, stories: Sequence[tuple[int, 
         }
         for story_id, stage in stories
     ]
-    session.execute(insert(AlertRow), rows)
+    connection.execute(insert(t.alerts), rows)
     return True
 
 
@@ -209,22 +209,23 @@ def _narrowed(alert: Alerting, kind: Kind) -> bool:
 
 def _reported() -> ColumnElement[bool]:
     return exists().where(
-        DigestItemRow.subscription == bindparam("subscription"), DigestItemRow.hit_id == HitRow.id
+        t.digest_items.c.subscription == bindparam("subscription"),
+        t.digest_items.c.hit_id == t.hits.c.id,
     )
 
 
 def _told() -> ColumnElement[bool]:
     """Return whether the story was told at its stage: by an alert, or by a hit in a digest."""
-    other = aliased(HitRow)
+    other = t.hits.alias()
     reported = exists().where(
-        DigestItemRow.subscription == bindparam("subscription"),
-        DigestItemRow.hit_id == other.id,
-        other.story_id == HitRow.story_id,
-        other.stage == StoryRow.stage,
+        t.digest_items.c.subscription == bindparam("subscription"),
+        t.digest_items.c.hit_id == other.c.id,
+        other.c.story_id == t.hits.c.story_id,
+        other.c.stage == t.stories.c.stage,
     )
     alerted = exists().where(
-        AlertRow.subscription == bindparam("subscription"),
-        AlertRow.story_id == HitRow.story_id,
-        AlertRow.stage == StoryRow.stage,
+        t.alerts.c.subscription == bindparam("subscription"),
+        t.alerts.c.story_id == t.hits.c.story_id,
+        t.alerts.c.stage == t.stories.c.stage,
     )
-    return reported.correlate(HitRow, StoryRow) | alerted.correlate(HitRow, StoryRow)
+    return reported.correlate(t.hits, t.stories) | alerted.correlate(t.hits, t.stories)

@@ -7,15 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from monitor.query import And, Compares, Is, Node, Seen
+from monitor.store import schema as t
 from monitor.store import search
 from monitor.store.queries import ARTICLES, HITS, STORIES, rows
-from monitor.store.schema import HitRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection
 
     from monitor.store.queries import Filter, Listing
 
@@ -28,7 +27,7 @@ _PAGE: Final = 100
 
 
 def answers(
-    session: Session, listing: Listing, query: Node, wanted: Filter, *, ranked: bool = False
+    connection: Connection, listing: Listing, query: Node, wanted: Filter, *, ranked: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of *listing* that answer *query* and that *wanted* lets through.
 
@@ -40,14 +39,14 @@ def answers(
     if ranked:
         limit = search.RANKED if wanted.limit is None else wanted.limit
         found: Iterator[search.Found] = iter(
-            search.best(session, query, kind, limit=limit, where=where)
+            search.best(connection, query, kind, limit=limit, where=where)
         )
     else:
-        found = search.find(session, query, kind, where=where)
+        found = search.find(connection, query, kind, where=where)
     left = wanted.limit
     key = listing.order[1]
     while page := [it.number(kind) for it in islice(found, _PAGE if left is None else left)]:
-        let_through = rows(session, listing, replace(wanted, limit=None), among=page)
+        let_through = rows(connection, listing, replace(wanted, limit=None), among=page)
         by_id = {row[key]: row for row in let_through}
         shown = [by_id[number] for number in page if number in by_id]
         yield from shown
@@ -70,5 +69,5 @@ def _narrower(kind: search.Kind, wanted: Filter) -> Iterator[Node]:
 
 
 def _found_between(wanted: Filter) -> list[ColumnElement[bool]]:
-    since = [] if wanted.since is None else [HitRow.found_at >= wanted.since]
-    return since if wanted.until is None else [*since, HitRow.found_at < wanted.until]
+    since = [] if wanted.since is None else [t.hits.c.found_at >= wanted.since]
+    return since if wanted.until is None else [*since, t.hits.c.found_at < wanted.until]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select
 
 from monitor.model import DeliveryStatus
-from monitor.store.schema import DeliveryRow, DigestItemRow, DigestRow
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Select
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Select
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,52 +63,56 @@ class Archived:
 
 
 def listed(
-    session: Session, *, subscription: str | None = None, before: int | None = None, limit: int
+    connection: Connection,
+    *,
+    subscription: str | None = None,
+    before: int | None = None,
+    limit: int,
 ) -> Sequence[Listed]:
     """Return up to *limit* digests, newest first; *before* is the id the last page ended with."""
     query = select(
-        DigestRow.id,
-        DigestRow.subscription,
-        DigestRow.slot,
-        DigestRow.composed_at,
-        DigestRow.subject,
+        t.digests.c.id,
+        t.digests.c.subscription,
+        t.digests.c.slot,
+        t.digests.c.composed_at,
+        t.digests.c.subject,
     )
     if subscription is not None:
-        query = query.where(DigestRow.subscription == subscription)
+        query = query.where(t.digests.c.subscription == subscription)
     if before is not None:
-        query = query.where(DigestRow.id < before)
-    digests = session.execute(query.order_by(DigestRow.id.desc()).limit(limit)).all()
-    sent = func.sum(case((DeliveryRow.status == DeliveryStatus.SENT, 1), else_=0))
+        query = query.where(t.digests.c.id < before)
+    digests = connection.execute(query.order_by(t.digests.c.id.desc()).limit(limit)).all()
+    sent = func.sum(case((t.deliveries.c.status == DeliveryStatus.SENT, 1), else_=0))
     counts = (
-        select(DeliveryRow.digest_id, func.count(DeliveryRow.id), sent)
-        .where(DeliveryRow.digest_id.in_([row.id for row in digests]))
-        .group_by(DeliveryRow.digest_id)
+        select(t.deliveries.c.digest_id, func.count(t.deliveries.c.id), sent)
+        .where(t.deliveries.c.digest_id.in_([row.id for row in digests]))
+        .group_by(t.deliveries.c.digest_id)
     )
-    found = {digest: (count, taken) for digest, count, taken in session.execute(counts)}
+    found = {digest: (count, taken) for digest, count, taken in connection.execute(counts)}
     return [Listed(*row, *found.get(row.id, (0, 0))) for row in digests]
 
 
-def subscriptions(session: Session) -> Sequence[str]:
+def subscriptions(connection: Connection) -> Sequence[str]:
     """Return the names of all subscriptions that ever had a digest, in order."""
-    query = select(DigestRow.subscription).distinct().order_by(DigestRow.subscription)
-    return session.scalars(query).all()
+    query = select(t.digests.c.subscription).distinct().order_by(t.digests.c.subscription)
+    return connection.scalars(query).all()
 
 
-def archived(session: Session, digest_id: int) -> Archived | None:
+def archived(connection: Connection, digest_id: int) -> Archived | None:
     """Return the digest of this id."""
-    return _archived(session, select(DigestRow).where(DigestRow.id == digest_id))
+    return _archived(connection, select(t.digests).where(t.digests.c.id == digest_id))
 
 
-def by_token(session: Session, token: str) -> Archived | None:
+def by_token(connection: Connection, token: str) -> Archived | None:
     """Return the digest whose page has an address that ends in *token*."""
-    return _archived(session, select(DigestRow).where(DigestRow.token == token))
+    return _archived(connection, select(t.digests).where(t.digests.c.token == token))
 
 
-def _archived(session: Session, query: Select[DigestRow]) -> Archived | None:
-    digest = session.scalars(query).first()
+def _archived(connection: Connection, query: Select[*tuple[Any, ...]]) -> Archived | None:
+    digest = connection.execute(query).first()
     if digest is None:
         return None
-    hits = select(func.count(DigestItemRow.id)).where(DigestItemRow.digest_id == digest.id)
+    hits = select(func.count(t.digest_items.c.id)).where(t.digest_items.c.digest_id == digest.id)
     return Archived(
         id=digest.id,
         subscription=digest.subscription,
@@ -120,26 +123,26 @@ def _archived(session: Session, query: Select[DigestRow]) -> Archived | None:
         text=digest.text,
         html=digest.html,
         token=digest.token,
-        hits=session.scalars(hits).one(),
-        deliveries=tuple(deliveries_of(session, digest.id)),
+        hits=connection.scalars(hits).one(),
+        deliveries=tuple(deliveries_of(connection, digest.id)),
     )
 
 
-def deliveries_of(session: Session, digest_id: int) -> list[Delivered]:
+def deliveries_of(connection: Connection, digest_id: int) -> list[Delivered]:
     """Return what became of a digest, recipient by recipient."""
     query = (
         select(
-            DeliveryRow.id,
-            DeliveryRow.recipient,
-            DeliveryRow.status,
-            DeliveryRow.attempts,
-            DeliveryRow.message_id,
-            DeliveryRow.sent_at,
-            DeliveryRow.due_at,
-            DeliveryRow.last_error,
-            DeliveryRow.head.is_not(None),
+            t.deliveries.c.id,
+            t.deliveries.c.recipient,
+            t.deliveries.c.status,
+            t.deliveries.c.attempts,
+            t.deliveries.c.message_id,
+            t.deliveries.c.sent_at,
+            t.deliveries.c.due_at,
+            t.deliveries.c.last_error,
+            t.deliveries.c.head.is_not(None),
         )
-        .where(DeliveryRow.digest_id == digest_id)
-        .order_by(DeliveryRow.id)
+        .where(t.deliveries.c.digest_id == digest_id)
+        .order_by(t.deliveries.c.id)
     )
-    return [Delivered(*row) for row in session.execute(query)]
+    return [Delivered(*row) for row in connection.execute(query)]

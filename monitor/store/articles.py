@@ -9,35 +9,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 
 from monitor.detect.changes import changes
 from monitor.errors import StoreError
 from monitor.identity import article_key, clean_url, generic_links, identify
 from monitor.store import hits, known, near_misses
 from monitor.store import index as search_index
+from monitor.store import schema as t
 from monitor.store.known import chunks
-from monitor.store.schema import ArticleRow, RevisionRow, SightingRow
+from monitor.store.rows import change_rows
 from monitor.store.upsert import execute_many, inserting
 from monitor.text.index import CUT, index_words
 from monitor.text.words import claimed_language
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Table
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
     from monitor.detect.changes import KnownHit
     from monitor.identity import Identity, KnownArticle, Verdict
     from monitor.model import Entry, FeedToPoll, Match
-
-# Tables, not mapped classes: the ORM takes as long over a row as the database does.
-_ARTICLES: Final = cast("Table", ArticleRow.__table__)
-_SEEN: Final = cast("Table", SightingRow.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,46 +102,46 @@ class _Work:
         )
 
 
-def store(session: Session, batch: Batch) -> Stored:
+def store(connection: Connection, batch: Batch) -> Stored:
     """Store every entry of *batch*, with its hits. The caller commits.
 
     Raises StoreError if there is an entry that ended nowhere: then nothing may be committed.
     """
-    return store_all(session, [batch])[0]
+    return store_all(connection, [batch])[0]
 
 
 def store_all(
-    session: Session, batches: Sequence[Batch], ahead: known.Known | None = None
+    connection: Connection, batches: Sequence[Batch], ahead: known.Known | None = None
 ) -> list[Stored]:
     """Store every entry of *batches*, which are of different feeds, as `store` does.
 
     *ahead* is what was looked up before the transaction; it is used if it still holds.
     """
     polls = [(batch.feed, batch.identities) for batch in batches]
-    if ahead is None or not known.holds(session, ahead):
-        ahead = known.look_up(session, polls)
-    new = _New(session)
+    if ahead is None or not known.holds(connection, ahead):
+        ahead = known.look_up(connection, polls)
+    new = _New(connection)
     works = []
     for batch, poll, articles in zip(batches, polls, ahead.of, strict=True):
         if new.may_be_among(batch.identities):
             new.insert()
-            [articles] = known.find(session, [poll])  # noqa: PLW2901 - an earlier batch has added to them
+            [articles] = known.find(connection, [poll])  # noqa: PLW2901 - an earlier batch has added to them
         work = _Work(batch, identify(batch.identities, articles))
         new.take(work, articles)
         works.append(work)
     new.insert()
     for work in works:
-        work.revised = _revise(session, work.batch, work.verdicts)
-    _see(session, works)
-    _settle_hits(session, works)
+        work.revised = _revise(connection, work.batch, work.verdicts)
+    _see(connection, works)
+    _settle_hits(connection, works)
     return [work.outcome() for work in works]
 
 
 class _New:
     """The new articles of several batches, until they are inserted."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._rows: dict[str, dict[str, Any]] = {}
         self._firsts: dict[str, tuple[_Work, int]] = {}  # key -> the entry the article is made of
         self._works: list[_Work] = []
@@ -178,11 +174,11 @@ class _New:
         if self._rows:
             # In the order of keys, so that two workers who find the same articles cannot deadlock.
             rows = [self._rows[key] for key in sorted(self._rows)]
-            numbers = _reserve(self._session, len(rows))
+            numbers = _reserve(self._connection, len(rows))
             for row, number in zip(rows, numbers, strict=True):
                 row["id"] = number
-            connection = self._session.connection()
-            statement = inserting(self._session, _ARTICLES).on_conflict_do_nothing()
+            connection = self._connection
+            statement = inserting(self._connection, t.articles).on_conflict_do_nothing()
             execute_many(connection, statement, rows)
             span = {"first": min(numbers), "last": max(numbers)}
             landed = {row[0] for row in connection.execute(_BETWEEN, span)}
@@ -192,45 +188,45 @@ class _New:
                 work, index = self._firsts[key]
                 work.fresh[index] = number, 1
                 words.append((number, work.batch.words_of(index)))
-            search_index.add(self._session, words)
-            ids |= _stored_meanwhile(self._session, self._rows.keys() - ids.keys())
+            search_index.add(self._connection, words)
+            ids |= _stored_meanwhile(self._connection, self._rows.keys() - ids.keys())
             for work in self._works:
                 work.placed |= {index: ids[key] for index, key in work.keys.items()}
         self._rows, self._firsts, self._works = {}, {}, []
 
 
-_BETWEEN: Final = select(_ARTICLES.c.id).where(
-    _ARTICLES.c.id.between(bindparam("first"), bindparam("last"))
+_BETWEEN: Final = select(t.articles.c.id).where(
+    t.articles.c.id.between(bindparam("first"), bindparam("last"))
 )
 _SEQUENCE: Final = text(
     "SELECT nextval(pg_get_serial_sequence('articles', 'id')) FROM generate_series(1, :number)"
 )
 
 
-def _reserve(session: Session, number: int) -> list[int]:
+def _reserve(connection: Connection, number: int) -> list[int]:
     """Return *number* ids for new articles that nobody else will use, in ascending order."""
-    if session.get_bind().dialect.name == "postgresql":
-        return sorted(session.connection().scalars(_SEQUENCE, {"number": number}))
-    last = session.connection().scalar(select(func.max(_ARTICLES.c.id))) or 0  # we write alone
+    if connection.dialect.name == "postgresql":
+        return sorted(connection.scalars(_SEQUENCE, {"number": number}))
+    last = connection.scalar(select(func.max(t.articles.c.id))) or 0  # we write alone
     return list(range(last + 1, last + 1 + number))
 
 
-def _stored_meanwhile(session: Session, keys: set[str]) -> dict[str, int]:
+def _stored_meanwhile(connection: Connection, keys: set[str]) -> dict[str, int]:
     """Return key -> id of articles that another worker stored since they were looked up."""
     found: dict[str, int] = {}
     for some in chunks(keys):
-        query = select(_ARTICLES.c.key, _ARTICLES.c.id).where(_ARTICLES.c.key.in_(some))
-        found |= {row.key: row.id for row in session.connection().execute(query)}
+        query = select(t.articles.c.key, t.articles.c.id).where(t.articles.c.key.in_(some))
+        found |= {row.key: row.id for row in connection.execute(query)}
     if missing := keys - found.keys():
         raise StoreError(f"{len(missing)} entries were neither stored nor known")
     return found
 
 
-def titles(session: Session, ids: Sequence[int]) -> list[str]:
+def titles(connection: Connection, ids: Sequence[int]) -> list[str]:
     """Return the present titles of the articles *ids*, in no set order."""
     found: list[str] = []
     for some in chunks(set(ids)):
-        found += session.scalars(select(ArticleRow.title).where(ArticleRow.id.in_(some)))
+        found += connection.scalars(select(t.articles.c.title).where(t.articles.c.id.in_(some)))
     return found
 
 
@@ -256,48 +252,68 @@ def _article(batch: Batch, index: int, key: str) -> dict[str, Any]:
 
 
 def _revise(
-    session: Session, batch: Batch, verdicts: Sequence[Verdict]
+    connection: Connection, batch: Batch, verdicts: Sequence[Verdict]
 ) -> dict[int, tuple[int, int]]:
     """Replace the text of revised articles; return entry index -> (article id, new revision)."""
     chosen: dict[int, int] = {}  # article id -> entry index; the first of a document speaks for it
     for index, verdict in enumerate(verdicts):
         if verdict.article is not None:
             chosen.setdefault(verdict.article.id, index)
+    to_revise = {article: at for article, at in chosen.items() if verdicts[at].revised}
     revised = {}
     was: list[search_index.Words] = []  # what the search index holds, and what it shall
     now: list[search_index.Words] = []
-    for article_id, index in sorted(chosen.items()):  # in one order: no deadlock with another
-        if not verdicts[index].revised:
-            continue
-        # Locked, so that two workers who revise one article at once number their revisions apart.
-        old = session.get_one(ArticleRow, article_id, with_for_update=True)
+    past: list[dict[str, Any]] = []
+    present: list[dict[str, Any]] = []
+    for old in _locked(connection, to_revise):
+        index, number = to_revise[old.id], old.revision
         entry = batch.entries[index]
         if (old.title, old.summary) != (entry.title, entry.summary):
-            past = {"article_id": old.id, "number": old.revision, "replaced_at": batch.now}
-            session.add(RevisionRow(**past, title=old.title, summary=old.summary))
+            text = {"title": old.title, "summary": old.summary}
+            past.append({"article_id": old.id, "number": number, "replaced_at": batch.now, **text})
             if old.indexed:
                 was.append((old.id, index_words(old.title, old.summary)))
             now.append((old.id, batch.words_of(index)))
-            old.indexed = CUT
-            old.title, old.summary, old.revision = entry.title, entry.summary, old.revision + 1
-            old.matched_with = None if batch.matches(index) is None else batch.lexicon
-        revised[index] = (old.id, old.revision)
-    session.flush()
-    search_index.drop(session, was)
-    search_index.add(session, now)
+            number += 1
+            present.append(
+                {
+                    "id": old.id,
+                    "title": entry.title,
+                    "summary": entry.summary,
+                    "revision": number,
+                    "matched_with": None if batch.matches(index) is None else batch.lexicon,
+                    "indexed": CUT,
+                }
+            )
+        revised[index] = (old.id, number)
+    if past:
+        connection.execute(insert(t.revisions), past)
+    change_rows(connection, t.articles, present)
+    search_index.drop(connection, was)
+    search_index.add(connection, now)
     return revised
 
 
-def _see(session: Session, works: Sequence[_Work]) -> None:
+def _locked(connection: Connection, articles: Collection[int]) -> Iterator[Row[Any]]:
+    """Yield *articles*, so that two workers who revise one at once number its revisions apart.
+
+    All in the order of their numbers: no deadlock with another.
+    """
+    for some in chunks(sorted(articles)):
+        query = select(t.articles).where(t.articles.c.id.in_(some)).order_by(t.articles.c.id)
+        yield from connection.execute(query.with_for_update()).all()
+
+
+def _see(connection: Connection, works: Sequence[_Work]) -> None:
     """Remember under which guid, and with which words, each feed showed each article."""
     rows = [row for work in works for row in _sightings(work)]
     if rows:
-        insert = inserting(session, _SEEN)
-        statement = insert.on_conflict_do_update(
-            index_elements=[_SEEN.c.feed_id, _SEEN.c.guid, _SEEN.c.article_id],
-            set_={"content_hash": insert.excluded.content_hash},
+        adding = inserting(connection, t.sightings)
+        statement = adding.on_conflict_do_update(
+            index_elements=[t.sightings.c.feed_id, t.sightings.c.guid, t.sightings.c.article_id],
+            set_={"content_hash": adding.excluded.content_hash},
         )
-        execute_many(session.connection(), statement, rows)
+        execute_many(connection, statement, rows)
 
 
 def _sightings(work: _Work) -> list[dict[str, Any]]:
@@ -316,9 +332,9 @@ def _sightings(work: _Work) -> list[dict[str, Any]]:
     return rows
 
 
-def _settle_hits(session: Session, works: Sequence[_Work]) -> None:
+def _settle_hits(connection: Connection, works: Sequence[_Work]) -> None:
     """Store the hits and near-misses of new and revised texts; count the hits that are new."""
-    found = _Found(session)
+    found = _Found(connection)
     for work in works:
         batch = work.batch
         for index, (article, revision) in sorted({**work.fresh, **work.revised}.items()):
@@ -331,10 +347,10 @@ def _settle_hits(session: Session, works: Sequence[_Work]) -> None:
             had: list[KnownHit] = []
             if index in work.revised:
                 found.matched_again.append(article)
-                had = hits.of_articles(session, [article]).get(article, [])
+                had = hits.of_articles(connection, [article]).get(article, [])
             at = hits.Finding(article, revision, batch.lexicon, batch.now)
             changed = changes({revision: matches}, revision, had)
-            hits.correct(session, changed, lexicon=batch.lexicon, now=batch.now)
+            hits.correct(connection, changed, lexicon=batch.lexicon, now=batch.now)
             found.new += [hits.row(match, at) for match in changed.found]
             found.near += [near_misses.row(match, at) for match in changed.near]
     found.insert()
@@ -344,14 +360,14 @@ def _settle_hits(session: Session, works: Sequence[_Work]) -> None:
 class _Found:
     """Rows of hits and near-misses until they are inserted; *owner* is whose articles they are."""
 
-    session: Session
+    connection: Connection
     new: list[dict[str, Any]] = field(default_factory=list)
     near: list[dict[str, Any]] = field(default_factory=list)
     matched_again: list[int] = field(default_factory=list)
     owner: dict[int, _Work] = field(default_factory=dict)
 
     def insert(self) -> None:
-        near_misses.replace(self.session, self.matched_again, self.near)
-        for article in hits.insert(self.session, self.new):
+        near_misses.replace(self.connection, self.matched_again, self.near)
+        for article in hits.insert(self.connection, self.new):
             self.owner[article].hits += 1
         self.new, self.near, self.matched_again, self.owner = [], [], [], {}

@@ -12,19 +12,22 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, select
 
-from monitor.model import Attachment
+from monitor.store import attachments
+from monitor.store import schema as t
 from monitor.store.engine import lock
-from monitor.store.schema import AuditRow, DigestRow, LexiconRow, ReviewRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
+
+    from monitor.model import Attachment
 
 REVIEW: Final = "review"
 DIGEST: Final = "digest"
@@ -43,7 +46,7 @@ class Verified:
 
 
 def append(
-    session: Session,
+    connection: Connection,
     kind: str,
     subject: str,
     content: Mapping[str, str | int | None],
@@ -55,17 +58,17 @@ def append(
 
     One transaction at a time appends, until it ends.
     """
-    lock(session, "audit")
-    newest = select(AuditRow.hash).order_by(AuditRow.id.desc()).limit(1)
+    lock(connection, "audit")
+    newest = select(t.audit.c.hash).order_by(t.audit.c.id.desc()).limit(1)
     row: dict[str, Any] = {
-        "previous": session.scalar(newest) or "",
+        "previous": connection.scalar(newest) or "",
         "at": now,
         "who": who,
         "kind": kind,
         "subject": subject,
         "content": json.dumps(content, ensure_ascii=False, sort_keys=True),
     }
-    session.execute(insert(AuditRow), [{**row, "hash": _hash(**row)}])
+    connection.execute(insert(t.audit), [{**row, "hash": _hash(**row)}])
 
 
 def _hash(*, previous: str, at: datetime, who: str, kind: str, subject: str, content: str) -> str:
@@ -75,12 +78,12 @@ def _hash(*, previous: str, at: datetime, who: str, kind: str, subject: str, con
 
 
 def of_digest(
-    subject: str, text: str, html: str, attachments: Sequence[Attachment] = ()
+    subject: str, text: str, html: str, files: Sequence[Attachment] = ()
 ) -> dict[str, str]:
     """Return what the chain keeps of a digest: its words, and each file that goes with them."""
     whole = json.dumps([subject, text, html], ensure_ascii=False, separators=(",", ":"))
-    files = {it.name: hashlib.sha256(it.content).hexdigest() for it in attachments}
-    return {"sha256": hashlib.sha256(whole.encode()).hexdigest(), **files}
+    each = {it.name: hashlib.sha256(it.content).hexdigest() for it in files}
+    return {"sha256": hashlib.sha256(whole.encode()).hexdigest(), **each}
 
 
 def of_lexicon(content: str) -> dict[str, str]:
@@ -88,7 +91,7 @@ def of_lexicon(content: str) -> dict[str, str]:
     return {"sha256": hashlib.sha256(content.encode()).hexdigest()}
 
 
-def verify(session: Session, *, anchor: str | None = None) -> Verified:
+def verify(connection: Connection, *, anchor: str | None = None) -> Verified:
     """Look through the whole chain, and at whether what it records is still what is stored.
 
     *anchor* is a hash that was noted earlier. What is stored is held in memory as its hash, one
@@ -96,7 +99,9 @@ def verify(session: Session, *, anchor: str | None = None) -> Verified:
     """
     previous, links, anchored = "", 0, False
     flaws: list[str] = []
-    rows = session.scalars(select(AuditRow).order_by(AuditRow.id).execution_options(yield_per=500))
+    rows = connection.execute(
+        select(t.audit).order_by(t.audit.c.id).execution_options(yield_per=500)
+    )
     for row in rows:
         links += 1
         if row.previous != previous:
@@ -113,23 +118,23 @@ def verify(session: Session, *, anchor: str | None = None) -> Verified:
             flaws.append(f"link {row.id}: is not what it was when it was written")
         anchored = anchored or row.hash == anchor
         previous = row.hash
-    flaws += _changed(session)
+    flaws += _changed(connection)
     if anchor is not None and not anchored:
         flaws.append(f"{anchor}: is not in the chain; its end was cut off, or it is another's")
     return Verified(links, previous, tuple(flaws), anchored if anchor is not None else None)
 
 
-def _changed(session: Session) -> Iterator[str]:
+def _changed(connection: Connection) -> Iterator[str]:
     """Yield a sentence for each recorded thing that is gone or is not what was recorded."""
     kinds: dict[str, tuple[Any, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
-        REVIEW: (select(ReviewRow), _review),
-        DIGEST: (select(DigestRow), _digest),
-        LEXICON: (select(LexiconRow), _lexicon),
+        REVIEW: (select(t.reviews), _review),
+        DIGEST: (select(t.digests), partial(_digest, connection)),
+        LEXICON: (select(t.lexicons), _lexicon),
     }
     for kind, (stored, told) in kinds.items():
-        found = dict(map(told, session.scalars(stored.execution_options(yield_per=100))))
-        links = select(AuditRow.subject, AuditRow.content).where(AuditRow.kind == kind)
-        for subject, content in session.execute(links.execution_options(yield_per=500)):
+        found = dict(map(told, connection.execute(stored.execution_options(yield_per=100))))
+        links = select(t.audit.c.subject, t.audit.c.content).where(t.audit.c.kind == kind)
+        for subject, content in connection.execute(links.execution_options(yield_per=500)):
             if subject not in found:
                 yield f"{kind} {subject}: is recorded and gone"
             elif found.pop(subject) != json.loads(content):
@@ -138,14 +143,14 @@ def _changed(session: Session) -> Iterator[str]:
             yield from (f"{kind} {subject}: is stored and not recorded" for subject in found)
 
 
-def _review(row: ReviewRow) -> tuple[str, dict[str, str | int | None]]:
+def _review(row: Row[Any]) -> tuple[str, dict[str, str | int | None]]:
     return str(row.id), {"hit": row.hit_id, "verdict": row.verdict, "note": row.note}
 
 
-def _digest(row: DigestRow) -> tuple[str, dict[str, str]]:
-    files = [Attachment(it.name, it.kind, it.content) for it in row.attachments]
+def _digest(connection: Connection, row: Row[Any]) -> tuple[str, dict[str, str]]:
+    files = attachments.of_digest(connection, row.id)
     return str(row.id), of_digest(row.subject, row.text, row.html, files)
 
 
-def _lexicon(row: LexiconRow) -> tuple[str, dict[str, str]]:
+def _lexicon(row: Row[Any]) -> tuple[str, dict[str, str]]:
     return row.fingerprint, of_lexicon(row.content)

@@ -21,14 +21,14 @@ from sqlalchemy import make_url, update
 from monitor.errors import StoreError
 from monitor.model import DeliveryStatus
 from monitor.store import migrate
+from monitor.store import schema as t
 from monitor.store.engine import open_engine
-from monitor.store.schema import SCHEMA, DeliveryRow
+from monitor.store.schema import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy import Engine
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Engine
 
 HELD: Final = "held back by a restore: it may have been sent after the backup was made"
 
@@ -85,16 +85,16 @@ def restore(engine: Engine, file: Path, *, replace: bool) -> None:
         _run("pg_restore", engine, "--single-transaction", "--exit-on-error", *options, str(file))
 
 
-def hold_back(session: Session) -> int:
+def hold_back(connection: Connection) -> int:
     """Let no mail go out that may have gone out since the backup; return how many. Commit after."""
     open_ones = (DeliveryStatus.WAITING, DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE)
     held = (
-        update(DeliveryRow)
-        .where(DeliveryRow.status.in_(open_ones), DeliveryRow.due_at.is_not(None))
+        update(t.deliveries)
+        .where(t.deliveries.c.status.in_(open_ones), t.deliveries.c.due_at.is_not(None))
         .values(status=DeliveryStatus.UNSURE, due_at=None, claimed_by=None, last_error=HELD)
-        .returning(DeliveryRow.id)
+        .returning(t.deliveries.c.id)
     )
-    return len(session.scalars(held).all())
+    return len(connection.scalars(held).all())
 
 
 # --- SQLite ------------------------------------------------------------------------------------

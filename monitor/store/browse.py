@@ -13,25 +13,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, exists, func, or_, select
 
 from monitor.model import FeedState, Step
+from monitor.store import schema as t
 from monitor.store import stories
 from monitor.store.queries import hits_with_articles, reported_hit
-from monitor.store.schema import (
-    ArticleRow,
-    DeliveryRow,
-    DigestItemRow,
-    DigestRow,
-    FeedRow,
-    HitRow,
-    PollRow,
-    StoryRow,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Select
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection, Select, Table
 
     from monitor.model import ReportedHit, Story
 
@@ -44,12 +34,12 @@ class Wanted:
     topic: str | None = None
     stage: str | None = None
 
-    def of(self, row: type[StoryRow | HitRow]) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on *row*."""
+    def of(self, table: Table) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on *table*."""
         for name in ("company", "topic", "stage"):
             value = getattr(self, name)
             if value is not None:
-                yield getattr(row, name) == value
+                yield table.c[name] == value
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,173 +109,183 @@ class FeedHealth:
 
 
 def _live() -> ColumnElement[bool]:
-    return exists().where(HitRow.story_id == StoryRow.id, HitRow.withdrawn_at.is_(None))
+    return exists().where(t.hits.c.story_id == t.stories.c.id, t.hits.c.withdrawn_at.is_(None))
 
 
 def page_of_stories(
-    session: Session, wanted: Wanted, *, before: int | None = None, limit: int
+    connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int
 ) -> list[Story]:
     """Return up to *limit* stories, the one with the latest news first."""
-    query = select(StoryRow.id).where(*wanted.of(StoryRow), _live())
+    query = select(t.stories.c.id).where(*wanted.of(t.stories), _live())
     if before is not None:
-        last = select(StoryRow.last_at).where(StoryRow.id == before).scalar_subquery()
-        same = and_(StoryRow.last_at == last, StoryRow.id < before)
-        query = query.where(or_(StoryRow.last_at < last, same))
-    query = query.order_by(StoryRow.last_at.desc(), StoryRow.id.desc()).limit(limit)
-    ids = session.scalars(query).all()
-    found = stories.told(session, ids)
+        last = select(t.stories.c.last_at).where(t.stories.c.id == before).scalar_subquery()
+        same = and_(t.stories.c.last_at == last, t.stories.c.id < before)
+        query = query.where(or_(t.stories.c.last_at < last, same))
+    query = query.order_by(t.stories.c.last_at.desc(), t.stories.c.id.desc()).limit(limit)
+    ids = connection.scalars(query).all()
+    found = stories.told(connection, ids)
     return [found[number] for number in ids if number in found]
 
 
-def stories_since(session: Session, wanted: Wanted, since: datetime, *, limit: int) -> list[Story]:
+def stories_since(
+    connection: Connection, wanted: Wanted, since: datetime, *, limit: int
+) -> list[Story]:
     """Return up to *limit* stories with news since then, the latest first."""
-    query = select(StoryRow.id).where(*wanted.of(StoryRow), StoryRow.last_at >= since, _live())
-    query = query.order_by(StoryRow.last_at.desc(), StoryRow.id.desc()).limit(limit)
-    ids = session.scalars(query).all()
-    found = stories.told(session, ids)
+    query = select(t.stories.c.id).where(
+        *wanted.of(t.stories), t.stories.c.last_at >= since, _live()
+    )
+    query = query.order_by(t.stories.c.last_at.desc(), t.stories.c.id.desc()).limit(limit)
+    ids = connection.scalars(query).all()
+    found = stories.told(connection, ids)
     return [found[number] for number in ids if number in found]
 
 
-def told_between(session: Session, wanted: Wanted, starts: Sequence[datetime]) -> list[int]:
+def told_between(connection: Connection, wanted: Wanted, starts: Sequence[datetime]) -> list[int]:
     """Return how many stories were first told from each of *starts*, in order, to the next."""
     # What was first told since then was last told since then: an index knows the latter.
-    recent = StoryRow.last_at >= starts[0], StoryRow.first_at >= starts[0]
+    recent = t.stories.c.last_at >= starts[0], t.stories.c.first_at >= starts[0]
     since = [
-        func.coalesce(func.sum(case((StoryRow.first_at >= at, 1), else_=0)), 0) for at in starts
+        func.coalesce(func.sum(case((t.stories.c.first_at >= at, 1), else_=0)), 0) for at in starts
     ]
-    counts = session.execute(select(*since).where(*wanted.of(StoryRow), *recent)).one()
+    counts = connection.execute(select(*since).where(*wanted.of(t.stories), *recent)).one()
     return [here - later for here, later in zip(counts, [*counts[1:], 0], strict=True)]
 
 
-def story(session: Session, story_id: int) -> Story | None:
+def story(connection: Connection, story_id: int) -> Story | None:
     """Return a story with its sources; None if there is none, or it has no hits left."""
-    return stories.told(session, [story_id]).get(story_id)
+    return stories.told(connection, [story_id]).get(story_id)
 
 
-def merged_into(session: Session, story_id: int) -> int | None:
+def merged_into(connection: Connection, story_id: int) -> int | None:
     """Return the story that an analyst merged this one into."""
-    return session.scalar(select(StoryRow.merged_into).where(StoryRow.id == story_id))
+    return connection.scalar(select(t.stories.c.merged_into).where(t.stories.c.id == story_id))
 
 
-def proceeding(session: Session, of: Story) -> list[Step]:
+def proceeding(connection: Connection, of: Story) -> list[Step]:
     """Return all steps of the proceeding that a story is part of, itself included, in time."""
     if of.proceeding_id is None:
         return []
     query = (
-        select(StoryRow.id, StoryRow.stage, StoryRow.first_at, StoryRow.headline)
-        .where(StoryRow.proceeding_id == of.proceeding_id, _live())
-        .order_by(StoryRow.first_at, StoryRow.id)
+        select(t.stories.c.id, t.stories.c.stage, t.stories.c.first_at, t.stories.c.headline)
+        .where(t.stories.c.proceeding_id == of.proceeding_id, _live())
+        .order_by(t.stories.c.first_at, t.stories.c.id)
     )
-    return [Step(*row) for row in session.execute(query)]
+    return [Step(*row) for row in connection.execute(query)]
 
 
-def hits_of_story(session: Session, story_id: int, *, limit: int) -> list[ReportedHit]:
+def hits_of_story(connection: Connection, story_id: int, *, limit: int) -> list[ReportedHit]:
     """Return up to *limit* hits of a story, in the order they were found."""
-    query = hits_with_articles().where(HitRow.story_id == story_id, HitRow.withdrawn_at.is_(None))
-    return [reported_hit(row) for row in session.execute(query.order_by(HitRow.id).limit(limit))]
+    query = hits_with_articles().where(
+        t.hits.c.story_id == story_id, t.hits.c.withdrawn_at.is_(None)
+    )
+    return [
+        reported_hit(row) for row in connection.execute(query.order_by(t.hits.c.id).limit(limit))
+    ]
 
 
 def page_of_hits(
-    session: Session, wanted: Wanted, *, before: int | None = None, limit: int
+    connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int
 ) -> list[ReportedHit]:
     """Return up to *limit* hits that have a story, the newest first."""
-    query = hits_with_articles().where(*wanted.of(HitRow), HitRow.withdrawn_at.is_(None))
+    query = hits_with_articles().where(*wanted.of(t.hits), t.hits.c.withdrawn_at.is_(None))
     if before is not None:
-        query = query.where(HitRow.id < before)
-    query = query.order_by(HitRow.id.desc()).limit(limit)
-    return [reported_hit(row) for row in session.execute(query)]
+        query = query.where(t.hits.c.id < before)
+    query = query.order_by(t.hits.c.id.desc()).limit(limit)
+    return [reported_hit(row) for row in connection.execute(query)]
 
 
-def told_in(session: Session, story_id: int) -> list[Told]:
+def told_in(connection: Connection, story_id: int) -> list[Told]:
     """Return the digests that reported hits of a story, oldest first."""
     reported = (
-        select(DigestItemRow.digest_id)
-        .join(HitRow, HitRow.id == DigestItemRow.hit_id)
-        .where(HitRow.story_id == story_id)
+        select(t.digest_items.c.digest_id)
+        .join(t.hits, t.hits.c.id == t.digest_items.c.hit_id)
+        .where(t.hits.c.story_id == story_id)
     )
     query = (
         select(
-            DigestRow.id,
-            DigestRow.subscription,
-            DigestRow.slot,
-            func.count(DeliveryRow.id),
-            func.count(DeliveryRow.sent_at),
+            t.digests.c.id,
+            t.digests.c.subscription,
+            t.digests.c.slot,
+            func.count(t.deliveries.c.id),
+            func.count(t.deliveries.c.sent_at),
         )
-        .outerjoin(DeliveryRow, DeliveryRow.digest_id == DigestRow.id)
-        .where(DigestRow.id.in_(reported))
-        .group_by(DigestRow.id, DigestRow.subscription, DigestRow.slot)
-        .order_by(DigestRow.id)
+        .outerjoin(t.deliveries, t.deliveries.c.digest_id == t.digests.c.id)
+        .where(t.digests.c.id.in_(reported))
+        .group_by(t.digests.c.id, t.digests.c.subscription, t.digests.c.slot)
+        .order_by(t.digests.c.id)
     )
-    return [Told(*row) for row in session.execute(query)]
+    return [Told(*row) for row in connection.execute(query)]
 
 
-def polls(session: Session, feed: str, *, limit: int) -> list[Polled]:
+def polls(connection: Connection, feed: str, *, limit: int) -> list[Polled]:
     """Return the last polls of a feed, the newest first."""
     query = (
         select(
-            PollRow.at,
-            PollRow.outcome,
-            PollRow.status,
-            PollRow.took_ms,
-            PollRow.entries,
-            PollRow.new,
-            PollRow.gap,
-            PollRow.error,
+            t.polls.c.at,
+            t.polls.c.outcome,
+            t.polls.c.status,
+            t.polls.c.took_ms,
+            t.polls.c.entries,
+            t.polls.c.new,
+            t.polls.c.gap,
+            t.polls.c.error,
         )
-        .join(FeedRow, FeedRow.id == PollRow.feed_id)
-        .where(FeedRow.key == feed)
-        .order_by(PollRow.at.desc(), PollRow.id.desc())
+        .join(t.feeds, t.feeds.c.id == t.polls.c.feed_id)
+        .where(t.feeds.c.key == feed)
+        .order_by(t.polls.c.at.desc(), t.polls.c.id.desc())
         .limit(limit)
     )
-    return [Polled(*row) for row in session.execute(query)]
+    return [Polled(*row) for row in connection.execute(query)]
 
 
-def feeds(session: Session) -> list[FeedHealth]:
+def feeds(connection: Connection) -> list[FeedHealth]:
     """Return all feeds, by name."""
     query: Select[*tuple[Any, ...]] = select(
-        FeedRow.key,
-        FeedRow.name,
-        FeedRow.url,
-        FeedRow.state,
-        FeedRow.state_since,
-        FeedRow.state_reason,
-        FeedRow.last_ok_at,
-        FeedRow.last_error,
-        FeedRow.failures,
-        FeedRow.gaps,
-        FeedRow.gap_at,
-        FeedRow.news_at,
-        FeedRow.due_at,
-        FeedRow.moved_to,
-        FeedRow.enabled,
+        t.feeds.c.key,
+        t.feeds.c.name,
+        t.feeds.c.url,
+        t.feeds.c.state,
+        t.feeds.c.state_since,
+        t.feeds.c.state_reason,
+        t.feeds.c.last_ok_at,
+        t.feeds.c.last_error,
+        t.feeds.c.failures,
+        t.feeds.c.gaps,
+        t.feeds.c.gap_at,
+        t.feeds.c.news_at,
+        t.feeds.c.due_at,
+        t.feeds.c.moved_to,
+        t.feeds.c.enabled,
     )
-    return [FeedHealth(*row) for row in session.execute(query.order_by(FeedRow.name, FeedRow.id))]
+    return [
+        FeedHealth(*row) for row in connection.execute(query.order_by(t.feeds.c.name, t.feeds.c.id))
+    ]
 
 
 def older_than(article_id: int) -> ColumnElement[bool]:
     """Return the condition for articles that were stored before that one."""
-    return ArticleRow.id < article_id
+    return t.articles.c.id < article_id
 
 
-def articles(session: Session, ids: Sequence[int]) -> dict[int, ArticleShown]:
+def articles(connection: Connection, ids: Sequence[int]) -> dict[int, ArticleShown]:
     """Return what is shown of each article; its story is that of its first live hit."""
     of_hit = (
-        select(func.min(HitRow.story_id))
-        .where(HitRow.article_id == ArticleRow.id, HitRow.withdrawn_at.is_(None))
+        select(func.min(t.hits.c.story_id))
+        .where(t.hits.c.article_id == t.articles.c.id, t.hits.c.withdrawn_at.is_(None))
         .scalar_subquery()
     )
     query = (
         select(
-            ArticleRow.id,
-            ArticleRow.title,
-            ArticleRow.summary,
-            ArticleRow.url,
-            func.coalesce(ArticleRow.publisher, FeedRow.name),
-            ArticleRow.language,
-            ArticleRow.first_seen,
+            t.articles.c.id,
+            t.articles.c.title,
+            t.articles.c.summary,
+            t.articles.c.url,
+            func.coalesce(t.articles.c.publisher, t.feeds.c.name),
+            t.articles.c.language,
+            t.articles.c.first_seen,
             of_hit,
         )
-        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-        .where(ArticleRow.id.in_(ids))
+        .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
+        .where(t.articles.c.id.in_(ids))
     )
-    return {row[0]: ArticleShown(*row) for row in session.execute(query)}
+    return {row[0]: ArticleShown(*row) for row in connection.execute(query)}

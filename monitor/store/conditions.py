@@ -12,20 +12,19 @@ from sqlalchemy import Integer, Text, and_, column, func, literal, not_, or_, se
 
 from monitor.query import AllOf, And, Not, Or, Word
 from monitor.query.tree import Compares, Is, Seen
-from monitor.store.schema import ArticleRow, FeedRow, HitRow
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Select
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from monitor.query import Need, Node
 
 
-def having(session: Session, need: Need, below: int | None, limit: int) -> Select[int]:
+def having(connection: Connection, need: Need, below: int | None, limit: int) -> Select[int]:
     """Return the query of the newest articles under *below* that have what is needed."""
-    if session.get_bind().dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql":
         number: ColumnElement[int] = column("article_id", Integer)
         has = column("words", Text).op("@@")(
             text("CAST(:need AS tsquery)").bindparams(need=_tsquery(need))
@@ -77,9 +76,9 @@ def _known_of(node: Seen | Compares | Is) -> ColumnElement[bool]:
         return _compared(node)
     limits = []
     if node.since is not None:
-        limits.append(ArticleRow.first_seen >= node.since)
+        limits.append(t.articles.c.first_seen >= node.since)
     if node.until is not None:
-        limits.append(ArticleRow.first_seen < node.until)
+        limits.append(t.articles.c.first_seen < node.until)
     return and_(*limits)
 
 
@@ -96,7 +95,7 @@ def _is_exact(node: Node) -> bool:
 
 def _is(name: str, values: Sequence[str]) -> ColumnElement[bool]:
     if name == "lang":
-        language = func.lower(ArticleRow.language)
+        language = func.lower(t.articles.c.language)
         return or_(
             *(
                 or_(language == value, language.startswith(f"{value}-", autoescape=True))
@@ -104,12 +103,12 @@ def _is(name: str, values: Sequence[str]) -> ColumnElement[bool]:
             )
         )
     if name == "feed":
-        return FeedRow.key.in_(values)
+        return t.feeds.c.key.in_(values)
     # Keys are in small letters, currencies in capitals, in the query and in the store.
-    return getattr(HitRow, name).in_(values)  # type: ignore[no-any-return]
+    return t.hits.c[name].in_(values)
 
 
 def _compared(node: Compares) -> ColumnElement[bool]:
-    number: Any = getattr(HitRow, node.name)
+    number: Any = t.hits.c[node.name]
     limit: ColumnElement[bool] = number.op(node.sign)(node.value)
-    return limit if node.currency is None else and_(limit, HitRow.currency == node.currency)
+    return limit if node.currency is None else and_(limit, t.hits.c.currency == node.currency)

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.sql.functions import coalesce
 
 from monitor.model import Coverage, FeedEvent, FeedFigures, FeedState, FeedTrouble
-from monitor.store.schema import FeedRow, PollRow
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
     from monitor.store.digests import Standing
 
 ANSWERING = (FeedState.OK, FeedState.STALE)
 
 
-def coverage(session: Session, standing: Standing, *, now: datetime) -> Coverage:
+def coverage(connection: Connection, standing: Standing, *, now: datetime) -> Coverage:
     """Return what was polled since the digest before (since the beginning, if there was none)."""
     after = standing.since
     polls = (
         select(
-            PollRow.feed_id,
-            func.count(PollRow.id),
-            coalesce(func.sum(PollRow.entries), 0),
-            coalesce(func.sum(PollRow.new), 0),
+            t.polls.c.feed_id,
+            func.count(t.polls.c.id),
+            coalesce(func.sum(t.polls.c.entries), 0),
+            coalesce(func.sum(t.polls.c.new), 0),
         )
-        .where(PollRow.at <= now)
-        .group_by(PollRow.feed_id)
+        .where(t.polls.c.at <= now)
+        .group_by(t.polls.c.feed_id)
     )
-    gaps = select(FeedRow.name, PollRow.at).join(PollRow, PollRow.feed_id == FeedRow.id)
-    gaps = gaps.where(PollRow.gap, PollRow.at <= now).order_by(PollRow.at)
+    gaps = select(t.feeds.c.name, t.polls.c.at).join(t.polls, t.polls.c.feed_id == t.feeds.c.id)
+    gaps = gaps.where(t.polls.c.gap, t.polls.c.at <= now).order_by(t.polls.c.at)
     if after is not None:
-        polls, gaps = polls.where(PollRow.at > after), gaps.where(PollRow.at > after)
-    ledger = {feed: figures for feed, *figures in session.execute(polls)}
-    feeds = session.scalars(select(FeedRow).order_by(FeedRow.name)).all()
+        polls, gaps = polls.where(t.polls.c.at > after), gaps.where(t.polls.c.at > after)
+    ledger = {feed: figures for feed, *figures in connection.execute(polls)}
+    feeds = connection.execute(select(t.feeds).order_by(t.feeds.c.name)).all()
     watched = [feed for feed in feeds if feed.enabled]
     return Coverage(
         since=after,
@@ -53,7 +53,7 @@ def coverage(session: Session, standing: Standing, *, now: datetime) -> Coverage
             FeedFigures(feed.key, feed.name, FeedState(feed.state), *ledger.get(feed.id, (0, 0, 0)))
             for feed in watched
         ),
-        gaps=tuple(FeedEvent(*row) for row in session.execute(gaps)),
+        gaps=tuple(FeedEvent(*row) for row in connection.execute(gaps)),
         removed=tuple(
             FeedEvent(feed.name, feed.state_since)
             for feed in feeds
@@ -66,6 +66,6 @@ def coverage(session: Session, standing: Standing, *, now: datetime) -> Coverage
     )
 
 
-def _trouble(feed: FeedRow) -> FeedTrouble:
+def _trouble(feed: Row[Any]) -> FeedTrouble:
     error = feed.last_error or feed.state_reason
     return FeedTrouble(feed.name, FeedState(feed.state), feed.last_ok_at, error, feed.failures)

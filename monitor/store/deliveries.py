@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select, update
 
@@ -28,15 +28,15 @@ from monitor.model import (
     Way,
     is_address,
 )
-from monitor.store import suppressions
-from monitor.store.schema import DeliveryRow, DigestRow
+from monitor.store import attachments, suppressions
+from monitor.store import schema as t
+from monitor.store.rows import change_rows, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime, timedelta
 
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection, Row
 
 REVIVALS = 2  # how often one that ended badly comes back because its recipient took another
 MAY_BE_THERE = (DeliveryStatus.SENT, DeliveryStatus.UNSURE)
@@ -45,7 +45,7 @@ ENDED_WELL = (DeliveryStatus.SENT, DeliveryStatus.UNSUBSCRIBED)
 
 
 def claim_due(
-    session: Session,
+    connection: Connection,
     *,
     now: datetime,
     lease: timedelta,
@@ -61,36 +61,39 @@ def claim_due(
     attempt one is put off. *to* is what recipients must be, *but* those to leave out. The caller
     commits.
     """
+    its = t.deliveries.c
     due = (
-        select(DeliveryRow.id)
-        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
-        .where(DeliveryRow.due_at <= now, *_by(to), DeliveryRow.recipient.not_in(but))
+        select(t.deliveries.c.id)
+        .join(t.digests, t.digests.c.id == t.deliveries.c.digest_id)
+        .where(t.deliveries.c.due_at <= now, *_by(to), t.deliveries.c.recipient.not_in(but))
         .order_by(
-            DeliveryRow.attempts > 0,
-            DigestRow.kind != DigestKind.ALERT,
-            DeliveryRow.due_at,
-            DeliveryRow.id,
+            t.deliveries.c.attempts > 0,
+            t.digests.c.kind != DigestKind.ALERT,
+            t.deliveries.c.due_at,
+            t.deliveries.c.id,
         )
         .limit(1)
-        .with_for_update(skip_locked=True, of=DeliveryRow)
+        .with_for_update(skip_locked=True, of=t.deliveries)
     )
-    while (delivery_id := session.scalar(due)) is not None:
-        row = session.get_one(DeliveryRow, delivery_id)
-        digest = session.get_one(DigestRow, row.digest_id)
-        if suppressions.find(session, digest.subscription, row.recipient) is not None:
-            suppressions.end(row)
-            session.flush()
+    while (delivery_id := connection.scalar(due)) is not None:
+        row = connection.execute(select(t.deliveries).where(its.id == delivery_id)).one()
+        digest = connection.execute(select(t.digests).where(t.digests.c.id == row.digest_id)).one()
+        if suppressions.find(connection, digest.subscription, row.recipient) is not None:
+            suppressions.end(connection, row)
             continue
-        row.due_at = now + lease
-        row.claimed_by = worker
-        row.attempts += 1
-        row.give_up_at = row.give_up_at or now + patience
-        return _to_make(row, digest)
+        claim = update(t.deliveries).where(its.id == delivery_id)
+        claim = claim.values(
+            due_at=now + lease,
+            claimed_by=worker,
+            attempts=row.attempts + 1,
+            give_up_at=row.give_up_at or now + patience,
+        )
+        claimed = connection.execute(claim.returning(*its)).one()
+        return _to_make(claimed, digest, attachments.of_digest(connection, digest.id))
     return None
 
 
-def _to_make(row: DeliveryRow, digest: DigestRow) -> DeliveryToMake:
-    files = tuple(Attachment(it.name, it.kind, it.content) for it in digest.attachments)
+def _to_make(row: Row[Any], digest: Row[Any], files: tuple[Attachment, ...]) -> DeliveryToMake:
     return DeliveryToMake(
         id=row.id,
         attempt=row.attempts,
@@ -109,11 +112,13 @@ def _to_make(row: DeliveryRow, digest: DigestRow) -> DeliveryToMake:
 
 
 def _by(way: Way) -> list[ColumnElement[bool]]:
-    is_mail = DeliveryRow.recipient.contains("@")
+    is_mail = t.deliveries.c.recipient.contains("@")
     return {Way.ANY: [], Way.MAIL: [is_mail], Way.CHANNEL: [~is_mail]}[way]
 
 
-def near_end(session: Session, delivery: DeliveryToMake, head: bytes, body: bytes | None) -> bool:
+def near_end(
+    connection: Connection, delivery: DeliveryToMake, head: bytes, body: bytes | None
+) -> bool:
     """Write down that the last byte of *delivery*, sent as *head* and *body*, is next.
 
     *body* is None where the digest's deliveries have nothing in common. Returns False if the lease
@@ -121,28 +126,28 @@ def near_end(session: Session, delivery: DeliveryToMake, head: bytes, body: byte
     if the digest's mails have another body already: the caller rolls back then, and the byte must
     not be sent. Else the caller commits, and only then may the byte be sent.
     """
-    if suppressions.find(session, delivery.subscription, delivery.recipient) is not None:
+    if suppressions.find(connection, delivery.subscription, delivery.recipient) is not None:
         return False
-    marked = session.scalar(
-        update(DeliveryRow)
-        .where(DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt)
+    marked = connection.scalar(
+        update(t.deliveries)
+        .where(t.deliveries.c.id == delivery.id, t.deliveries.c.attempts == delivery.attempt)
         .values(status=DeliveryStatus.HANDING_OVER, head=head)
-        .returning(DeliveryRow.digest_id)
+        .returning(t.deliveries.c.digest_id)
     )
     if marked is None:
         return False
     if body is None:
         return True
     if delivery.body is None:
-        first = DigestRow.id == marked, DigestRow.body.is_(None)
+        first = t.digests.c.id == marked, t.digests.c.body.is_(None)
         packed = zlib.compress(body, level=9)
-        session.execute(update(DigestRow).where(*first).values(body=packed))
-    kept = session.scalar(select(DigestRow.body).where(DigestRow.id == marked))
+        connection.execute(update(t.digests).where(*first).values(body=packed))
+    kept = connection.scalar(select(t.digests.c.body).where(t.digests.c.id == marked))
     return kept is not None and zlib.decompress(kept) == body
 
 
 def settle(
-    session: Session,
+    connection: Connection,
     delivery: DeliveryToMake,
     status: DeliveryStatus,
     *,
@@ -159,9 +164,9 @@ def settle(
     Does nothing, and returns False, if the lease ran out and another worker has taken the
     delivery since. The caller commits.
     """
-    settled = session.scalars(
-        update(DeliveryRow)
-        .where(DeliveryRow.id == delivery.id, DeliveryRow.attempts == delivery.attempt)
+    settled = connection.scalars(
+        update(t.deliveries)
+        .where(t.deliveries.c.id == delivery.id, t.deliveries.c.attempts == delivery.attempt)
         .values(
             status=status,
             due_at=due_at,
@@ -171,44 +176,44 @@ def settle(
             sent_at=now if status is DeliveryStatus.SENT else None,
             **({} if delivery.resumed or status in MAY_BE_THERE else {"head": None}),
         )
-        .returning(DeliveryRow.id)
+        .returning(t.deliveries.c.id)
     )
     if settled.one_or_none() is None:
         return False
     if status is DeliveryStatus.SENT:
-        _revive(session, delivery.recipient, now)
+        _revive(connection, delivery.recipient, now)
     return True
 
 
-def _revive(session: Session, recipient: str, now: datetime) -> None:
+def _revive(connection: Connection, recipient: str, now: datetime) -> None:
     """Let what ended badly for *recipient* be tried again, now that it takes mails again.
 
     The hits of a digest are in no later one, so without this they would stay unmailed.
     """
-    session.execute(
-        update(DeliveryRow)
-        .where(DeliveryRow.recipient == recipient, DeliveryRow.status.in_(ENDED_BADLY))
-        .where(DeliveryRow.revivals < REVIVALS)
+    connection.execute(
+        update(t.deliveries)
+        .where(t.deliveries.c.recipient == recipient, t.deliveries.c.status.in_(ENDED_BADLY))
+        .where(t.deliveries.c.revivals < REVIVALS)
         .values(
             status=DeliveryStatus.WAITING,
             due_at=now,
             give_up_at=None,
-            revivals=DeliveryRow.revivals + 1,
+            revivals=t.deliveries.c.revivals + 1,
         )
     )
 
 
 def any_due(
-    session: Session, *, now: datetime, to: Way = Way.ANY, but: Collection[str] = ()
+    connection: Connection, *, now: datetime, to: Way = Way.ANY, but: Collection[str] = ()
 ) -> bool:
     """Return whether any delivery is due, as in `claim_due`; costs no write transaction."""
-    due = select(DeliveryRow.id).where(
-        DeliveryRow.due_at <= now, *_by(to), DeliveryRow.recipient.not_in(but)
+    due = select(t.deliveries.c.id).where(
+        t.deliveries.c.due_at <= now, *_by(to), t.deliveries.c.recipient.not_in(but)
     )
-    return session.scalar(due.limit(1)) is not None
+    return connection.scalar(due.limit(1)) is not None
 
 
-def retry(session: Session, ids: Iterable[int], *, now: datetime) -> dict[int, str | None]:
+def retry(connection: Connection, ids: Iterable[int], *, now: datetime) -> dict[int, str | None]:
     """Make each delivery of *ids* due now, with all its patience; return what is against it.
 
     That is None for those that are due now. What may have been taken once stays unsure. The caller
@@ -216,17 +221,17 @@ def retry(session: Session, ids: Iterable[int], *, now: datetime) -> dict[int, s
     """
     told: dict[int, str | None] = {}
     for delivery_id in ids:
-        row = session.get(DeliveryRow, delivery_id, with_for_update=True)
+        row = row_of(connection, t.deliveries, delivery_id, lock=True)
         told[delivery_id] = _against(row)
         if row is None or told[delivery_id] is not None:
             continue
-        if row.status in ENDED_BADLY:
-            row.status = DeliveryStatus.WAITING
-        row.due_at, row.give_up_at, row.doubts, row.revivals = now, None, 0, 0
+        status = DeliveryStatus.WAITING if row.status in ENDED_BADLY else row.status
+        fresh = {"due_at": now, "give_up_at": None, "doubts": 0, "revivals": 0}
+        change_rows(connection, t.deliveries, [{"id": row.id, "status": status, **fresh}])
     return told
 
 
-def _against(row: DeliveryRow | None) -> str | None:
+def _against(row: Row[Any] | None) -> str | None:
     if row is None:
         return "there is no such delivery"
     if row.status == DeliveryStatus.SENT:
@@ -238,20 +243,22 @@ def _against(row: DeliveryRow | None) -> str | None:
     return None
 
 
-def ended_badly(session: Session) -> Sequence[int]:
+def ended_badly(connection: Connection) -> Sequence[int]:
     """Return the ids of all deliveries that were refused or given up, oldest first."""
-    ended = DeliveryRow.status.in_(ENDED_BADLY)
-    return session.scalars(select(DeliveryRow.id).where(ended).order_by(DeliveryRow.id)).all()
+    ended = t.deliveries.c.status.in_(ENDED_BADLY)
+    return connection.scalars(
+        select(t.deliveries.c.id).where(ended).order_by(t.deliveries.c.id)
+    ).all()
 
 
-def message(session: Session, delivery_id: int) -> bytes | None:
+def message(connection: Connection, delivery_id: int) -> bytes | None:
     """Return the bytes that were sent, or were about to be; None if it never came to that."""
     query = (
-        select(DeliveryRow.recipient, DeliveryRow.head, DigestRow.body)
-        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
-        .where(DeliveryRow.id == delivery_id)
+        select(t.deliveries.c.recipient, t.deliveries.c.head, t.digests.c.body)
+        .join(t.digests, t.digests.c.id == t.deliveries.c.digest_id)
+        .where(t.deliveries.c.id == delivery_id)
     )
-    row = session.execute(query).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None or row.head is None:
         return None
     head: bytes = row.head
@@ -260,26 +267,29 @@ def message(session: Session, delivery_id: int) -> bytes | None:
     return head + zlib.decompress(row.body)
 
 
-def troubled(session: Session, *, since: datetime) -> list[tuple[str, str, int, str | None]]:
+def troubled(connection: Connection, *, since: datetime) -> list[tuple[str, str, int, str | None]]:
     """Return recipient, status, attempts and last error of every delivery that is not well.
 
     That is one which is still tried after an error, or which ended refused, given up or unsure for
     a digest made after *since*.
     """
-    tried = DeliveryRow.due_at.is_not(None) & DeliveryRow.last_error.is_not(None)
-    ended = DeliveryRow.due_at.is_(None) & DeliveryRow.status.not_in(ENDED_WELL)
+    tried = t.deliveries.c.due_at.is_not(None) & t.deliveries.c.last_error.is_not(None)
+    ended = t.deliveries.c.due_at.is_(None) & t.deliveries.c.status.not_in(ENDED_WELL)
     query = (
         select(
-            DeliveryRow.recipient, DeliveryRow.status, DeliveryRow.attempts, DeliveryRow.last_error
+            t.deliveries.c.recipient,
+            t.deliveries.c.status,
+            t.deliveries.c.attempts,
+            t.deliveries.c.last_error,
         )
-        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
-        .where(tried | (ended & (DigestRow.composed_at > since)))
-        .order_by(DeliveryRow.id)
+        .join(t.digests, t.digests.c.id == t.deliveries.c.digest_id)
+        .where(tried | (ended & (t.digests.c.composed_at > since)))
+        .order_by(t.deliveries.c.id)
     )
-    return [(*row,) for row in session.execute(query)]
+    return [(*row,) for row in connection.execute(query)]
 
 
-def undelivered(session: Session, *, since: datetime) -> dict[str, list[Undelivered]]:
+def undelivered(connection: Connection, *, since: datetime) -> dict[str, list[Undelivered]]:
     """Return by subscription its digests and alerts after *since* that not all recipients have got.
 
     The oldest come first. One of which all is well is left out.
@@ -287,36 +297,36 @@ def undelivered(session: Session, *, since: datetime) -> dict[str, list[Undelive
     recipient did not want any more.
     """
     arrived = (*MAY_BE_THERE, DeliveryStatus.UNSUBSCRIBED)
-    tried = DeliveryRow.status.not_in(arrived) & DeliveryRow.last_error.is_not(None)
+    tried = t.deliveries.c.status.not_in(arrived) & t.deliveries.c.last_error.is_not(None)
     missing = func.sum(case((tried, 1), else_=0))
     query = (
         select(
-            *(DigestRow.subscription, DigestRow.slot, missing),
-            *(func.count(DeliveryRow.id), DigestRow.kind),
+            *(t.digests.c.subscription, t.digests.c.slot, missing),
+            *(func.count(t.deliveries.c.id), t.digests.c.kind),
         )
-        .join(DeliveryRow, DeliveryRow.digest_id == DigestRow.id)
-        .where(DigestRow.composed_at > since)
-        .group_by(DigestRow.id, DigestRow.subscription, DigestRow.slot, DigestRow.kind)
+        .join(t.deliveries, t.deliveries.c.digest_id == t.digests.c.id)
+        .where(t.digests.c.composed_at > since)
+        .group_by(t.digests.c.id, t.digests.c.subscription, t.digests.c.slot, t.digests.c.kind)
         .having(missing > 0)
-        .order_by(DigestRow.slot)
+        .order_by(t.digests.c.slot)
     )
     found: dict[str, list[Undelivered]] = {}
-    for subscription, slot, lost, count, kind in session.execute(query):
+    for subscription, slot, lost, count, kind in connection.execute(query):
         found.setdefault(subscription, []).append(Undelivered(slot, lost, count, DigestKind(kind)))
     return found
 
 
-def of_slot(session: Session, slot: datetime) -> list[tuple[str, str, str, str | None]]:
+def of_slot(connection: Connection, slot: datetime) -> list[tuple[str, str, str, str | None]]:
     """Return subscription, recipient, status and last error of the deliveries of *slot*."""
     query = (
         select(
-            DigestRow.subscription,
-            DeliveryRow.recipient,
-            DeliveryRow.status,
-            DeliveryRow.last_error,
+            t.digests.c.subscription,
+            t.deliveries.c.recipient,
+            t.deliveries.c.status,
+            t.deliveries.c.last_error,
         )
-        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
-        .where(DigestRow.slot == slot)
-        .order_by(DeliveryRow.id)
+        .join(t.digests, t.digests.c.id == t.deliveries.c.digest_id)
+        .where(t.digests.c.slot == slot)
+        .order_by(t.deliveries.c.id)
     )
-    return [(*row,) for row in session.execute(query)]
+    return [(*row,) for row in connection.execute(query)]

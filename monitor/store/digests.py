@@ -12,22 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, exists, func, select
 
-from monitor.model import Attachment, DigestKind, Rendered
-from monitor.store import audit, suppressions
-from monitor.store.schema import (
-    AttachmentRow,
-    DeliveryRow,
-    DigestItemRow,
-    DigestRow,
-    SubscriptionRow,
-)
+from monitor.model import DigestKind, Rendered
+from monitor.store import attachments, audit, suppressions
+from monitor.store import schema as t
 from monitor.store.upsert import execute_many, insert_new, inserting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
 
 REACH = timedelta(days=7)  # how far before the last digest a hit may have been found to be due yet
@@ -75,69 +69,71 @@ class Frozen:
     hits: tuple[int, ...]
 
 
-def sync_subscriptions(session: Session, names: Iterable[str], *, now: datetime) -> None:
+def sync_subscriptions(connection: Connection, names: Iterable[str], *, now: datetime) -> None:
     """Remember when each subscription was first seen. The caller commits."""
     rows = [{"name": name, "started_at": now} for name in names]
-    insert_new(session, SubscriptionRow, rows)
+    insert_new(connection, t.subscriptions, rows)
 
 
 def _of(subscription: str) -> ColumnElement[bool]:
     """Return what is true of the digests of *subscription*, alerts left out."""
-    return (DigestRow.subscription == subscription) & (DigestRow.kind == DigestKind.DIGEST)
+    return (t.digests.c.subscription == subscription) & (t.digests.c.kind == DigestKind.DIGEST)
 
 
-def is_open(session: Session, subscription: str, slot: datetime) -> bool:
+def is_open(connection: Connection, subscription: str, slot: datetime) -> bool:
     """Return whether *slot* is later than the subscription's start and has no digest yet."""
-    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
-    made = exists().where(_of(subscription), DigestRow.slot == slot)
-    started_at = session.scalar(started)
-    return started_at is not None and slot > started_at and not session.scalar(select(made))
+    started = select(t.subscriptions.c.started_at).where(t.subscriptions.c.name == subscription)
+    made = exists().where(_of(subscription), t.digests.c.slot == slot)
+    started_at = connection.scalar(started)
+    return started_at is not None and slot > started_at and not connection.scalar(select(made))
 
 
-def last_sent(session: Session, subscription: str, *, before: datetime) -> datetime | None:
+def last_sent(connection: Connection, subscription: str, *, before: datetime) -> datetime | None:
     """Return the last slot before *before* whose digest went to anybody, else the start."""
-    sent = exists().where(DeliveryRow.digest_id == DigestRow.id)
-    last = func.max(DigestRow.slot, type_=DigestRow.slot.type)
-    made = _of(subscription), DigestRow.slot < before
-    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
-    return session.scalar(select(last).where(*made, sent)) or session.scalar(started)
+    sent = exists().where(t.deliveries.c.digest_id == t.digests.c.id)
+    last = func.max(t.digests.c.slot, type_=t.digests.c.slot.type)
+    made = _of(subscription), t.digests.c.slot < before
+    started = select(t.subscriptions.c.started_at).where(t.subscriptions.c.name == subscription)
+    return connection.scalar(select(last).where(*made, sent)) or connection.scalar(started)
 
 
-def last_made(session: Session, subscription: str, *, now: datetime) -> datetime | None:
+def last_made(connection: Connection, subscription: str, *, now: datetime) -> datetime | None:
     """Return the last slot not after *now* that has a digest, else the subscription's start.
 
     None for a subscription that was never seen. Slots after *now* are left of a clock that ran
     ahead, and hide none.
     """
-    last = func.max(DigestRow.slot, type_=DigestRow.slot.type)
-    made = _of(subscription), DigestRow.slot <= now
-    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
-    return session.scalar(select(last).where(*made)) or session.scalar(started)
+    last = func.max(t.digests.c.slot, type_=t.digests.c.slot.type)
+    made = _of(subscription), t.digests.c.slot <= now
+    started = select(t.subscriptions.c.started_at).where(t.subscriptions.c.name == subscription)
+    return connection.scalar(select(last).where(*made)) or connection.scalar(started)
 
 
-def standing(session: Session, subscription: str, slot: datetime, *, now: datetime) -> Standing:
+def standing(
+    connection: Connection, subscription: str, slot: datetime, *, now: datetime
+) -> Standing:
     """Return where *subscription* stands before its digest of *slot*.
 
     A subscription that was never seen before starts now.
     """
-    last = select(DigestRow.composed_at, DigestRow.slot, DigestRow.lexicon).where(
-        _of(subscription), DigestRow.slot < slot
+    last = select(t.digests.c.composed_at, t.digests.c.slot, t.digests.c.lexicon).where(
+        _of(subscription), t.digests.c.slot < slot
     )
-    row = session.execute(last.order_by(DigestRow.slot.desc()).limit(1)).one_or_none()
+    row = connection.execute(last.order_by(t.digests.c.slot.desc()).limit(1)).one_or_none()
     if row is not None:
         return Standing(row.composed_at, row.lexicon, min(row.composed_at, row.slot, now) - REACH)
-    started = select(SubscriptionRow.started_at).where(SubscriptionRow.name == subscription)
-    return Standing(None, None, (session.scalar(started) or now) - LOOKBACK)
+    started = select(t.subscriptions.c.started_at).where(t.subscriptions.c.name == subscription)
+    return Standing(None, None, (connection.scalar(started) or now) - LOOKBACK)
 
 
-def freeze(session: Session, edition: FrozenDigest) -> bool:
+def freeze(connection: Connection, edition: FrozenDigest) -> bool:
     """Store *edition*, its items and its deliveries; False if the slot has its digest already.
 
     Raises IntegrityError if one of its hits was reported to the subscription meanwhile: nothing
     is stored then, and the slot stays open. Who has left the list gets no delivery. The caller
     commits.
     """
-    insert = inserting(session, DigestRow).on_conflict_do_nothing().returning(DigestRow.id)
+    insert = inserting(connection, t.digests).on_conflict_do_nothing().returning(t.digests.c.id)
     row: dict[str, Any] = {
         "subscription": edition.subscription,
         "slot": edition.slot,
@@ -151,11 +147,11 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         "brief": edition.brief,
         "token": edition.token,
     }
-    digest_id = session.execute(insert, [row]).scalar_one_or_none()
+    digest_id = connection.execute(insert, [row]).scalar_one_or_none()
     if digest_id is None:
         return False
     audit.append(
-        session,
+        connection,
         audit.DIGEST,
         str(digest_id),
         audit.of_digest(row["subject"], row["text"], row["html"], edition.rendered.attachments),
@@ -167,7 +163,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         for hit_id in edition.hits
     ]
     if items:
-        execute_many(session.connection(), inserting(session, DigestItemRow), items)
+        execute_many(connection, inserting(connection, t.digest_items), items)
     files = [
         {
             "digest_id": digest_id,
@@ -179,7 +175,7 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
         for number, file in enumerate(edition.rendered.attachments)
     ]
     if files:
-        session.execute(inserting(session, AttachmentRow), files)
+        connection.execute(inserting(connection, t.attachments), files)
     rows = [
         {
             "digest_id": digest_id,
@@ -190,28 +186,28 @@ def freeze(session: Session, edition: FrozenDigest) -> bool:
             "doubts": 0,
             "due_at": edition.composed_at,
         }
-        for recipient in suppressions.wanting(session, edition.subscription, edition.message_ids)
+        for recipient in suppressions.wanting(connection, edition.subscription, edition.message_ids)
     ]
     if rows:
-        session.execute(inserting(session, DeliveryRow), rows)
+        connection.execute(inserting(connection, t.deliveries), rows)
     return True
 
 
-def made_since(session: Session, subscription: str, slot: datetime) -> bool:
+def made_since(connection: Connection, subscription: str, slot: datetime) -> bool:
     """Return whether the subscription has a digest for a slot later than *slot*."""
-    made = exists().where(_of(subscription), DigestRow.slot > slot)
-    return bool(session.scalar(select(made)))
+    made = exists().where(_of(subscription), t.digests.c.slot > slot)
+    return bool(connection.scalar(select(made)))
 
 
-def frozen(session: Session, subscription: str, minute: datetime) -> Frozen | None:
+def frozen(connection: Connection, subscription: str, minute: datetime) -> Frozen | None:
     """Return the last digest of *subscription* whose slot lies in the minute from *minute* on."""
-    within = DigestRow.slot >= minute, DigestRow.slot < minute + timedelta(minutes=1)
-    rows = select(DigestRow).where(DigestRow.subscription == subscription, *within)
-    row = session.scalars(rows.order_by(DigestRow.id.desc()).limit(1)).one_or_none()
+    within = t.digests.c.slot >= minute, t.digests.c.slot < minute + timedelta(minutes=1)
+    rows = select(t.digests).where(t.digests.c.subscription == subscription, *within)
+    row = connection.execute(rows.order_by(t.digests.c.id.desc()).limit(1)).one_or_none()
     if row is None:
         return None
-    items = select(DigestItemRow.hit_id).where(DigestItemRow.digest_id == row.id)
-    files = tuple(Attachment(it.name, it.kind, it.content) for it in row.attachments)
+    items = select(t.digest_items.c.hit_id).where(t.digest_items.c.digest_id == row.id)
+    files = attachments.of_digest(connection, row.id)
     return Frozen(
-        Rendered(row.subject, row.text, row.html, files), tuple(sorted(session.scalars(items)))
+        Rendered(row.subject, row.text, row.html, files), tuple(sorted(connection.scalars(items)))
     )

@@ -15,16 +15,8 @@ from sqlalchemy import func, select
 
 from monitor.model import Alteration, Kind, NearMissToTell, OpenHit, ReportedHit
 from monitor.store import reviews
+from monitor.store import schema as t
 from monitor.store.queries import hit_title, hits_with_articles, reported_hit, text_of_hit
-from monitor.store.schema import (
-    ArticleRow,
-    DigestItemRow,
-    FeedRow,
-    HitRow,
-    NearMissRow,
-    RevisionRow,
-    StoryRow,
-)
 from monitor.stories.head import is_official
 
 if TYPE_CHECKING:
@@ -32,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from zoneinfo import ZoneInfo
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
 SEARCHES: Final = frozenset({"news.google.com", "bing.com", "news.yahoo.com", "news.baidu.com"})
 LISTED: Final = (
@@ -44,37 +36,37 @@ LISTED: Final = (
 _CHUNK: Final = 500  # numbers in one IN
 
 
-def open_hits(session: Session, *, since: datetime) -> Iterator[tuple[Kind, OpenHit]]:
+def open_hits(connection: Connection, *, since: datetime) -> Iterator[tuple[Kind, OpenHit]]:
     """Yield the grouped hits found since then, oldest first, that any subscription may be told of.
 
     Quiet and withdrawn hits are left out, and those an analyst found to be of no use.
     """
     query = (
         select(
-            HitRow.id,
-            HitRow.story_id,
-            HitRow.article_id,
-            HitRow.company,
-            HitRow.topic,
-            HitRow.found_at,
-            ArticleRow.url,
-            FeedRow.key,
-            FeedRow.url.label("address"),
-            StoryRow.stage.label("story_stage"),
-            func.coalesce(StoryRow.stage, HitRow.stage).label("stage"),
-            ArticleRow.language,
-            HitRow.score,
+            t.hits.c.id,
+            t.hits.c.story_id,
+            t.hits.c.article_id,
+            t.hits.c.company,
+            t.hits.c.topic,
+            t.hits.c.found_at,
+            t.articles.c.url,
+            t.feeds.c.key,
+            t.feeds.c.url.label("address"),
+            t.stories.c.stage.label("story_stage"),
+            func.coalesce(t.stories.c.stage, t.hits.c.stage).label("stage"),
+            t.articles.c.language,
+            t.hits.c.score,
         )
-        .join(ArticleRow, ArticleRow.id == HitRow.article_id)
-        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-        .join(StoryRow, StoryRow.id == HitRow.story_id)
-        .where(HitRow.found_at >= since, HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
+        .join(t.articles, t.articles.c.id == t.hits.c.article_id)
+        .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
+        .join(t.stories, t.stories.c.id == t.hits.c.story_id)
+        .where(t.hits.c.found_at >= since, t.hits.c.withdrawn_at.is_(None), ~t.hits.c.quiet)
         .where(~reviews.dismissed())
-        .order_by(HitRow.id)
+        .order_by(t.hits.c.id)
         .execution_options(yield_per=1000)
     )
     searches: dict[str, bool] = {}
-    for row in session.execute(query):
+    for row in connection.execute(query):
         searched = searches.setdefault(row.address, is_search(row.address))
         yield (
             Kind(row.company, row.topic, row.stage, row.language, row.score),
@@ -99,158 +91,166 @@ def is_search(address: str) -> bool:
     return host in SEARCHES
 
 
-def reported(session: Session, subscription: str, *, from_hit: int) -> set[int]:
+def reported(connection: Connection, subscription: str, *, from_hit: int) -> set[int]:
     """Return which hits from that number on *subscription* was told of."""
-    query = select(DigestItemRow.hit_id).where(
-        DigestItemRow.subscription == subscription, DigestItemRow.hit_id >= from_hit
+    query = select(t.digest_items.c.hit_id).where(
+        t.digest_items.c.subscription == subscription, t.digest_items.c.hit_id >= from_hit
     )
-    return set(session.scalars(query))
+    return set(connection.scalars(query))
 
 
-def reported_among(session: Session, subscription: str, hits: Iterable[int]) -> set[int]:
+def reported_among(connection: Connection, subscription: str, hits: Iterable[int]) -> set[int]:
     """Return which of *hits* the subscription was told of."""
     found: set[int] = set()
     for chunk in _chunks(hits):
-        query = select(DigestItemRow.hit_id).where(
-            DigestItemRow.subscription == subscription, DigestItemRow.hit_id.in_(chunk)
+        query = select(t.digest_items.c.hit_id).where(
+            t.digest_items.c.subscription == subscription, t.digest_items.c.hit_id.in_(chunk)
         )
-        found.update(session.scalars(query))
+        found.update(connection.scalars(query))
     return found
 
 
-def began(session: Session, stories: Iterable[int]) -> dict[int, datetime]:
+def began(connection: Connection, stories: Iterable[int]) -> dict[int, datetime]:
     """Return when the first hit of each of *stories* was found."""
-    first = func.min(HitRow.found_at, type_=HitRow.found_at.type)
+    first = func.min(t.hits.c.found_at, type_=t.hits.c.found_at.type)
     found: dict[int, datetime] = {}
     for chunk in _chunks(stories):
-        query = select(HitRow.story_id, first).where(HitRow.story_id.in_(chunk))
-        rows = session.execute(query.group_by(HitRow.story_id))
+        query = select(t.hits.c.story_id, first).where(t.hits.c.story_id.in_(chunk))
+        rows = connection.execute(query.group_by(t.hits.c.story_id))
         found |= {story: at for story, at in rows if story is not None}
     return found
 
 
 def told_before(
-    session: Session, subscription: str, stories: Iterable[int]
+    connection: Connection, subscription: str, stories: Iterable[int]
 ) -> dict[int, set[str | None]]:
     """Return for those of *stories* that the subscription was told of the stages of those hits."""
     told: dict[int, set[str | None]] = {}
     for chunk in _chunks(stories):
         query = (
-            select(HitRow.story_id, HitRow.stage)
-            .join(DigestItemRow, DigestItemRow.hit_id == HitRow.id)
-            .where(DigestItemRow.subscription == subscription, HitRow.story_id.in_(chunk))
+            select(t.hits.c.story_id, t.hits.c.stage)
+            .join(t.digest_items, t.digest_items.c.hit_id == t.hits.c.id)
+            .where(t.digest_items.c.subscription == subscription, t.hits.c.story_id.in_(chunk))
             .distinct()
         )
-        for story, stage in session.execute(query):
+        for story, stage in connection.execute(query):
             if story is not None:
                 told.setdefault(story, set()).add(stage)
     return told
 
 
-def load(session: Session, hits: Iterable[int]) -> dict[int, ReportedHit]:
+def load(connection: Connection, hits: Iterable[int]) -> dict[int, ReportedHit]:
     """Return *hits* with their articles."""
     found: dict[int, ReportedHit] = {}
     for chunk in _chunks(hits):
-        rows = session.execute(hits_with_articles().where(HitRow.id.in_(chunk)))
-        found |= {row.HitRow.id: reported_hit(row) for row in rows}
+        rows = connection.execute(hits_with_articles().where(t.hits.c.id.in_(chunk)))
+        found |= {row.id: reported_hit(row) for row in rows}
     return found
 
 
-def listed(session: Session, hits: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+def listed(connection: Connection, hits: Iterable[int]) -> Iterator[tuple[Any, ...]]:
     """Yield *hits* as the list of all hits has them, in the order of its columns (LISTED)."""
     for chunk in _chunks(hits):
         query = text_of_hit(
             select(
-                HitRow.id,
-                HitRow.story_id,
-                HitRow.company,
-                HitRow.topic,
-                HitRow.stage,
-                HitRow.regulator,
-                HitRow.amount_text,
+                t.hits.c.id,
+                t.hits.c.story_id,
+                t.hits.c.company,
+                t.hits.c.topic,
+                t.hits.c.stage,
+                t.hits.c.regulator,
+                t.hits.c.amount_text,
                 hit_title(),
-                ArticleRow.url,
-                func.coalesce(ArticleRow.publisher, FeedRow.name),
-                ArticleRow.language,
-                ArticleRow.published_at,
-                HitRow.found_at,
+                t.articles.c.url,
+                func.coalesce(t.articles.c.publisher, t.feeds.c.name),
+                t.articles.c.language,
+                t.articles.c.published_at,
+                t.hits.c.found_at,
             )
-        ).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-        yield from session.execute(query.where(HitRow.id.in_(chunk)).order_by(HitRow.id))
+        ).join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
+        yield from connection.execute(query.where(t.hits.c.id.in_(chunk)).order_by(t.hits.c.id))
 
 
-def alterations(session: Session, *, since: datetime, until: datetime) -> list[Alteration]:
+def alterations(connection: Connection, *, since: datetime, until: datetime) -> list[Alteration]:
     """Return what became of hits between these instants, whoever was told of them.
 
     That is: hits that were withdrawn, and articles that got another title, by their hits.
     """
-    about = (HitRow.id, HitRow.company, HitRow.topic)
+    about = (t.hits.c.id, t.hits.c.company, t.hits.c.topic)
     gone = (
-        select(*about, HitRow.withdrawn_at, hit_title(), ArticleRow.url, ArticleRow.language)
-        .where(HitRow.withdrawn_at > since, HitRow.withdrawn_at <= until)
-        .order_by(HitRow.id)
+        select(*about, t.hits.c.withdrawn_at, hit_title(), t.articles.c.url, t.articles.c.language)
+        .where(t.hits.c.withdrawn_at > since, t.hits.c.withdrawn_at <= until)
+        .order_by(t.hits.c.id)
     )
     found = [
         Alteration(hit, company, topic, at, title, None, url, language)
-        for hit, company, topic, at, title, url, language in session.execute(text_of_hit(gone))
+        for hit, company, topic, at, title, url, language in connection.execute(text_of_hit(gone))
         if at is not None
     ]
     retitled = (
         select(
             *about,
-            RevisionRow.replaced_at,
-            ArticleRow.title,
-            RevisionRow.title.label("before"),
-            ArticleRow.url,
-            ArticleRow.language,
+            t.revisions.c.replaced_at,
+            t.articles.c.title,
+            t.revisions.c.title.label("before"),
+            t.articles.c.url,
+            t.articles.c.language,
         )
-        .join(ArticleRow, ArticleRow.id == HitRow.article_id)
-        .join(RevisionRow, RevisionRow.article_id == HitRow.article_id)
-        .where(RevisionRow.replaced_at > since, RevisionRow.replaced_at <= until)
-        .where(RevisionRow.number == HitRow.revision, RevisionRow.title != ArticleRow.title)
-        .where(HitRow.withdrawn_at.is_(None))
-        .order_by(HitRow.id)
+        .join(t.articles, t.articles.c.id == t.hits.c.article_id)
+        .join(t.revisions, t.revisions.c.article_id == t.hits.c.article_id)
+        .where(t.revisions.c.replaced_at > since, t.revisions.c.replaced_at <= until)
+        .where(t.revisions.c.number == t.hits.c.revision, t.revisions.c.title != t.articles.c.title)
+        .where(t.hits.c.withdrawn_at.is_(None))
+        .order_by(t.hits.c.id)
     )
-    return found + [Alteration(*row) for row in session.execute(retitled)]
+    return found + [Alteration(*row) for row in connection.execute(retitled)]
 
 
-def possible(session: Session, *, since: datetime, until: datetime) -> list[NearMissToTell]:
+def possible(connection: Connection, *, since: datetime, until: datetime) -> list[NearMissToTell]:
     """Return the near-misses found between these instants to be offered, the surest first."""
-    publisher = func.coalesce(ArticleRow.publisher, FeedRow.name).label("publisher")
+    publisher = func.coalesce(t.articles.c.publisher, t.feeds.c.name).label("publisher")
     query = (
-        select(NearMissRow, ArticleRow.title, ArticleRow.url, ArticleRow.language, publisher)
-        .join(ArticleRow, ArticleRow.id == NearMissRow.article_id)
-        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-        .where(NearMissRow.possible, NearMissRow.found_at > since, NearMissRow.found_at <= until)
-        .order_by(NearMissRow.score.desc(), NearMissRow.id.desc())
+        select(
+            t.near_misses, t.articles.c.title, t.articles.c.url, t.articles.c.language, publisher
+        )
+        .join(t.articles, t.articles.c.id == t.near_misses.c.article_id)
+        .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
+        .where(
+            t.near_misses.c.possible,
+            t.near_misses.c.found_at > since,
+            t.near_misses.c.found_at <= until,
+        )
+        .order_by(t.near_misses.c.score.desc(), t.near_misses.c.id.desc())
     )
     return [
         NearMissToTell(
-            kind=Kind(near.company, near.topic, None, language, near.score),
+            kind=Kind(near.company, near.topic, None, near.language, near.score),
             found_at=near.found_at,
-            title=title,
-            url=url,
-            publisher=publisher,
-            language=language,
+            title=near.title,
+            url=near.url,
+            publisher=near.publisher,
+            language=near.language,
         )
-        for near, title, url, language, publisher in session.execute(query)
+        for near in connection.execute(query)
     ]
 
 
-def daily(session: Session, zone: ZoneInfo, *, since: datetime) -> Counter[tuple[Kind, date]]:
+def daily(connection: Connection, zone: ZoneInfo, *, since: datetime) -> Counter[tuple[Kind, date]]:
     """Return how many live hits of each kind were found on each local day of *zone*."""
     query = select(
-        HitRow.company,
-        HitRow.topic,
-        func.coalesce(StoryRow.stage, HitRow.stage),
-        ArticleRow.language,
-        HitRow.score,
-        HitRow.found_at,
-    ).join(ArticleRow, ArticleRow.id == HitRow.article_id)
-    query = query.outerjoin(StoryRow, StoryRow.id == HitRow.story_id)
-    query = query.where(HitRow.found_at >= since, HitRow.withdrawn_at.is_(None), ~HitRow.quiet)
+        t.hits.c.company,
+        t.hits.c.topic,
+        func.coalesce(t.stories.c.stage, t.hits.c.stage),
+        t.articles.c.language,
+        t.hits.c.score,
+        t.hits.c.found_at,
+    ).join(t.articles, t.articles.c.id == t.hits.c.article_id)
+    query = query.outerjoin(t.stories, t.stories.c.id == t.hits.c.story_id)
+    query = query.where(
+        t.hits.c.found_at >= since, t.hits.c.withdrawn_at.is_(None), ~t.hits.c.quiet
+    )
     counted: Counter[tuple[Kind, date]] = Counter()
-    rows = session.execute(query.execution_options(yield_per=1000))
+    rows = connection.execute(query.execution_options(yield_per=1000))
     for company, topic, stage, language, score, found_at in rows:
         kind = Kind(company, topic, stage, language, score)
         counted[kind, found_at.astimezone(zone).date()] += 1

@@ -1,7 +1,7 @@
 """Opening the database: SQLite in WAL mode with sane waiting, or PostgreSQL.
 
-* A write transaction on SQLite begins with BEGIN IMMEDIATE: it waits for its turn at the start,
-  up to BUSY, instead of failing in the middle when a read turns into a write.
+* A write transaction (`engine.begin()`) on SQLite begins with BEGIN IMMEDIATE: it waits for its
+  turn at the start, up to BUSY, instead of failing in the middle when a read turns into a write.
 * A read transaction (`reading`) begins with BEGIN and never waits for a writer, thanks to WAL.
 * `synchronous=FULL`: what is committed survives a power cut, not just a crash.
 """
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
 
 from monitor.errors import StoreError
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 BUSY = timedelta(seconds=30)
-
-Sessions = sessionmaker[Session]
 
 
 def open_engine(url: str) -> Engine:
@@ -57,18 +54,11 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def make_sessions(engine: Engine) -> Sessions:
-    """Return the factory of write sessions: `with sessions.begin() as session: ...`."""
-    return sessionmaker(engine, expire_on_commit=False)
-
-
 @contextmanager
-def reading(sessions: Sessions) -> Iterator[Session]:
-    """Give a session that only reads, and keeps no writer waiting on SQLite."""
-    engine: Engine = sessions.kw["bind"]
-    with Session(engine.execution_options(reads=True), expire_on_commit=False) as session:
-        yield session
-        session.rollback()
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection that only reads, and keeps no writer waiting on SQLite."""
+    with engine.execution_options(reads=True).connect() as connection:
+        yield connection
 
 
 @contextmanager
@@ -85,10 +75,10 @@ def usable(url: str) -> Iterator[None]:
         raise StoreError(f"database {shown} cannot be used: {reason}") from error
 
 
-def lock(session: Session, name: str) -> None:
+def lock(connection: Connection, name: str) -> None:
     """Let one transaction at a time pass here, until it ends.
 
     On SQLite a write transaction is alone already; PostgreSQL takes an advisory lock.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})

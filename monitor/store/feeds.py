@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, case, func, literal, or_, select, true, update
 
 from monitor.model import FeedState, FeedToPoll, Page, Rhythm, Wishes
+from monitor.store import schema as t
 from monitor.store.known import chunks
-from monitor.store.schema import FeedRow
+from monitor.store.rows import change_rows
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
     from monitor.model import Feed
 
 CONFIGURED = ("url", "name", "language", "company", "enabled", "full_text")
+OF_ADDRESS = (  # columns that say something of the address that was asked
+    *("etag", "last_modified", "body_hash", "moved_to", "moved_since", "articles", "prints"),
+    *("wishes", "push_until"),
+)
 LOOKED_AT = 8  # due feeds looked at for each that is claimed, where hosts are asked in turn
 
 
@@ -35,7 +39,7 @@ class HostLimit:
 
 
 def sync(
-    session: Session,
+    connection: Connection,
     feeds: Sequence[Feed],
     *,
     now: datetime,
@@ -54,13 +58,13 @@ def sync(
         feed.key: (feed, _configured(feed, interval) | {"host": host_of(feed.url)})
         for feed in feeds
     }
-    stored, differing = _differing(session, wanted)
+    stored, differing = _differing(connection, wanted)
     for row in differing:
         if row.key in wanted:
-            _update(row, *wanted[row.key], now=now)
+            changed = _changed(row, *wanted[row.key], now=now)
         else:
-            row.enabled = False
-            _set_state(row, FeedState.OFF, now)
+            changed = {"enabled": False} | _state(row, FeedState.OFF, now)
+        change_rows(connection, t.feeds, [{"id": row.id, **changed}] if changed else [])
     fresh = []
     for key, (feed, configured) in wanted.items():
         if key in stored:
@@ -69,12 +73,12 @@ def sync(
         start = {"key": key, "due_at": now, "state": state, "state_since": now}
         fresh.append(start | configured)
     if fresh:
-        session.execute(inserting(session, FeedRow).on_conflict_do_nothing(), fresh)
+        connection.execute(inserting(connection, t.feeds).on_conflict_do_nothing(), fresh)
 
 
 def _differing(
-    session: Session, wanted: Mapping[str, tuple[Feed, dict[str, Any]]]
-) -> tuple[set[str], list[FeedRow]]:
+    connection: Connection, wanted: Mapping[str, tuple[Feed, dict[str, Any]]]
+) -> tuple[set[str], list[Row[Any]]]:
     """Return the keys of all stored feeds, and the rows that are not as is *wanted*.
 
     At nearly every start that is none, and a row has prints and articles by the thousand.
@@ -82,41 +86,43 @@ def _differing(
     looked_at = ("key", "state", *CONFIGURED, "interval_s", "usual_s", "page", "host")
     stored: set[str] = set()
     differing = []
-    for row in session.execute(select(*(getattr(FeedRow, name) for name in looked_at))):
+    for row in connection.execute(select(*(t.feeds.c[name] for name in looked_at))):
         stored.add(row.key)
         feed, configured = wanted.get(row.key, (None, {"enabled": False}))
         is_off = row.state == FeedState.OFF
         same = all(getattr(row, name) == value for name, value in configured.items())
         if not same or not (is_off or (feed and feed.enabled)):
             differing.append(row.key)
-    rows: list[FeedRow] = []
+    rows: list[Row[Any]] = []
     for some in chunks(differing):
-        rows += session.scalars(select(FeedRow).where(FeedRow.key.in_(some)))
+        rows += connection.execute(select(t.feeds).where(t.feeds.c.key.in_(some)))
     return stored, rows
 
 
-def _update(row: FeedRow, feed: Feed, configured: dict[str, Any], *, now: datetime) -> None:
+def _changed(
+    row: Row[Any], feed: Feed, configured: dict[str, Any], *, now: datetime
+) -> dict[str, Any]:
+    """Return the columns of *row* that change, so that it says of *feed* what is *configured*."""
+    changed = {name: value for name, value in configured.items() if getattr(row, name) != value}
+    due_at = row.due_at
     if row.url != feed.url or row.page != configured["page"]:
-        row.etag = row.last_modified = row.body_hash = None
-        row.moved_to = row.moved_since = row.articles = row.prints = row.wishes = None
-        row.push_until = None
-        row.due_at = now
+        changed |= dict.fromkeys(OF_ADDRESS)
+        due_at = now
     usual_s = configured["usual_s"]
     if usual_s and row.usual_s and usual_s < row.usual_s and not row.failures:
-        row.due_at = min(row.due_at, now + timedelta(seconds=usual_s))
+        due_at = min(due_at, now + timedelta(seconds=usual_s))
     if feed.enabled and not row.enabled:
-        row.due_at, row.failures = now, 0
-        _set_state(row, FeedState.PROBATION, now)
+        due_at = now
+        changed |= {"failures": 0, **_state(row, FeedState.PROBATION, now)}
     if not feed.enabled:
-        _set_state(row, FeedState.OFF, now)
-    for column, value in configured.items():
-        if getattr(row, column) != value:
-            setattr(row, column, value)
+        changed |= _state(row, FeedState.OFF, now)
+    return changed if due_at == row.due_at else changed | {"due_at": due_at}
 
 
-def _set_state(row: FeedRow, state: FeedState, now: datetime) -> None:
-    if row.state != state:
-        row.state, row.state_since, row.state_reason = state, now, None
+def _state(row: Row[Any], state: FeedState, now: datetime) -> dict[str, Any]:
+    if row.state == state:
+        return {}
+    return {"state": state, "state_since": now, "state_reason": None}
 
 
 def _configured(feed: Feed, interval: timedelta | None) -> dict[str, Any]:
@@ -131,19 +137,19 @@ def _seconds(time: timedelta | None) -> int | None:
     return None if time is None else int(time.total_seconds())
 
 
-def make_due(session: Session, keys: Sequence[str] | None, *, now: datetime) -> list[str]:
+def make_due(connection: Connection, keys: Sequence[str] | None, *, now: datetime) -> list[str]:
     """Make the named feeds (all that are switched on, if None) due; return their keys.
 
     The caller commits.
     """
-    feeds = update(FeedRow).where(FeedRow.enabled).values(due_at=now).returning(FeedRow.key)
+    feeds = update(t.feeds).where(t.feeds.c.enabled).values(due_at=now).returning(t.feeds.c.key)
     if keys is not None:
-        feeds = feeds.where(FeedRow.key.in_(keys))
-    return list(session.scalars(feeds))
+        feeds = feeds.where(t.feeds.c.key.in_(keys))
+    return list(connection.scalars(feeds))
 
 
 def claim_due(
-    session: Session,
+    connection: Connection,
     *,
     now: datetime,
     lease: timedelta,
@@ -166,27 +172,27 @@ def claim_due(
     costs a request and changes nothing, since storing is idempotent.
     """
     wanted: list[ColumnElement[bool]] = [
-        FeedRow.due_at <= (due_by or now),
-        FeedRow.enabled.is_(True),
-        true() if keys is None else FeedRow.key.in_(keys),
+        t.feeds.c.due_at <= (due_by or now),
+        t.feeds.c.enabled.is_(True),
+        true() if keys is None else t.feeds.c.key.in_(keys),
     ]
     if hosts is not None:
         wanted.append(_in_turn(wanted, limit, hosts))
     due = (
-        select(FeedRow.id)
+        select(t.feeds.c.id)
         .where(*wanted)
-        .order_by(FeedRow.due_at, FeedRow.id)
+        .order_by(t.feeds.c.due_at, t.feeds.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")
     )
     claim = (
-        update(FeedRow)
-        .where(FeedRow.id == due.c.id)
+        update(t.feeds)
+        .where(t.feeds.c.id == due.c.id)
         .values(due_at=now + lease, claimed_by=worker)
         .returning(*_CLAIMED)
     )
-    return [_to_poll(row) for row in session.execute(claim)]
+    return [_to_poll(row) for row in connection.execute(claim)]
 
 
 def _in_turn(
@@ -195,11 +201,11 @@ def _in_turn(
     """Return the condition that a feed is among the first of its host that may be asked now."""
     asked = dict(hosts.under_way)
     full = [host for host, number in asked.items() if number >= hosts.per_host]
-    under_way = case(asked, value=FeedRow.host, else_=0) if asked else literal(0)
+    under_way = case(asked, value=t.feeds.c.host, else_=0) if asked else literal(0)
     oldest = (
-        select(FeedRow.id, FeedRow.host, FeedRow.due_at, under_way.label("under_way"))
-        .where(*wanted, or_(FeedRow.host.is_(None), FeedRow.host.not_in(full)))
-        .order_by(FeedRow.due_at, FeedRow.id)
+        select(t.feeds.c.id, t.feeds.c.host, t.feeds.c.due_at, under_way.label("under_way"))
+        .where(*wanted, or_(t.feeds.c.host.is_(None), t.feeds.c.host.not_in(full)))
+        .order_by(t.feeds.c.due_at, t.feeds.c.id)
         .limit(LOOKED_AT * limit)
         .subquery()
     )
@@ -208,35 +214,35 @@ def _in_turn(
     )
     turn = select(oldest.c.id, oldest.c.host, (place + oldest.c.under_way).label("turn")).subquery()
     mine = select(turn.c.id).where(or_(turn.c.host.is_(None), turn.c.turn <= hosts.per_host))
-    return FeedRow.id.in_(mine)
+    return t.feeds.c.id.in_(mine)
 
 
 _CLAIMED = (
-    FeedRow.id,
-    FeedRow.key,
-    FeedRow.url,
-    FeedRow.name,
-    FeedRow.language,
-    FeedRow.company,
-    FeedRow.interval_s,
-    FeedRow.host,
-    FeedRow.etag,
-    FeedRow.last_modified,
-    FeedRow.body_hash,
-    FeedRow.failures,
-    FeedRow.last_ok_at,
-    FeedRow.state,
-    FeedRow.news_at,
-    FeedRow.rhythm,
-    FeedRow.wishes,
-    FeedRow.haste,
-    FeedRow.moved_to,
-    FeedRow.moved_since,
-    FeedRow.page,
-    FeedRow.prints,
-    FeedRow.full_text,
-    FeedRow.push_until,
-    case((FeedRow.prints.is_not(None), FeedRow.articles)).label("shown"),
+    t.feeds.c.id,
+    t.feeds.c.key,
+    t.feeds.c.url,
+    t.feeds.c.name,
+    t.feeds.c.language,
+    t.feeds.c.company,
+    t.feeds.c.interval_s,
+    t.feeds.c.host,
+    t.feeds.c.etag,
+    t.feeds.c.last_modified,
+    t.feeds.c.body_hash,
+    t.feeds.c.failures,
+    t.feeds.c.last_ok_at,
+    t.feeds.c.state,
+    t.feeds.c.news_at,
+    t.feeds.c.rhythm,
+    t.feeds.c.wishes,
+    t.feeds.c.haste,
+    t.feeds.c.moved_to,
+    t.feeds.c.moved_since,
+    t.feeds.c.page,
+    t.feeds.c.prints,
+    t.feeds.c.full_text,
+    t.feeds.c.push_until,
+    case((t.feeds.c.prints.is_not(None), t.feeds.c.articles)).label("shown"),
 )
 
 
@@ -308,16 +314,16 @@ def wishes_columns(wishes: Wishes) -> dict[str, Any]:
     return {"wishes": stored if any(stored.values()) else None}
 
 
-def hand_back(session: Session, ids: Sequence[int], *, worker: str, now: datetime) -> None:
+def hand_back(connection: Connection, ids: Sequence[int], *, worker: str, now: datetime) -> None:
     """Give back unpolled, due at once, those of *ids* that *worker* still holds.
 
     The caller commits.
     """
-    mine = update(FeedRow).where(FeedRow.id.in_(ids), FeedRow.claimed_by == worker)
-    session.execute(mine.values(due_at=now, claimed_by=None))
+    mine = update(t.feeds).where(t.feeds.c.id.in_(ids), t.feeds.c.claimed_by == worker)
+    connection.execute(mine.values(due_at=now, claimed_by=None))
 
 
-def any_due(session: Session, *, now: datetime) -> bool:
+def any_due(connection: Connection, *, now: datetime) -> bool:
     """Return whether any feed is due; costs no write transaction."""
-    due = select(FeedRow.id).where(FeedRow.due_at <= now, FeedRow.enabled).limit(1)
-    return session.scalar(due) is not None
+    due = select(t.feeds.c.id).where(t.feeds.c.due_at <= now, t.feeds.c.enabled).limit(1)
+    return connection.scalar(due) is not None

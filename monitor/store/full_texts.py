@@ -11,13 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, insert, or_, select, update
 
 from monitor.model import FullTextStatus, PageToRead
 from monitor.store import index as search_index
+from monitor.store import schema as t
 from monitor.store import texts
 from monitor.store.known import chunks
-from monitor.store.schema import ArticleRow, FeedRow, FullTextRow, RevisionRow
+from monitor.store.rows import change_rows, row_of
 from monitor.store.upsert import inserting
 from monitor.text.index import CUT, index_words
 
@@ -25,23 +26,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection
 
 LOOKED_AT = 20  # due pages looked at for each that is claimed: most may be of one host
 
 
-def want(session: Session, feed: int, changed: Sequence[int], *, now: datetime) -> None:
+def want(connection: Connection, feed: int, changed: Sequence[int], *, now: datetime) -> None:
     """Have the pages of these articles read, whose text *feed* gave or changed.
 
     An article without an address has none. One that another feed brought is left out: its address
     is that feed's, and what allows reading pages is said of this one. The caller commits.
     """
-    rows: list[dict[str, Any]] = []
+    wanted: list[dict[str, Any]] = []
     for some in chunks(set(changed)):
-        query = select(ArticleRow.id, ArticleRow.url)
-        query = query.where(ArticleRow.id.in_(some), ArticleRow.feed_id == feed)
-        rows += [
+        query = select(t.articles.c.id, t.articles.c.url)
+        query = query.where(t.articles.c.id.in_(some), t.articles.c.feed_id == feed)
+        wanted += [
             {
                 "article_id": article,
                 "feed_id": feed,
@@ -50,34 +50,34 @@ def want(session: Session, feed: int, changed: Sequence[int], *, now: datetime) 
                 "due_at": now,
                 "attempts": 0,
             }
-            for article, url in session.execute(query)
+            for article, url in connection.execute(query)
             if url
         ]
-    if not rows:
+    if not wanted:
         return
-    insert = inserting(session, FullTextRow)
-    names = [name for name in rows[0] if name != "article_id"]
-    again: dict[str, Any] = {name: insert.excluded[name] for name in names}
+    adding = inserting(connection, t.full_texts)
+    names = [name for name in wanted[0] if name != "article_id"]
+    again: dict[str, Any] = {name: adding.excluded[name] for name in names}
     again |= {"claimed_by": None, "error": None}
-    rows.sort(key=lambda row: row["article_id"])  # in one order: no deadlock
-    session.execute(
-        insert.on_conflict_do_update(index_elements=[FullTextRow.article_id], set_=again), rows
+    wanted.sort(key=lambda row: row["article_id"])  # in one order: no deadlock
+    connection.execute(
+        adding.on_conflict_do_update(index_elements=[t.full_texts.c.article_id], set_=again), wanted
     )
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
     # Where the setting was taken back, what was wanted is not asked for any more.
-    allowed = select(FeedRow.id).where(FeedRow.full_text, FeedRow.enabled)
-    return and_(FullTextRow.due_at <= now, FullTextRow.feed_id.in_(allowed))
+    allowed = select(t.feeds.c.id).where(t.feeds.c.full_text, t.feeds.c.enabled)
+    return and_(t.full_texts.c.due_at <= now, t.full_texts.c.feed_id.in_(allowed))
 
 
-def any_due(session: Session, *, now: datetime) -> bool:
+def any_due(connection: Connection, *, now: datetime) -> bool:
     """Return whether a page is due; costs no write transaction."""
-    return session.scalar(select(FullTextRow.id).where(_due(now)).limit(1)) is not None
+    return connection.scalar(select(t.full_texts.c.id).where(_due(now)).limit(1)) is not None
 
 
 def claim_due(
-    session: Session,
+    connection: Connection,
     *,
     now: datetime,
     lease: timedelta,
@@ -90,16 +90,16 @@ def claim_due(
     None is taken of a host that is being asked, or was asked less than *pause* ago. *lease* must
     outlast the reading. The caller commits.
     """
-    busy = select(FullTextRow.host).where(
+    busy = select(t.full_texts.c.host).where(
         or_(
-            FullTextRow.asked_at > now - pause,
-            and_(FullTextRow.claimed_by.is_not(None), FullTextRow.due_at > now),
+            t.full_texts.c.asked_at > now - pause,
+            and_(t.full_texts.c.claimed_by.is_not(None), t.full_texts.c.due_at > now),
         )
     )
     oldest = (
-        select(FullTextRow.id, FullTextRow.host, FullTextRow.due_at)
-        .where(_due(now), FullTextRow.host.not_in(busy))
-        .order_by(FullTextRow.due_at, FullTextRow.id)
+        select(t.full_texts.c.id, t.full_texts.c.host, t.full_texts.c.due_at)
+        .where(_due(now), t.full_texts.c.host.not_in(busy))
+        .order_by(t.full_texts.c.due_at, t.full_texts.c.id)
         .limit(LOOKED_AT * limit)
         .subquery()
     )
@@ -108,40 +108,40 @@ def claim_due(
     )
     turn = select(oldest.c.id, place.label("place")).subquery()
     due = (
-        select(FullTextRow.id)
-        .where(_due(now), FullTextRow.id.in_(select(turn.c.id).where(turn.c.place == 1)))
-        .order_by(FullTextRow.due_at, FullTextRow.id)
+        select(t.full_texts.c.id)
+        .where(_due(now), t.full_texts.c.id.in_(select(turn.c.id).where(turn.c.place == 1)))
+        .order_by(t.full_texts.c.due_at, t.full_texts.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")
     )
     claim = (
-        update(FullTextRow)
-        .where(FullTextRow.id == due.c.id)
+        update(t.full_texts)
+        .where(t.full_texts.c.id == due.c.id)
         .values(
             due_at=now + lease,
             claimed_by=worker,
             asked_at=now,
-            attempts=FullTextRow.attempts + 1,
+            attempts=t.full_texts.c.attempts + 1,
         )
-        .returning(FullTextRow.id, FullTextRow.attempts, FullTextRow.article_id)
+        .returning(t.full_texts.c.id, t.full_texts.c.attempts, t.full_texts.c.article_id)
     )
-    claimed = session.execute(claim).all()
-    pages = [_page(session, number, attempt, article) for number, attempt, article in claimed]
+    claimed = connection.execute(claim).all()
+    pages = [_page(connection, number, attempt, article) for number, attempt, article in claimed]
     return [page for page in pages if page is not None]
 
 
-def _page(session: Session, number: int, attempt: int, article: int) -> PageToRead | None:
-    stored = texts.get(session, article)
+def _page(connection: Connection, number: int, attempt: int, article: int) -> PageToRead | None:
+    stored = texts.get(connection, article)
     if stored is None or stored.url is None:
         return None
-    feed = select(FeedRow.key).join(FullTextRow, FullTextRow.feed_id == FeedRow.id)
+    feed = select(t.feeds.c.key).join(t.full_texts, t.full_texts.c.feed_id == t.feeds.c.id)
     return PageToRead(
         id=number,
         attempt=attempt,
         article=article,
         revision=stored.present.revision,
-        feed=session.scalars(feed.where(FullTextRow.id == number)).one(),
+        feed=connection.scalars(feed.where(t.full_texts.c.id == number)).one(),
         url=stored.url,
         title=stored.present.title,
         lead=stored.present.summary,
@@ -150,17 +150,21 @@ def _page(session: Session, number: int, attempt: int, article: int) -> PageToRe
     )
 
 
-def hand_back(session: Session, ids: Sequence[int], *, worker: str, now: datetime) -> None:
+def hand_back(connection: Connection, ids: Sequence[int], *, worker: str, now: datetime) -> None:
     """Give back unread, due at once and as if never asked, those that *worker* still holds.
 
     The caller commits.
     """
-    mine = update(FullTextRow).where(FullTextRow.id.in_(ids), FullTextRow.claimed_by == worker)
-    session.execute(mine.values(due_at=now, claimed_by=None, attempts=FullTextRow.attempts - 1))
+    mine = update(t.full_texts).where(
+        t.full_texts.c.id.in_(ids), t.full_texts.c.claimed_by == worker
+    )
+    connection.execute(
+        mine.values(due_at=now, claimed_by=None, attempts=t.full_texts.c.attempts - 1)
+    )
 
 
 def replace_text(
-    session: Session, page: PageToRead, text: str, *, lexicon: str | None, now: datetime
+    connection: Connection, page: PageToRead, text: str, *, lexicon: str | None, now: datetime
 ) -> int | None:
     """Give the article the *text* of its page; return the number of this revision.
 
@@ -169,40 +173,41 @@ def replace_text(
     worker's any more, or the article was revised since it was claimed: then it is due at once.
     The caller commits, and settles the hits in the same transaction.
     """
-    article = session.get_one(ArticleRow, page.article, with_for_update=True)
-    if not _is_held(session, page):
+    article = row_of(connection, t.articles, page.article, lock=True)
+    if article is None or not _is_held(connection, page):
         return None
     if article.revision != page.revision:
-        settle(session, page, FullTextStatus.WAITING, due_at=now, error=None)
+        settle(connection, page, FullTextStatus.WAITING, due_at=now, error=None)
         return None
     words = index_words(article.title, article.summary)
     was = [(article.id, words)] if article.indexed else []
+    revision: int = article.revision + 1
     past = {"article_id": article.id, "number": article.revision, "replaced_at": now}
-    session.add(RevisionRow(**past, title=article.title, summary=article.summary))
-    article.summary, article.revision = text, article.revision + 1
-    article.matched_with, article.indexed = lexicon, CUT
-    session.flush()
-    search_index.drop(session, was)
-    search_index.add(session, [(article.id, index_words(article.title, text))])
-    settle(session, page, FullTextStatus.STORED, due_at=None, error=None)
-    return article.revision
+    past |= {"title": article.title, "summary": article.summary}
+    connection.execute(insert(t.revisions), past)
+    present = {"summary": text, "revision": revision, "matched_with": lexicon, "indexed": CUT}
+    change_rows(connection, t.articles, [{"id": article.id, **present}])
+    search_index.drop(connection, was)
+    search_index.add(connection, [(article.id, index_words(article.title, text))])
+    settle(connection, page, FullTextStatus.STORED, due_at=None, error=None)
+    return revision
 
 
-def _is_held(session: Session, page: PageToRead) -> bool:
-    mine = select(FullTextRow.id).where(*_held(page)).with_for_update()
-    return session.scalar(mine) is not None
+def _is_held(connection: Connection, page: PageToRead) -> bool:
+    mine = select(t.full_texts.c.id).where(*_held(page)).with_for_update()
+    return connection.scalar(mine) is not None
 
 
 def _held(page: PageToRead) -> tuple[ColumnElement[bool], ...]:
     return (
-        FullTextRow.id == page.id,
-        FullTextRow.attempts == page.attempt,
-        FullTextRow.claimed_by.is_not(None),
+        t.full_texts.c.id == page.id,
+        t.full_texts.c.attempts == page.attempt,
+        t.full_texts.c.claimed_by.is_not(None),
     )
 
 
 def settle(
-    session: Session,
+    connection: Connection,
     page: PageToRead,
     status: FullTextStatus,
     *,
@@ -214,4 +219,4 @@ def settle(
     Does nothing if the page is not this worker's any more. The caller commits.
     """
     values: dict[str, Any] = {"status": status, "due_at": due_at, "error": error}
-    session.execute(update(FullTextRow).where(*_held(page)).values(**values, claimed_by=None))
+    connection.execute(update(t.full_texts).where(*_held(page)).values(**values, claimed_by=None))

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from sqlalchemy import Select, func, or_, select
 
 from monitor.model import Amount, HitToGroup, Role
+from monitor.store import schema as t
 from monitor.store.queries import hit_title, text_of_hit
-from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row
-    from sqlalchemy.orm import InstrumentedAttribute
 
-    Alike: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
+    Alike: TypeAlias = ColumnElement[Any]
 
 # Quotes that are weighed as what they stand for, and not as words again.
 WEIGHED: Final = frozenset({Role.COMPANY, Role.REGULATOR})
@@ -30,7 +29,9 @@ _UNIT_PARTS: Final = 4  # of the id of a unit's term: alibaba.cainiao.en.cainiao
 
 def told_at() -> ColumnElement[datetime]:
     """Return when the article of a hit was published, else first seen."""
-    when = func.coalesce(ArticleRow.published_at, ArticleRow.first_seen, type_=HitRow.found_at.type)
+    when = func.coalesce(
+        t.articles.c.published_at, t.articles.c.first_seen, type_=t.hits.c.found_at.type
+    )
     return when.label("at")
 
 
@@ -41,19 +42,19 @@ def earliest(story_ids: Collection[int], *kinds: Kind) -> Select[*tuple[Any, ...
     kind, as many as that kind says: so a story of thousands is known by few, whatever the order
     in which they came. The columns may be of the hit, its article and its feed.
     """
-    order = told_at(), HitRow.id
+    order = told_at(), t.hits.c.id
     ranks = [
-        func.row_number().over(partition_by=[HitRow.story_id, *alike], order_by=order)
+        func.row_number().over(partition_by=[t.hits.c.story_id, *alike], order_by=order)
         for _, alike in kinds
     ]
     ranked = (
         select(
-            *(HitRow.story_id, HitRow.id.label("hit_id"), told_at()),
+            *(t.hits.c.story_id, t.hits.c.id.label("hit_id"), told_at()),
             *(rank.label(f"rank{at}") for at, rank in enumerate(ranks)),
         )
-        .join(ArticleRow, ArticleRow.id == HitRow.article_id)
-        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-        .where(HitRow.story_id.in_(story_ids), HitRow.withdrawn_at.is_(None))
+        .join(t.articles, t.articles.c.id == t.hits.c.article_id)
+        .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
+        .where(t.hits.c.story_id.in_(story_ids), t.hits.c.withdrawn_at.is_(None))
         .subquery()
     )
     few = or_(*(ranked.c[f"rank{at}"] <= most for at, (most, _) in enumerate(kinds)))
@@ -70,11 +71,17 @@ def chunks(numbers: Iterable[int]) -> Iterator[list[int]]:
 
 def hits_of() -> Select[*tuple[Any, ...]]:
     """Return the query whose rows `to_group` reads: no more of a hit and its text than that."""
-    summary = func.substr(func.coalesce(RevisionRow.summary, ArticleRow.summary), 1, _SUMMARY)
+    summary = func.substr(func.coalesce(t.revisions.c.summary, t.articles.c.summary), 1, _SUMMARY)
     query: Select[*tuple[Any, ...]] = select(
-        *(HitRow.id, HitRow.story_id, HitRow.company, HitRow.topic, HitRow.stage),
-        *(HitRow.regulator, HitRow.amount, HitRow.currency, HitRow.amount_text, HitRow.amounts),
-        *(HitRow.event_date, HitRow.evidence),
+        *(t.hits.c.id, t.hits.c.story_id, t.hits.c.company, t.hits.c.topic, t.hits.c.stage),
+        *(
+            t.hits.c.regulator,
+            t.hits.c.amount,
+            t.hits.c.currency,
+            t.hits.c.amount_text,
+            t.hits.c.amounts,
+        ),
+        *(t.hits.c.event_date, t.hits.c.evidence),
         *(hit_title(), summary.label("summary"), told_at()),
     )
     return text_of_hit(query)

@@ -8,44 +8,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select, update
 
 from monitor.detect.changes import KnownHit
 from monitor.model import Evidence, Role, ScorePart
-from monitor.store.schema import HitRow
+from monitor.store import schema as t
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Table
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from monitor.detect.changes import Changes
     from monitor.model import Match
 
 MOST_MONEY: Final = 10**21  # what the column `amount` holds with room to spare; more is a slip
 
-_HITS: Final = cast("Table", HitRow.__table__)  # the ORM takes longer over a row
 _STORED: Final = (
-    HitRow.id,
-    HitRow.article_id,
-    HitRow.revision,
-    HitRow.company,
-    HitRow.topic,
-    HitRow.score,
-    HitRow.stage,
-    HitRow.regulator,
-    HitRow.amount_text,
-    HitRow.event_date,
-    HitRow.sentence,
-    HitRow.evidence,
-    HitRow.parts,
-    HitRow.lexicon,
-    HitRow.withdrawn_at,
+    t.hits.c.id,
+    t.hits.c.article_id,
+    t.hits.c.revision,
+    t.hits.c.company,
+    t.hits.c.topic,
+    t.hits.c.score,
+    t.hits.c.stage,
+    t.hits.c.regulator,
+    t.hits.c.amount_text,
+    t.hits.c.event_date,
+    t.hits.c.sentence,
+    t.hits.c.evidence,
+    t.hits.c.parts,
+    t.hits.c.lexicon,
+    t.hits.c.withdrawn_at,
 )
 
 
@@ -97,26 +95,28 @@ def plain(value: Evidence | ScorePart) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def insert(session: Session, rows: Sequence[dict[str, Any]]) -> list[int]:
+def insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
     """Insert the hits *rows*, but those that are there; return the article of each inserted."""
     if not rows:
         return []
-    statement = inserting(session, _HITS).on_conflict_do_nothing().returning(_HITS.c.article_id)
-    return list(session.connection().execute(statement, list(rows)).scalars())
+    statement = (
+        inserting(connection, t.hits).on_conflict_do_nothing().returning(t.hits.c.article_id)
+    )
+    return list(connection.execute(statement, list(rows)).scalars())
 
 
-def of_articles(session: Session, articles: Collection[int]) -> dict[int, list[KnownHit]]:
+def of_articles(connection: Connection, articles: Collection[int]) -> dict[int, list[KnownHit]]:
     """Return by article the hits of up to 500 *articles*, oldest first, withdrawn ones too."""
-    query = select(*_STORED).where(HitRow.article_id.in_(articles)).order_by(HitRow.id)
+    query = select(*_STORED).where(t.hits.c.article_id.in_(articles)).order_by(t.hits.c.id)
     found: dict[int, list[KnownHit]] = {}
-    for stored in session.execute(query):
+    for stored in connection.execute(query):
         found.setdefault(stored.article_id, []).append(_known(stored))
     return found
 
 
-def get(session: Session, number: int) -> KnownHit | None:
+def get(connection: Connection, number: int) -> KnownHit | None:
     """Return the hit of that number, withdrawn or not."""
-    stored = session.execute(select(*_STORED).where(HitRow.id == number)).one_or_none()
+    stored = connection.execute(select(*_STORED).where(t.hits.c.id == number)).one_or_none()
     return _known(stored) if stored else None
 
 
@@ -140,7 +140,7 @@ def _known(stored: Any) -> KnownHit:  # noqa: ANN401 - a row of _STORED
     )
 
 
-def correct(session: Session, changes: Changes, *, lexicon: str, now: datetime) -> None:
+def correct(connection: Connection, changes: Changes, *, lexicon: str, now: datetime) -> None:
     """Write what became of an article's hits: details as they are found now, and withdrawals.
 
     The caller commits.
@@ -148,14 +148,14 @@ def correct(session: Session, changes: Changes, *, lexicon: str, now: datetime) 
     differing = {hit.id for hit, _ in changes.corrected}
     same = [hit.id for hit, _ in changes.kept if hit.id not in differing]
     if same:  # found as they are under these rules too: those are what explains them now
-        session.execute(
-            update(HitRow)
-            .where(HitRow.id.in_(same), HitRow.lexicon != lexicon)
+        connection.execute(
+            update(t.hits)
+            .where(t.hits.c.id.in_(same), t.hits.c.lexicon != lexicon)
             .values(lexicon=lexicon)
         )
     for hit, match in changes.corrected:
         details = {**_details(match, lexicon), "withdrawn_at": None}
-        session.execute(update(HitRow).where(HitRow.id == hit.id).values(details))
+        connection.execute(update(t.hits).where(t.hits.c.id == hit.id).values(details))
     gone = [hit.id for hit, _ in changes.lost]
     if gone:
-        session.execute(update(HitRow).where(HitRow.id.in_(gone)).values(withdrawn_at=now))
+        connection.execute(update(t.hits).where(t.hits.c.id.in_(gone)).values(withdrawn_at=now))

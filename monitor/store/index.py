@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select, text, update
 
-from monitor.store.schema import ArticleRow
+from monitor.store import schema as t
 from monitor.text.index import CUT, distinct_words, index_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
 UNFIT: Final = 0
 _LONG: Final = 500_000  # bytes of different words; PostgreSQL takes a million in one tsvector
@@ -40,14 +40,14 @@ _DROP_TSVECTOR: Final = text("DELETE FROM article_words WHERE article_id = :arti
 Words = tuple[int, str]  # an article's id, and what `index_words` gives of its title and summary
 
 
-def add(session: Session, articles: Sequence[Words]) -> None:
+def add(connection: Connection, articles: Sequence[Words]) -> None:
     """Put *articles*, which are stored and not in the index, into it. The caller commits.
 
     The caller has set their `indexed` to `CUT`; those that do not fit are marked here.
     """
-    if session.get_bind().dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql":
         if articles:
-            session.connection().exec_driver_sql(_ADD_FTS5, list(articles))
+            connection.exec_driver_sql(_ADD_FTS5, list(articles))
         return
     rows: list[dict[str, Any]] = [{"article": it, "words": words} for it, words in articles]
     unfit = []
@@ -57,59 +57,59 @@ def add(session: Session, articles: Sequence[Words]) -> None:
             unfit.append(row["article"])
     fit = [row for row in rows if row["article"] not in unfit]
     if fit:
-        session.connection().execute(_ADD_TSVECTOR, fit)
+        connection.execute(_ADD_TSVECTOR, fit)
     if unfit:
-        marked = update(ArticleRow).where(ArticleRow.id.in_(unfit))
-        session.execute(marked.values(indexed=UNFIT))
+        marked = update(t.articles).where(t.articles.c.id.in_(unfit))
+        connection.execute(marked.values(indexed=UNFIT))
 
 
 def _bytes(words: Sequence[str]) -> int:
     return sum(len(word.encode()) for word in words)
 
 
-def drop(session: Session, articles: Sequence[Words]) -> None:
+def drop(connection: Connection, articles: Sequence[Words]) -> None:
     """Take *articles*, with the words they have in the index, out of it. The caller commits.
 
     An FTS5 table without contents cannot look them up: hand over just what was added.
     """
     if not articles:
         return
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(_DROP_TSVECTOR, [{"article": it[0]} for it in articles])
+    if connection.dialect.name == "postgresql":
+        connection.execute(_DROP_TSVECTOR, [{"article": it[0]} for it in articles])
         return
     rows = [{"article": it, "words": words} for it, words in articles]
-    session.connection().execute(_DROP_FTS5, rows)
+    connection.execute(_DROP_FTS5, rows)
 
 
-def missing(session: Session) -> int:
+def missing(connection: Connection) -> int:
     """Return how many articles are not in the index yet."""
-    return session.scalar(select(func.count()).where(ArticleRow.indexed.is_(None))) or 0
+    return connection.scalar(select(func.count()).where(t.articles.c.indexed.is_(None))) or 0
 
 
-def fill(session: Session, *, limit: int) -> int:
+def fill(connection: Connection, *, limit: int) -> int:
     """Put up to *limit* articles that are missing into the index; return how many. Commit after.
 
     On PostgreSQL several may fill at once: each takes articles that no other holds.
     """
     page = (
-        select(ArticleRow.id, ArticleRow.title, ArticleRow.summary)
-        .where(ArticleRow.indexed.is_(None))
-        .order_by(ArticleRow.id)
+        select(t.articles.c.id, t.articles.c.title, t.articles.c.summary)
+        .where(t.articles.c.indexed.is_(None))
+        .order_by(t.articles.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    found = [(row.id, index_words(row.title, row.summary)) for row in session.execute(page)]
+    found = [(row.id, index_words(row.title, row.summary)) for row in connection.execute(page)]
     if found:
-        taken = update(ArticleRow).where(ArticleRow.id.in_([article for article, *_ in found]))
-        session.execute(taken.values(indexed=CUT))
-        add(session, found)
+        taken = update(t.articles).where(t.articles.c.id.in_([article for article, *_ in found]))
+        connection.execute(taken.values(indexed=CUT))
+        add(connection, found)
     return len(found)
 
 
-def empty(session: Session) -> None:
+def empty(connection: Connection) -> None:
     """Take everything out of the index, to be filled anew. The caller commits."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("DELETE FROM article_words"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("DELETE FROM article_words"))
     else:
-        session.execute(text("INSERT INTO article_words (article_words) VALUES ('delete-all')"))
-    session.execute(update(ArticleRow).values(indexed=None))
+        connection.execute(text("INSERT INTO article_words (article_words) VALUES ('delete-all')"))
+    connection.execute(update(t.articles).values(indexed=None))

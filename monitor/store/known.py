@@ -8,29 +8,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import bindparam, func, select
 
 from monitor.identity import KnownArticle, article_key
-from monitor.store.schema import ArticleRow, FeedRow, RevisionRow, SightingRow
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import BindParameter, Connection, Table
-    from sqlalchemy.orm import Session
+    from sqlalchemy import BindParameter, Connection
 
     from monitor.identity import Identity
     from monitor.model import FeedToPoll
 
 _T = TypeVar("_T")
 AT_ONCE: Final = 500  # values in one IN list: well under every database's limit
-# Tables, not mapped classes: the ORM takes as long over a row as the database does.
-_ARTICLES: Final = cast("Table", ArticleRow.__table__)
-_SEEN: Final = cast("Table", SightingRow.__table__)
-_REVISIONS: Final = cast("Table", RevisionRow.__table__)
-_FEEDS: Final = cast("Table", FeedRow.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +35,26 @@ class Known:
     state: tuple[int | None, ...]
 
 
-def look_up(session: Session, polls: Sequence[tuple[FeedToPoll, Sequence[Identity]]]) -> Known:
+def look_up(
+    connection: Connection, polls: Sequence[tuple[FeedToPoll, Sequence[Identity]]]
+) -> Known:
     """Return the stored articles that the identities of each poll may mean.
 
     They are those with its links, those seen in its feed under its guids and, for entries with
     neither, those with its keys.
     """
-    connection = session.connection()
-    return Known(find(session, polls), _state(connection))
+    return Known(find(connection, polls), _state(connection))
 
 
-def holds(session: Session, known: Known) -> bool:
+def holds(connection: Connection, known: Known) -> bool:
     """Return whether nothing was stored since *known* was looked up."""
-    return _state(session.connection()) == known.state
+    return _state(connection) == known.state
 
 
 def find(
-    session: Session, polls: Sequence[tuple[FeedToPoll, Sequence[Identity]]]
+    connection: Connection, polls: Sequence[tuple[FeedToPoll, Sequence[Identity]]]
 ) -> list[list[KnownArticle]]:
     """Return what `look_up` finds, at the present state of the store."""
-    connection = session.connection()
     by_link: dict[str, list[tuple[int, str]]] = {}
     for some in chunks({mine.link for _, entries in polls for mine in entries if mine.link}):
         for article, link, title in connection.execute(_BY_LINK, {"some": some}):
@@ -122,18 +116,22 @@ def _state(connection: Connection) -> tuple[int | None, ...]:
 
 # Made once: a list of values is a single parameter, which costs nothing to put together.
 _SOME: Final[BindParameter[Any]] = bindparam("some", expanding=True)
-_KNOWN: Final = select(_ARTICLES.c.id, _ARTICLES.c.link, _ARTICLES.c.title)
-_BY_LINK: Final = _KNOWN.where(_ARTICLES.c.link.in_(_SOME))
-_BY_KEY: Final = _KNOWN.where(_ARTICLES.c.key.in_(_SOME))
-_BY_GUID: Final = _KNOWN.join(_SEEN, _SEEN.c.article_id == _ARTICLES.c.id).where(
-    _SEEN.c.feed_id == bindparam("feed"), _SEEN.c.guid.in_(_SOME)
+_KNOWN: Final = select(t.articles.c.id, t.articles.c.link, t.articles.c.title)
+_BY_LINK: Final = _KNOWN.where(t.articles.c.link.in_(_SOME))
+_BY_KEY: Final = _KNOWN.where(t.articles.c.key.in_(_SOME))
+_BY_GUID: Final = _KNOWN.join(t.sightings, t.sightings.c.article_id == t.articles.c.id).where(
+    t.sightings.c.feed_id == bindparam("feed"), t.sightings.c.guid.in_(_SOME)
 )
-_SIGHTINGS: Final = select(_SEEN.c.article_id, _SEEN.c.guid, _SEEN.c.content_hash).where(
-    _SEEN.c.feed_id == bindparam("feed"), _SEEN.c.article_id.in_(_SOME)
-)
-_SHOWN: Final = select(_FEEDS.c.id).where(
-    _FEEDS.c.id.in_(_SOME), select(_SEEN.c.id).where(_SEEN.c.feed_id == _FEEDS.c.id).exists()
+_SIGHTINGS: Final = select(
+    t.sightings.c.article_id, t.sightings.c.guid, t.sightings.c.content_hash
+).where(t.sightings.c.feed_id == bindparam("feed"), t.sightings.c.article_id.in_(_SOME))
+_SHOWN: Final = select(t.feeds.c.id).where(
+    t.feeds.c.id.in_(_SOME),
+    select(t.sightings.c.id).where(t.sightings.c.feed_id == t.feeds.c.id).exists(),
 )
 _STATE: Final = select(
-    *(select(func.max(table.c.id)).scalar_subquery() for table in (_ARTICLES, _SEEN, _REVISIONS))
+    *(
+        select(func.max(table.c.id)).scalar_subquery()
+        for table in (t.articles, t.sightings, t.revisions)
+    )
 )

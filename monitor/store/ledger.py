@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, insert, select, update
 
-from monitor.store.schema import FeedRow, PollRow
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Table, Update
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Update
 
     from monitor.model import FeedToPoll
 
-# Tables, not mapped classes: the ORM takes as long over a row as the database does.
-_FEEDS: Final = cast("Table", FeedRow.__table__)
-_POLLS: Final = cast("Table", PollRow.__table__)
 _LINE: Final = {  # of the ledger, where a poll says nothing else
     column.name: 0 if column.default is not None else None
-    for column in _POLLS.columns
+    for column in t.polls.columns
     if column.name not in {"id", "gap"}
 } | {"gap": False}
 
@@ -44,15 +40,14 @@ class Settlement:
     after: Mapping[str, Any]
 
 
-def settle(session: Session, settlements: Sequence[Settlement]) -> None:
+def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """Write each poll's line in the ledger and its feed's state after it.
 
     A feed that was given another address meanwhile is left as it is, since the validators are not
     its own. The caller commits.
     """
-    connection = session.connection()
     lines = [{**_LINE, "feed_id": it.feed.id, **it.poll} for it in settlements]
-    connection.execute(insert(_POLLS), lines)
+    connection.execute(insert(t.polls), lines)
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}  # by the columns they change
     for it in sorted(settlements, key=lambda it: it.feed.id):  # in one order: no deadlock
         values = {f"new_{column}": value for column, value in it.after.items()}
@@ -65,18 +60,18 @@ def settle(session: Session, settlements: Sequence[Settlement]) -> None:
 @cache
 def _update_of(columns: tuple[str, ...]) -> Update:
     values: dict[str, Any] = {
-        column: bindparam(f"new_{column}", type_=_FEEDS.c[column].type) for column in columns
+        column: bindparam(f"new_{column}", type_=t.feeds.c[column].type) for column in columns
     }
     if "gaps" in values:
-        values["gaps"] = _FEEDS.c.gaps + values["gaps"]
-    same = _FEEDS.c.id == bindparam("same_id"), _FEEDS.c.url == bindparam("same_url")
-    return update(_FEEDS).where(*same).values(claimed_by=None, **values)
+        values["gaps"] = t.feeds.c.gaps + values["gaps"]
+    same = t.feeds.c.id == bindparam("same_id"), t.feeds.c.url == bindparam("same_url")
+    return update(t.feeds).where(*same).values(claimed_by=None, **values)
 
 
-def shown(session: Session, feeds: Sequence[FeedToPoll]) -> dict[int, list[int]]:
+def shown(connection: Connection, feeds: Sequence[FeedToPoll]) -> dict[int, list[int]]:
     """Return by feed the articles that it showed at the last poll that says so, by id."""
     ids = sorted(feed.id for feed in feeds)
-    query = select(FeedRow.id, FeedRow.url, FeedRow.articles).where(FeedRow.id.in_(ids))
-    locked = session.execute(query.order_by(FeedRow.id).with_for_update())
+    query = select(t.feeds.c.id, t.feeds.c.url, t.feeds.c.articles).where(t.feeds.c.id.in_(ids))
+    locked = connection.execute(query.order_by(t.feeds.c.id).with_for_update())
     stored = {(row.id, row.url): row.articles for row in locked}
     return {feed.id: stored.get((feed.id, feed.url)) or [] for feed in feeds}

@@ -9,32 +9,36 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DatabaseError
 
 from monitor.store import audit
-from monitor.store.schema import LexiconRow
+from monitor.store import schema as t
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Engine
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Engine
 
 
 def keep(
-    session: Session, *, fingerprint: str, content: str, now: datetime, inputs: str | None = None
+    connection: Connection,
+    *,
+    fingerprint: str,
+    content: str,
+    now: datetime,
+    inputs: str | None = None,
 ) -> None:
     """Keep *content* of a lexicon under its fingerprint, once. The caller commits.
 
     *inputs* is the hash of what it was made from, by which it is `remembered`.
     """
     row = {"fingerprint": fingerprint, "content": content, "valid_from": now}
-    statement = inserting(session, LexiconRow).on_conflict_do_nothing()
-    new = session.scalar(statement.returning(LexiconRow.fingerprint), row)
+    statement = inserting(connection, t.lexicons).on_conflict_do_nothing()
+    new = connection.scalar(statement.returning(t.lexicons.c.fingerprint), row)
     if new is not None:
         about = audit.of_lexicon(content)
-        audit.append(session, audit.LEXICON, fingerprint, about, who=audit.SERVICE, now=now)
+        audit.append(connection, audit.LEXICON, fingerprint, about, who=audit.SERVICE, now=now)
     if inputs is not None:
-        made = update(LexiconRow).where(LexiconRow.fingerprint == fingerprint)
-        session.execute(made.values(inputs=inputs))
+        made = update(t.lexicons).where(t.lexicons.c.fingerprint == fingerprint)
+        connection.execute(made.values(inputs=inputs))
 
 
 def remembered(engine: Engine, inputs: str) -> tuple[str, str] | None:
@@ -45,7 +49,9 @@ def remembered(engine: Engine, inputs: str) -> tuple[str, str] | None:
     """
     if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").is_file():
         return None  # looking would make it
-    query = select(LexiconRow.fingerprint, LexiconRow.content).where(LexiconRow.inputs == inputs)
+    query = select(t.lexicons.c.fingerprint, t.lexicons.c.content).where(
+        t.lexicons.c.inputs == inputs
+    )
     try:
         with engine.execution_options(reads=True).connect() as connection:
             found = connection.execute(query).first()
@@ -54,7 +60,7 @@ def remembered(engine: Engine, inputs: str) -> tuple[str, str] | None:
     return (found.fingerprint, found.content) if found else None
 
 
-def content(session: Session, fingerprint: str) -> str | None:
+def content(connection: Connection, fingerprint: str) -> str | None:
     """Return the text of the lexicon of that fingerprint, None if it was never kept."""
-    query = select(LexiconRow.content).where(LexiconRow.fingerprint == fingerprint)
-    return session.scalar(query)
+    query = select(t.lexicons.c.content).where(t.lexicons.c.fingerprint == fingerprint)
+    return connection.scalar(query)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
-from sqlalchemy.orm import Session
 
 from monitor.errors import StoreError
 from monitor.resources import shipped
@@ -70,8 +69,7 @@ def upgrade(engine: Engine) -> str | None:
     from alembic import command
 
     with migrating(engine) as connection:
-        with Session(connection) as session:
-            lock(session, "upgrade")
+        lock(connection, "upgrade")
         command.upgrade(alembic_config(connection), "head")
     return found
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, select
 
+from monitor.store import schema as t
 from monitor.store.hits import evidence_of, plain
-from monitor.store.schema import NearMissRow
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from monitor.model import Evidence, Match
     from monitor.store.hits import Finding
@@ -62,28 +62,36 @@ def row(match: Match, at: Finding) -> dict[str, Any]:
     }
 
 
-def replace(session: Session, articles: Collection[int], rows: Sequence[dict[str, Any]]) -> None:
+def replace(
+    connection: Connection, articles: Collection[int], rows: Sequence[dict[str, Any]]
+) -> None:
     """Store *rows*, and delete what else *articles* had; a pair found again keeps its date.
 
     The caller holds the articles, and commits.
     """
     wanted = {tuple(row[name] for name in _KEY) for row in rows}
     if articles:
-        had = select(NearMissRow.id, *(getattr(NearMissRow, name) for name in _KEY))
-        had = had.where(NearMissRow.article_id.in_(articles))
-        gone = [number for number, *key in session.execute(had) if tuple(key) not in wanted]
+        had = select(t.near_misses.c.id, *(t.near_misses.c[name] for name in _KEY))
+        had = had.where(t.near_misses.c.article_id.in_(articles))
+        gone = [number for number, *key in connection.execute(had) if tuple(key) not in wanted]
         if gone:
-            session.execute(delete(NearMissRow).where(NearMissRow.id.in_(gone)))
+            connection.execute(delete(t.near_misses).where(t.near_misses.c.id.in_(gone)))
     if rows:
-        insert = inserting(session, NearMissRow)
+        insert = inserting(connection, t.near_misses)
         kept = {*_KEY, "found_at"}
         changed = {name: insert.excluded[name] for name in rows[0] if name not in kept}
-        session.execute(insert.on_conflict_do_update(index_elements=_KEY, set_=changed), list(rows))
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=_KEY, set_=changed), list(rows)
+        )
 
 
-def of_article(session: Session, article: int) -> list[NearMiss]:
+def of_article(connection: Connection, article: int) -> list[NearMiss]:
     """Return the near-misses of an article."""
-    query = select(NearMissRow).where(NearMissRow.article_id == article).order_by(NearMissRow.id)
+    query = (
+        select(t.near_misses)
+        .where(t.near_misses.c.article_id == article)
+        .order_by(t.near_misses.c.id)
+    )
     return [
         NearMiss(
             company=stored.company,
@@ -95,13 +103,13 @@ def of_article(session: Session, article: int) -> list[NearMiss]:
             evidence=evidence_of(stored.evidence),
             found_at=stored.found_at,
         )
-        for stored in session.scalars(query)
+        for stored in connection.execute(query)
     ]
 
 
-def prune(session: Session, *, before: datetime, limit: int) -> int:
+def prune(connection: Connection, *, before: datetime, limit: int) -> int:
     """Delete up to *limit* near-misses found before that instant; return how many. Commit after."""
-    old = select(NearMissRow.id).where(NearMissRow.found_at < before)
-    old = old.order_by(NearMissRow.found_at).limit(limit)
-    deleted = delete(NearMissRow).where(NearMissRow.id.in_(old)).returning(NearMissRow.id)
-    return len(session.scalars(deleted).all())
+    old = select(t.near_misses.c.id).where(t.near_misses.c.found_at < before)
+    old = old.order_by(t.near_misses.c.found_at).limit(limit)
+    deleted = delete(t.near_misses).where(t.near_misses.c.id.in_(old)).returning(t.near_misses.c.id)
+    return len(connection.scalars(deleted).all())

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from monitor.store import schema as t
 from monitor.store.grouping import chunks, hits_of, to_group
-from monitor.store.schema import HitRow, ProceedingRow, StoryRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection
 
     from monitor.model import HitToGroup
     from monitor.stories.proceedings import Affairs, Chapter
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     Known = Mapping[Pair, Affairs]
 
 
-def affairs(session: Session, hits: Iterable[HitToGroup]) -> dict[Pair, Affairs]:
+def affairs(connection: Connection, hits: Iterable[HitToGroup]) -> dict[Pair, Affairs]:
     """Return the stories within reach of new ones that have *hits*, by company and topic."""
     from monitor.stories.proceedings import LONG, Affairs  # most rounds of polling find no story
 
@@ -37,17 +36,17 @@ def affairs(session: Session, hits: Iterable[HitToGroup]) -> dict[Pair, Affairs]
     for (company, topic), about in by_pair.items():
         first, last = min(it.at for it in about), max(it.at for it in about)
         near = (
-            StoryRow.company == company,
-            StoryRow.topic == topic,
-            StoryRow.first_at.between(first - LONG, last + LONG),
-            StoryRow.merged_into.is_(None),
+            t.stories.c.company == company,
+            t.stories.c.topic == topic,
+            t.stories.c.first_at.between(first - LONG, last + LONG),
+            t.stories.c.merged_into.is_(None),
         )
-        found[company, topic] = Affairs(_chapters(session, *near))
+        found[company, topic] = Affairs(_chapters(connection, *near))
     return found
 
 
 def link(
-    session: Session,
+    connection: Connection,
     new: Collection[int],
     changed: Collection[int],
     known: Known,
@@ -59,7 +58,7 @@ def link(
     """
     chapters: dict[int, Chapter] = {}
     for chunk in chunks(changed):
-        for chapter in _chapters(session, StoryRow.id.in_(chunk)):
+        for chapter in _chapters(connection, t.stories.c.id.in_(chunk)):
             chapters[chapter.story_id] = chapter
             pair = chapter.head.company, chapter.head.topic
             if pair in known:
@@ -80,10 +79,12 @@ def link(
                 "topic": chapter.head.topic,
                 "started_at": min(chapter.at, found.at),
             }
-            made = insert(ProceedingRow).returning(ProceedingRow.id)
-            number = session.execute(made, [row]).scalar_one()
+            made = insert(t.proceedings).returning(t.proceedings.c.id)
+            number = connection.execute(made, [row]).scalar_one()
         steps = [story_id, found.story_id]
-        session.execute(update(StoryRow).where(StoryRow.id.in_(steps)).values(proceeding_id=number))
+        connection.execute(
+            update(t.stories).where(t.stories.c.id.in_(steps)).values(proceeding_id=number)
+        )
         for step in (chapter, found):
             chapters[step.story_id] = replace(step, proceeding_id=number)
             of_pair.put(chapters[step.story_id])
@@ -91,20 +92,22 @@ def link(
     return linked
 
 
-def _chapters(session: Session, *which: ColumnElement[bool]) -> Iterator[Chapter]:
+def _chapters(connection: Connection, *which: ColumnElement[bool]) -> Iterator[Chapter]:
     """Yield stories, each by the hit that heads it."""
     from monitor.stories.proceedings import Chapter
 
     told: dict[int | None, tuple[Any, ...]] = {}
     query = select(
-        *(StoryRow.head_hit_id, StoryRow.id, StoryRow.stage, StoryRow.first_at),
-        StoryRow.proceeding_id,
+        *(t.stories.c.head_hit_id, t.stories.c.id, t.stories.c.stage, t.stories.c.first_at),
+        t.stories.c.proceeding_id,
     )
-    for head, *story in session.execute(query.where(StoryRow.head_hit_id.is_not(None), *which)):
+    for head, *story in connection.execute(
+        query.where(t.stories.c.head_hit_id.is_not(None), *which)
+    ):
         told[head] = tuple(story)
     for chunk in chunks(head for head in told if head is not None):
-        heads = hits_of().where(HitRow.id.in_(chunk), HitRow.withdrawn_at.is_(None))
-        for row in session.execute(heads):
+        heads = hits_of().where(t.hits.c.id.in_(chunk), t.hits.c.withdrawn_at.is_(None))
+        for row in connection.execute(heads):
             story_id, stage, at, proceeding = told[row.id]
             if row.story_id == story_id:
                 yield Chapter(story_id, stage, at, to_group(row), proceeding)

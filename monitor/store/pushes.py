@@ -13,29 +13,30 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import case, delete, select, update
 
 from monitor.model import Push, PushState, PushToAsk
-from monitor.store.schema import FeedRow, PushRow
+from monitor.store import schema as t
+from monitor.store.rows import change_rows
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
 PAUSE: Final = timedelta(minutes=1)  # between two polls of a feed, however often its hub calls
 
 
-def sync(session: Session, *, now: datetime, secrets: Callable[[], tuple[str, str]]) -> None:
+def sync(connection: Connection, *, now: datetime, secrets: Callable[[], tuple[str, str]]) -> None:
     """Have a push for each feed that names a hub, and for no other. The caller commits.
 
     *secrets* gives a token that nobody can guess, and a secret.
     """
-    pushes = {row.feed_id: row for row in session.scalars(select(PushRow))}
-    named = select(FeedRow.id, FeedRow.url, FeedRow.wishes).where(
-        FeedRow.enabled, FeedRow.wishes.is_not(None)
+    pushes = {row.feed_id: row for row in connection.execute(select(t.pushes))}
+    named = select(t.feeds.c.id, t.feeds.c.url, t.feeds.c.wishes).where(
+        t.feeds.c.enabled, t.feeds.c.wishes.is_not(None)
     )
     fresh: list[dict[str, Any]] = []
-    for feed, url, wishes in session.execute(named):
+    for feed, url, wishes in connection.execute(named):
         hub = (wishes or {}).get("hub")
         if not hub:
             continue
@@ -43,11 +44,12 @@ def sync(session: Session, *, now: datetime, secrets: Callable[[], tuple[str, st
         row = pushes.pop(feed, None)
         if row is not None and (row.hub, row.topic) == (hub, about["topic"]):
             if row.state == PushState.LEAVING:  # the feed is back
-                row.state, row.due_at, row.attempts = PushState.WANTED, now, 0
+                wanted = {"state": PushState.WANTED, "due_at": now, "attempts": 0}
+                change_rows(connection, t.pushes, [{"id": row.id, **wanted}])
             continue
         if row is not None:
-            session.delete(row)
-            _held_until(session, feed, None)
+            connection.execute(delete(t.pushes).where(t.pushes.c.id == row.id))
+            _held_until(connection, feed, None)
         token, secret = secrets()
         fresh.append(
             {
@@ -60,107 +62,112 @@ def sync(session: Session, *, now: datetime, secrets: Callable[[], tuple[str, st
             }
         )
     for row in pushes.values():
-        _leave(session, row, now)
-    session.flush()
+        _leave(connection, row, now)
     if fresh:
-        session.execute(inserting(session, PushRow).on_conflict_do_nothing(), fresh)
+        connection.execute(inserting(connection, t.pushes).on_conflict_do_nothing(), fresh)
 
 
-def _leave(session: Session, row: PushRow, now: datetime) -> None:
+def _leave(connection: Connection, row: Row[Any], now: datetime) -> None:
     if row.state in {PushState.WANTED, PushState.REFUSED}:
-        session.delete(row)  # no hub knows of it
+        connection.execute(delete(t.pushes).where(t.pushes.c.id == row.id))  # no hub knows of it
     elif row.state != PushState.LEAVING:
-        row.state, row.due_at, row.attempts, row.claimed_by = PushState.LEAVING, now, 0, None
-        _held_until(session, row.feed_id, None)
+        leaving = {"state": PushState.LEAVING, "due_at": now, "attempts": 0, "claimed_by": None}
+        change_rows(connection, t.pushes, [{"id": row.id, **leaving}])
+        _held_until(connection, row.feed_id, None)
 
 
-def _held_until(session: Session, feed: int, until: datetime | None) -> None:
-    session.execute(update(FeedRow).where(FeedRow.id == feed).values(push_until=until))
+def _held_until(connection: Connection, feed: int, until: datetime | None) -> None:
+    connection.execute(update(t.feeds).where(t.feeds.c.id == feed).values(push_until=until))
 
 
-def anything(session: Session, *, now: datetime) -> bool:
+def anything(connection: Connection, *, now: datetime) -> bool:
     """Return whether there is a hub to be asked or a feed to be made due."""
-    waiting = select(PushRow.id).where((PushRow.due_at <= now) | PushRow.pending).limit(1)
-    return session.scalar(waiting) is not None
+    waiting = select(t.pushes.c.id).where((t.pushes.c.due_at <= now) | t.pushes.c.pending).limit(1)
+    return connection.scalar(waiting) is not None
 
 
 def claim_due(
-    session: Session, *, now: datetime, lease: timedelta, limit: int, worker: str
+    connection: Connection, *, now: datetime, lease: timedelta, limit: int, worker: str
 ) -> list[PushToAsk]:
     """Take up to *limit* pushes whose hub is to be asked. The caller commits.
 
     A hub may ask back before it has answered: so they count as asked for from now on.
     """
     due = (
-        select(PushRow.id)
-        .where(PushRow.due_at <= now)
-        .order_by(PushRow.due_at, PushRow.id)
+        select(t.pushes.c.id)
+        .where(t.pushes.c.due_at <= now)
+        .order_by(t.pushes.c.due_at, t.pushes.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("due")
     )
     asked = case(
-        (PushRow.state.in_([PushState.WANTED, PushState.REFUSED]), PushState.ASKED.value),
-        else_=PushRow.state,
+        (t.pushes.c.state.in_([PushState.WANTED, PushState.REFUSED]), PushState.ASKED.value),
+        else_=t.pushes.c.state,
     )
     claim = (
-        update(PushRow)
-        .where(PushRow.id == due.c.id)
+        update(t.pushes)
+        .where(t.pushes.c.id == due.c.id)
         .values(
             due_at=now + lease,
             claimed_by=worker,
-            attempts=PushRow.attempts + 1,
+            attempts=t.pushes.c.attempts + 1,
             state=asked,
         )
         .returning(
-            PushRow.id,
-            PushRow.attempts,
-            PushRow.hub,
-            PushRow.topic,
-            PushRow.token,
-            PushRow.secret,
-            PushRow.state,
+            t.pushes.c.id,
+            t.pushes.c.attempts,
+            t.pushes.c.hub,
+            t.pushes.c.topic,
+            t.pushes.c.token,
+            t.pushes.c.secret,
+            t.pushes.c.state,
         )
     )
     return [
-        PushToAsk(*row[:-1], leaving=row.state == PushState.LEAVING)
-        for row in session.execute(claim)
+        PushToAsk(
+            *(row.id, row.attempts, row.hub, row.topic, row.token, row.secret),
+            leaving=row.state == PushState.LEAVING,
+        )
+        for row in connection.execute(claim)
     ]
 
 
 def settle(
-    session: Session, push: PushToAsk, *, due_at: datetime | None, error: str | None
+    connection: Connection, push: PushToAsk, *, due_at: datetime | None, error: str | None
 ) -> None:
     """Record how asking went; with *due_at* None the push is forgotten. The caller commits.
 
     Does nothing if the hub has asked back meanwhile: that says more.
     """
     mine = (
-        PushRow.id == push.id,
-        PushRow.attempts == push.attempt,
-        PushRow.claimed_by.is_not(None),
+        t.pushes.c.id == push.id,
+        t.pushes.c.attempts == push.attempt,
+        t.pushes.c.claimed_by.is_not(None),
     )
     if due_at is None:
-        session.execute(delete(PushRow).where(*mine))
+        connection.execute(delete(t.pushes).where(*mine))
         return
-    session.execute(
-        update(PushRow).where(*mine).values(due_at=due_at, claimed_by=None, error=error)
+    connection.execute(
+        update(t.pushes).where(*mine).values(due_at=due_at, claimed_by=None, error=error)
     )
 
 
-def find(session: Session, token: str) -> Push | None:
+def find(connection: Connection, token: str) -> Push | None:
     """Return the push of that token."""
-    query = select(PushRow.feed_id, FeedRow.key, PushRow.topic, PushRow.secret, PushRow.state)
-    query = query.join(FeedRow, FeedRow.id == PushRow.feed_id).where(PushRow.token == token)
-    row = session.execute(query).one_or_none()
-    return Push(*row[:-1], state=PushState(row.state)) if row else None
+    query = select(
+        t.pushes.c.feed_id, t.feeds.c.key, t.pushes.c.topic, t.pushes.c.secret, t.pushes.c.state
+    )
+    query = query.join(t.feeds, t.feeds.c.id == t.pushes.c.feed_id).where(t.pushes.c.token == token)
+    row = connection.execute(query).one_or_none()
+    return Push(*row[:-1], PushState(row.state)) if row else None
 
 
-def hold(session: Session, token: str, *, until: datetime, renew_at: datetime) -> None:
+def hold(connection: Connection, token: str, *, until: datetime, renew_at: datetime) -> None:
     """Record that the hub has promised to push until then. The caller commits."""
     held = (
-        update(PushRow)
-        .where(PushRow.token == token, PushRow.state != PushState.LEAVING)
+        update(t.pushes)
+        .where(t.pushes.c.token == token, t.pushes.c.state != PushState.LEAVING)
         .values(
             state=PushState.HELD,
             lease_until=until,
@@ -169,17 +176,17 @@ def hold(session: Session, token: str, *, until: datetime, renew_at: datetime) -
             attempts=0,
             error=None,
         )
-        .returning(PushRow.feed_id)
+        .returning(t.pushes.c.feed_id)
     )
-    for feed in session.scalars(held).all():
-        _held_until(session, feed, until)
+    for feed in connection.scalars(held).all():
+        _held_until(connection, feed, until)
 
 
-def refuse(session: Session, token: str, *, reason: str, due_at: datetime) -> None:
+def refuse(connection: Connection, token: str, *, reason: str, due_at: datetime) -> None:
     """Record that the hub does not push; it is asked again then. The caller commits."""
     refused = (
-        update(PushRow)
-        .where(PushRow.token == token)
+        update(t.pushes)
+        .where(t.pushes.c.token == token)
         .values(
             state=PushState.REFUSED,
             lease_until=None,
@@ -187,41 +194,48 @@ def refuse(session: Session, token: str, *, reason: str, due_at: datetime) -> No
             claimed_by=None,
             error=reason,
         )
-        .returning(PushRow.feed_id)
+        .returning(t.pushes.c.feed_id)
     )
-    for feed in session.scalars(refused).all():
-        _held_until(session, feed, None)
+    for feed in connection.scalars(refused).all():
+        _held_until(connection, feed, None)
 
 
-def forget(session: Session, token: str) -> None:
+def forget(connection: Connection, token: str) -> None:
     """Delete a push whose hub has confirmed the end. The caller commits."""
-    session.execute(delete(PushRow).where(PushRow.token == token))
+    connection.execute(delete(t.pushes).where(t.pushes.c.token == token))
 
 
-def heard(session: Session, token: str, *, now: datetime) -> None:
+def heard(connection: Connection, token: str, *, now: datetime) -> None:
     """Note that the hub called. The caller commits."""
-    called = update(PushRow).where(PushRow.token == token, PushRow.state != PushState.LEAVING)
-    session.execute(called.values(pending=True, pushed_at=now))
+    called = update(t.pushes).where(
+        t.pushes.c.token == token, t.pushes.c.state != PushState.LEAVING
+    )
+    connection.execute(called.values(pending=True, pushed_at=now))
 
 
-def make_due(session: Session, *, now: datetime, pause: timedelta = PAUSE) -> Sequence[str]:
+def make_due(connection: Connection, *, now: datetime, pause: timedelta = PAUSE) -> Sequence[str]:
     """Make the feeds due whose hubs called; return their keys. The caller commits.
 
     A feed that is just being polled waits its turn. One that fails keeps to its back-off; no feed
     is asked within *pause* of its last answer.
     """
     query = (
-        select(FeedRow, PushRow)
-        .join(PushRow, PushRow.feed_id == FeedRow.id)
-        .where(PushRow.pending, FeedRow.claimed_by.is_(None))
-        .order_by(FeedRow.id)
+        select(
+            t.pushes.c.id.label("push"),
+            *(t.feeds.c.id, t.feeds.c.key, t.feeds.c.last_ok_at, t.feeds.c.enabled),
+            *(t.feeds.c.failures, t.feeds.c.due_at),
+        )
+        .select_from(t.feeds)
+        .join(t.pushes, t.pushes.c.feed_id == t.feeds.c.id)
+        .where(t.pushes.c.pending, t.feeds.c.claimed_by.is_(None))
+        .order_by(t.feeds.c.id)
         .with_for_update(skip_locked=True)
     )
     made = []
-    for feed, push in session.execute(query):
-        push.pending = False
+    for feed in connection.execute(query).all():
+        change_rows(connection, t.pushes, [{"id": feed.push, "pending": False}])
         due = now if feed.last_ok_at is None else max(now, feed.last_ok_at + pause)
         if feed.enabled and not feed.failures and feed.due_at > due:
-            feed.due_at = due
+            change_rows(connection, t.feeds, [{"id": feed.id, "due_at": due}])
             made.append(feed.key)
     return made

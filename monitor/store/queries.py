@@ -24,70 +24,69 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 
 from monitor.model import ReportedHit
+from monitor.store import schema as t
 from monitor.store.hits import evidence_of
-from monitor.store.schema import ArticleRow, FeedRow, HitRow, RevisionRow, StoryRow
 from monitor.store.types import Instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
 _Columns = TypeVarTuple("_Columns")
 
 
 def hit_title() -> ColumnElement[str]:
     """Return the title that a hit's evidence quotes; needs the join of `text_of_hit`."""
-    return func.coalesce(RevisionRow.title, ArticleRow.title).label("title")
+    return func.coalesce(t.revisions.c.title, t.articles.c.title).label("title")
 
 
 def text_of_hit(query: Select[*_Columns]) -> Select[*_Columns]:
     """Join *query* of hits with the article, and with the older text a hit may quote."""
-    return query.join(ArticleRow, ArticleRow.id == HitRow.article_id).outerjoin(
-        RevisionRow,
-        (RevisionRow.article_id == HitRow.article_id) & (RevisionRow.number == HitRow.revision),
+    return query.join(t.articles, t.articles.c.id == t.hits.c.article_id).outerjoin(
+        t.revisions,
+        (t.revisions.c.article_id == t.hits.c.article_id)
+        & (t.revisions.c.number == t.hits.c.revision),
     )
 
 
 def hits_with_articles() -> Select[*tuple[Any, ...]]:
     """Return the query whose rows `reported_hit` reads."""
     query = select(
-        HitRow,
+        t.hits,
         hit_title(),
-        func.coalesce(RevisionRow.summary, ArticleRow.summary).label("summary"),
-        ArticleRow.url,
-        func.coalesce(ArticleRow.publisher, FeedRow.name).label("publisher"),
-        ArticleRow.language,
-        ArticleRow.published_at,
-        FeedRow.key.label("feed"),
-        StoryRow.headline,
+        func.coalesce(t.revisions.c.summary, t.articles.c.summary).label("summary"),
+        t.articles.c.url,
+        func.coalesce(t.articles.c.publisher, t.feeds.c.name).label("publisher"),
+        t.articles.c.language,
+        t.articles.c.published_at,
+        t.feeds.c.key.label("feed"),
+        t.stories.c.headline,
     )
     return (
         text_of_hit(query)
-        .join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-        .join(StoryRow, StoryRow.id == HitRow.story_id)
+        .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
+        .join(t.stories, t.stories.c.id == t.hits.c.story_id)
     )
 
 
 def reported_hit(row: Row[Any]) -> ReportedHit:
     """Return one row of `hits_with_articles` as a value."""
-    hit: HitRow = row.HitRow
-    if hit.story_id is None:
-        raise ValueError(f"hit {hit.id} has no story")
+    if row.story_id is None:
+        raise ValueError(f"hit {row.id} has no story")
     return ReportedHit(
-        id=hit.id,
-        company=hit.company,
-        topic=hit.topic,
-        stage=hit.stage,
-        regulator=hit.regulator,
-        amount_text=hit.amount_text,
-        score=hit.score,
-        sentence=hit.sentence,
-        evidence=evidence_of(hit.evidence),
-        found_at=hit.found_at,
-        story_id=hit.story_id,
+        id=row.id,
+        company=row.company,
+        topic=row.topic,
+        stage=row.stage,
+        regulator=row.regulator,
+        amount_text=row.amount_text,
+        score=row.score,
+        sentence=row.sentence,
+        evidence=evidence_of(row.evidence),
+        found_at=row.found_at,
+        story_id=row.story_id,
         headline=row.headline,
         title=row.title,
         summary=row.summary,
@@ -245,7 +244,11 @@ DELIVERIES = Listing(
 
 
 def rows(
-    session: Session, listing: Listing, wanted: Filter, *, among: Sequence[int | None] | None = None
+    connection: Connection,
+    listing: Listing,
+    wanted: Filter,
+    *,
+    among: Sequence[int | None] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of *listing* that *wanted* lets through, newest first, as they are read.
 
@@ -262,7 +265,7 @@ def rows(
     ]
     query = query.order_by(*order).limit(wanted.limit)
     names = tuple(columns)
-    for row in session.execute(query.execution_options(yield_per=500)):
+    for row in connection.execute(query.execution_options(yield_per=500)):
         yield dict(zip(names, row, strict=True))
 
 
@@ -279,16 +282,16 @@ def _limits(
         if value is not None and name in columns:
             yield columns[name] == value
         elif value is not None:
-            of_hit.append(getattr(HitRow, name) == value)
+            of_hit.append(t.hits.c[name] == value)
     if wanted.min_score is not None:
         if "score" in columns:
             yield columns["score"] >= wanted.min_score
         else:
-            of_hit.append(HitRow.score >= wanted.min_score)
+            of_hit.append(t.hits.c.score >= wanted.min_score)
     if of_hit:
         key = listing.hit_key
-        live = HitRow.withdrawn_at.is_(None)
-        yield exists().where(getattr(HitRow, key) == columns[key], live, *of_hit)
+        live = t.hits.c.withdrawn_at.is_(None)
+        yield exists().where(t.hits.c[key] == columns[key], live, *of_hit)
 
 
 def _of_deliveries(

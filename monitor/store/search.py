@@ -30,14 +30,13 @@ from monitor.query import (
     relevance,
 )
 from monitor.query.tree import about_hits, needs_hit
+from monitor.store import schema as t
 from monitor.store.conditions import having, known
-from monitor.store.schema import ArticleRow, FeedRow, HitRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Select
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection, Select
 
     from monitor.query import Need, Node
 
@@ -47,7 +46,7 @@ RANKED: Final = 1000  # the newest answers, of which the best come first if that
 _FIRST: Final = 200  # candidates of the first page
 _LARGEST: Final = 5000
 _AT_ONCE: Final = 500  # ids in one IN list; so many texts are in memory
-_UNINDEXED: Final = or_(ArticleRow.indexed.is_(None), ArticleRow.indexed == literal_column("0"))
+_UNINDEXED: Final = or_(t.articles.c.indexed.is_(None), t.articles.c.indexed == literal_column("0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +69,21 @@ class Found:
 
 
 def find(
-    session: Session, query: Node, kind: Kind, *, where: Sequence[ColumnElement[bool]] = ()
+    connection: Connection, query: Node, kind: Kind, *, where: Sequence[ColumnElement[bool]] = ()
 ) -> Iterator[Found]:
     """Yield the answers of that *kind* to *query*, each once, the newest article first.
 
-    *where* are conditions on ArticleRow, FeedRow or, unless *kind* is "article", HitRow.
+    *where* are conditions on t.articles, t.feeds or, unless *kind* is "article", t.hits.
     """
     streams = []
     for part in alternatives(query):
         need = narrow(part)
-        asked = _Asked(session, part, kind, tuple(where))
+        asked = _Asked(connection, part, kind, tuple(where))
         if need is None:
             streams.append(asked.all())
         else:
             streams.append(asked.indexed(need))
-            if _any_unindexed(session):
+            if _any_unindexed(connection):
                 streams.append(asked.all(_UNINDEXED))
     stories: set[int] = set()
     last = None
@@ -98,23 +97,30 @@ def find(
         yield found
 
 
-def best(session: Session, query: Node, kind: Kind, *, limit: int, **more: Any) -> list[Found]:  # noqa: ANN401 - as `find`
+def best(
+    connection: Connection,
+    query: Node,
+    kind: Kind,
+    *,
+    limit: int,
+    where: Sequence[ColumnElement[bool]] = (),
+) -> list[Found]:
     """Return the *limit* best of the newest RANKED answers, by what they have of the query."""
-    newest = islice(find(session, query, kind, **more), RANKED)
+    newest = islice(find(connection, query, kind, where=where), RANKED)
     scored = [(relevance(query, it.piece), it.article, it.hit or 0, it) for it in newest]
     return [it for *_, it in nlargest(limit, scored, key=lambda row: row[:3])]
 
 
-def _any_unindexed(session: Session) -> bool:
-    some = select(ArticleRow.id).where(_UNINDEXED).limit(1)
-    return session.scalar(some) is not None
+def _any_unindexed(connection: Connection) -> bool:
+    some = select(t.articles.c.id).where(_UNINDEXED).limit(1)
+    return connection.scalar(some) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A query, or one of its alternatives, on its way through the pages of candidates."""
 
-    session: Session
+    connection: Connection
     query: Node
     kind: Kind
     where: tuple[ColumnElement[bool], ...]
@@ -124,10 +130,10 @@ class _Asked:
         below: int | None = None
         size = _FIRST
         while True:
-            ids = self.session.scalars(having(self.session, need, below, size)).all()
+            ids = self.connection.scalars(having(self.connection, need, below, size)).all()
             for at in range(0, len(ids), _AT_ONCE):
                 some = ids[at : at + _AT_ONCE]
-                yield from self._judged(self._query().where(ArticleRow.id.in_(some)))
+                yield from self._judged(self._query().where(t.articles.c.id.in_(some)))
             if len(ids) < size:
                 return
             below, size = ids[-1], min(size * 4, _LARGEST)
@@ -139,7 +145,7 @@ class _Asked:
         size = _FIRST
         while True:
             page = query if below is None else query.where(self._article < below)
-            rows = self.session.execute(page.limit(size)).all()
+            rows = self.connection.execute(page.limit(size)).all()
             whole = len(rows) < size
             if not whole and rows[0].id == rows[-1].id:
                 size *= 4  # one article with more hits than a page has rows
@@ -153,7 +159,7 @@ class _Asked:
 
     @property
     def _article(self) -> Any:  # noqa: ANN401 - a column
-        return HitRow.article_id if self._by_hits else ArticleRow.id
+        return t.hits.c.article_id if self._by_hits else t.articles.c.id
 
     @property
     def _by_hits(self) -> bool:
@@ -162,34 +168,36 @@ class _Asked:
 
     def _query(self) -> Select[Any]:
         """Return the query of candidates: articles with their live hits, the newest first."""
-        facts = (HitRow.company, HitRow.topic, HitRow.stage, HitRow.regulator)
-        numbers = (HitRow.amount, HitRow.currency, HitRow.score)
+        facts = (t.hits.c.company, t.hits.c.topic, t.hits.c.stage, t.hits.c.regulator)
+        numbers = (t.hits.c.amount, t.hits.c.currency, t.hits.c.score)
         query: Any = select(
-            ArticleRow.id,
-            ArticleRow.title,
-            ArticleRow.summary,
-            FeedRow.key,
-            ArticleRow.language,
-            ArticleRow.first_seen,
+            t.articles.c.id,
+            t.articles.c.title,
+            t.articles.c.summary,
+            t.feeds.c.key,
+            t.articles.c.language,
+            t.articles.c.first_seen,
         )
-        live = HitRow.withdrawn_at.is_(None)
+        live = t.hits.c.withdrawn_at.is_(None)
         if self._by_hits:
-            query = query.add_columns(HitRow.id.label("hit"), HitRow.story_id, *facts, *numbers)
-            query = query.select_from(HitRow).join(ArticleRow, ArticleRow.id == HitRow.article_id)
-            query = query.where(live).order_by(HitRow.article_id.desc(), HitRow.id.desc())
+            query = query.add_columns(t.hits.c.id.label("hit"), t.hits.c.story_id, *facts, *numbers)
+            query = query.select_from(t.hits).join(
+                t.articles, t.articles.c.id == t.hits.c.article_id
+            )
+            query = query.where(live).order_by(t.hits.c.article_id.desc(), t.hits.c.id.desc())
         elif about_hits(self.query):
-            query = query.add_columns(HitRow.id.label("hit"), HitRow.story_id, *facts, *numbers)
-            query = query.outerjoin(HitRow, and_(HitRow.article_id == ArticleRow.id, live))
-            query = query.order_by(ArticleRow.id.desc(), HitRow.id.desc())
+            query = query.add_columns(t.hits.c.id.label("hit"), t.hits.c.story_id, *facts, *numbers)
+            query = query.outerjoin(t.hits, and_(t.hits.c.article_id == t.articles.c.id, live))
+            query = query.order_by(t.articles.c.id.desc(), t.hits.c.id.desc())
         else:
-            query = query.order_by(ArticleRow.id.desc())
-        query = query.join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+            query = query.order_by(t.articles.c.id.desc())
+        query = query.join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
         limit = known(self.query)
         limited: Select[Any] = query.where(*self.where, *([] if limit is None else [limit]))
         return limited
 
     def _judged(self, query: Select[Any]) -> Iterator[Found]:
-        yield from self._answers(self.session.execute(query))
+        yield from self._answers(self.connection.execute(query))
 
     def _answers(self, rows: Any) -> Iterator[Found]:  # noqa: ANN401 - rows of `_query`
         for row in rows:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import or_, select
 
 from monitor.model import PollOutcome
-from monitor.store.schema import ArticleRow, FeedRow, PollRow, SightingRow
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
 FEEDS: Final = 20  # of one site that are returned
 GAP: Final = timedelta(hours=6)  # without a good poll, after which a feed may have lost entries
@@ -33,31 +33,37 @@ class SiteFeed:
     gaps: tuple[tuple[datetime, datetime], ...]
 
 
-def feeds_of(session: Session, site: str, *, now: datetime) -> list[SiteFeed]:
+def feeds_of(connection: Connection, site: str, *, now: datetime) -> list[SiteFeed]:
     """Return up to FEEDS feeds that have shown articles of *site*, a host without "www."."""
     shows = (
-        select(SightingRow.feed_id)
-        .join(ArticleRow, ArticleRow.id == SightingRow.article_id)
+        select(t.sightings.c.feed_id)
+        .join(t.articles, t.articles.c.id == t.sightings.c.article_id)
         .where(
-            or_(ArticleRow.link == site, ArticleRow.link.startswith(f"{site}/", autoescape=True))
+            or_(
+                t.articles.c.link == site, t.articles.c.link.startswith(f"{site}/", autoescape=True)
+            )
         )
     )
-    query = select(FeedRow).where(FeedRow.id.in_(shows)).order_by(FeedRow.name).limit(FEEDS)
+    query = select(t.feeds).where(t.feeds.c.id.in_(shows)).order_by(t.feeds.c.name).limit(FEEDS)
     return [
         SiteFeed(
             key=row.key,
             state=row.state,
             last_ok_at=row.last_ok_at,
             error=row.last_error,
-            gaps=_gaps(session, row.id, now),
+            gaps=_gaps(connection, row.id, now),
         )
-        for row in session.scalars(query)
+        for row in connection.execute(query)
     ]
 
 
-def _gaps(session: Session, feed: int, now: datetime) -> tuple[tuple[datetime, datetime], ...]:
-    good = select(PollRow.at).where(
-        PollRow.feed_id == feed, PollRow.outcome != PollOutcome.FAILED, PollRow.at >= now - LOOKBACK
+def _gaps(
+    connection: Connection, feed: int, now: datetime
+) -> tuple[tuple[datetime, datetime], ...]:
+    good = select(t.polls.c.at).where(
+        t.polls.c.feed_id == feed,
+        t.polls.c.outcome != PollOutcome.FAILED,
+        t.polls.c.at >= now - LOOKBACK,
     )
-    polls = [*session.scalars(good.order_by(PollRow.at)), now]
+    polls = [*connection.scalars(good.order_by(t.polls.c.at)), now]
     return tuple((one, two) for one, two in pairwise(polls) if two - one > GAP)

@@ -11,20 +11,20 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, select
 
 from monitor.model import Source, Step, Story
+from monitor.store import schema as t
 from monitor.store.grouping import chunks, earliest, told_at
 from monitor.store.queries import hit_title, text_of_hit
-from monitor.store.schema import ArticleRow, FeedRow, HitRow, StoryRow
+from monitor.store.rows import change_rows, row_of
 from monitor.stories.head import Account, head_of, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Row
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from monitor.model import HitToGroup
     from monitor.store.grouping import Kind
@@ -44,7 +44,7 @@ class _Count:
 
 
 def record(
-    session: Session, hits: Sequence[HitToGroup], grouping: Grouping
+    connection: Connection, hits: Sequence[HitToGroup], grouping: Grouping
 ) -> tuple[set[int], list[int]]:
     """Write *grouping* of *hits*; return the stories that took some, and which of them are new.
 
@@ -64,23 +64,23 @@ def record(
     ]
     new: list[int] = []
     if opened:
-        numbered = insert(StoryRow).returning(StoryRow.id, sort_by_parameter_order=True)
-        new += session.scalars(numbered, opened)
+        numbered = insert(t.stories).returning(t.stories.c.id, sort_by_parameter_order=True)
+        new += connection.scalars(numbered, opened)
     for story_id, ids in zip(new, grouping.new, strict=True):
         placed |= dict.fromkeys(ids, story_id)
     why = grouping.joined_by
     rows = [{"id": hit, "story_id": it, "joined": why.get(hit)} for hit, it in placed.items()]
-    session.execute(update(HitRow), rows)
+    change_rows(connection, t.hits, rows)
     changed = set(placed.values())
-    refresh(session, changed)
+    refresh(connection, changed)
     return changed, new
 
 
-def refresh(session: Session, story_ids: Collection[int]) -> None:
+def refresh(connection: Connection, story_ids: Collection[int]) -> None:
     """Work out anew what stories say of themselves; one without hits stays. The caller commits."""
-    counted = _counts(session, story_ids)
+    counted = _counts(connection, story_ids)
     rows = []
-    for story_id, accounts in _accounts(session, counted).items():
+    for story_id, accounts in _accounts(connection, counted).items():
         counts = counted[story_id]
         stage = _stage(accounts, counts)
         head = head_of(accounts, stage)
@@ -94,40 +94,40 @@ def refresh(session: Session, story_ids: Collection[int]) -> None:
                 "last_at": max(it.last_at for it in counts),
             }
         )
-    if rows:
-        session.execute(update(StoryRow), rows)
+    change_rows(connection, t.stories, rows)
 
 
-def told(session: Session, story_ids: Collection[int]) -> dict[int, Story]:
+def told(connection: Connection, story_ids: Collection[int]) -> dict[int, Story]:
     """Return what a reader is told of each story that has hits: head first, then its sources.
 
     Sources are in order of time, each publisher once, whatever subscription was told of which.
     """
-    steps = history(session, story_ids)
-    counted = _counts(session, story_ids)
+    steps = history(connection, story_ids)
+    counted = _counts(connection, story_ids)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for chunk in chunks(_speaking(session, counted, _telling())):
-        for row in session.execute(_of_hits().where(HitRow.id.in_(chunk))):
-            found[row.HitRow.story_id].append(row)
+    for chunk in chunks(_speaking(connection, counted, _telling())):
+        for row in connection.execute(_of_hits().where(t.hits.c.id.in_(chunk))):
+            found[row.story_id].append(row)
     stories = {}
     for chunk in chunks(found):
-        for story in session.scalars(select(StoryRow).where(StoryRow.id.in_(chunk))):
-            rows = sorted(found[story.id], key=lambda it: (it.at, it.HitRow.id))
+        for story in connection.execute(select(t.stories).where(t.stories.c.id.in_(chunk))):
+            rows = sorted(found[story.id], key=lambda it: (it.at, it.id))
             stories[story.id] = _story(story, rows, counted[story.id], steps.get(story.id, ()))
     return stories
 
 
-def reports(session: Session, story_id: int) -> list[Source]:
+def reports(connection: Connection, story_id: int) -> list[Source]:
     """Return every hit of a story, in order of time, however many are of one publisher."""
-    rows = _of_hits().where(HitRow.story_id == story_id, HitRow.withdrawn_at.is_(None))
+    rows = _of_hits().where(t.hits.c.story_id == story_id, t.hits.c.withdrawn_at.is_(None))
     return [
-        _source(_account(row), row) for row in session.execute(rows.order_by(told_at(), HitRow.id))
+        _source(_account(row), row)
+        for row in connection.execute(rows.order_by(told_at(), t.hits.c.id))
     ]
 
 
-def why_gone(session: Session, story_id: int) -> str:
+def why_gone(connection: Connection, story_id: int) -> str:
     """Return, in a sentence, why a story has nothing to tell."""
-    story = session.get(StoryRow, story_id)
+    story = row_of(connection, t.stories, story_id)
     if story is None:
         return f"story {story_id} does not exist"
     if story.merged_into is not None:
@@ -135,25 +135,25 @@ def why_gone(session: Session, story_id: int) -> str:
     return f"all hits of story {story_id} are withdrawn"
 
 
-def history(session: Session, story_ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
+def history(connection: Connection, story_ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
     """Return for each story the earlier ones of its proceeding, oldest first."""
     asked: dict[int, tuple[int, datetime]] = {}  # proceeding and beginning of each story
     for chunk in chunks(story_ids):
-        query = select(StoryRow.id, StoryRow.proceeding_id, StoryRow.first_at).where(
-            StoryRow.id.in_(chunk), StoryRow.proceeding_id.is_not(None)
+        query = select(t.stories.c.id, t.stories.c.proceeding_id, t.stories.c.first_at).where(
+            t.stories.c.id.in_(chunk), t.stories.c.proceeding_id.is_not(None)
         )
-        asked |= {row.id: (row.proceeding_id, row.first_at) for row in session.execute(query)}
+        asked |= {row.id: (row.proceeding_id, row.first_at) for row in connection.execute(query)}
     steps: dict[int, list[Step]] = defaultdict(list)
     for chunk in chunks({proceeding for proceeding, _ in asked.values()}):
-        live = select(HitRow.id).where(
-            HitRow.story_id == StoryRow.id, HitRow.withdrawn_at.is_(None)
+        live = select(t.hits.c.id).where(
+            t.hits.c.story_id == t.stories.c.id, t.hits.c.withdrawn_at.is_(None)
         )
         rows = (
-            select(StoryRow)
-            .where(StoryRow.proceeding_id.in_(chunk), live.exists())
-            .order_by(StoryRow.first_at, StoryRow.id)
+            select(t.stories)
+            .where(t.stories.c.proceeding_id.in_(chunk), live.exists())
+            .order_by(t.stories.c.first_at, t.stories.c.id)
         )
-        for row in session.scalars(rows):
+        for row in connection.execute(rows):
             step = Step(row.id, row.stage, row.first_at, row.headline)
             steps[row.proceeding_id or 0].append(step)
     return {
@@ -166,30 +166,30 @@ def history(session: Session, story_ids: Collection[int]) -> dict[int, tuple[Ste
 
 
 def _publisher() -> ColumnElement[str]:
-    return func.coalesce(ArticleRow.publisher, FeedRow.name)
+    return func.coalesce(t.articles.c.publisher, t.feeds.c.name)
 
 
 def _of_hits() -> Select[*tuple[Any, ...]]:
     """Return the query of hits as a story tells of them."""
     publisher = _publisher().label("publisher")
     query: Select[*tuple[Any, ...]] = select(
-        HitRow, hit_title(), ArticleRow.url, ArticleRow.language, publisher, told_at()
+        t.hits, hit_title(), t.articles.c.url, t.articles.c.language, publisher, told_at()
     )
-    return text_of_hit(query).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
+    return text_of_hit(query).join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
 
 
-def _counts(session: Session, story_ids: Collection[int]) -> dict[int, list[_Count]]:
+def _counts(connection: Connection, story_ids: Collection[int]) -> dict[int, list[_Count]]:
     """Return the stages of the live hits of each story that has some, the first told first."""
     counted: dict[int, list[_Count]] = defaultdict(list)
     at = told_at()
     for chunk in chunks(story_ids):
         query = (
-            select(HitRow.story_id, HitRow.stage, func.count(), func.min(at), func.max(at))
-            .join(ArticleRow, ArticleRow.id == HitRow.article_id)
-            .where(HitRow.story_id.in_(chunk), HitRow.withdrawn_at.is_(None))
-            .group_by(HitRow.story_id, HitRow.stage)
+            select(t.hits.c.story_id, t.hits.c.stage, func.count(), func.min(at), func.max(at))
+            .join(t.articles, t.articles.c.id == t.hits.c.article_id)
+            .where(t.hits.c.story_id.in_(chunk), t.hits.c.withdrawn_at.is_(None))
+            .group_by(t.hits.c.story_id, t.hits.c.stage)
         )
-        for story_id, stage, hits, first_at, last_at in session.execute(query):
+        for story_id, stage, hits, first_at, last_at in connection.execute(query):
             if story_id is not None:
                 counted[story_id].append(_Count(stage, hits, first_at, last_at))
     return {story: sorted(own, key=lambda it: it.first_at) for story, own in counted.items()}
@@ -197,28 +197,37 @@ def _counts(session: Session, story_ids: Collection[int]) -> dict[int, list[_Cou
 
 def _heading() -> tuple[Kind, ...]:
     """Return which hits may head a story: all, of one that has no more than `_FIRST`."""
-    return (_FIRST, ()), (1, (_publisher(), HitRow.stage))
+    return (_FIRST, ()), (1, (_publisher(), t.hits.c.stage))
 
 
 def _telling() -> tuple[Kind, ...]:
     """Return by which hits a story is told: those, and the first with a regulator and a sum."""
-    return *_heading(), (1, (HitRow.regulator.is_(None),)), (1, (HitRow.amount_text.is_(None),))
+    return *_heading(), (1, (t.hits.c.regulator.is_(None),)), (1, (t.hits.c.amount_text.is_(None),))
 
 
-def _speaking(session: Session, story_ids: Collection[int], kinds: tuple[Kind, ...]) -> list[int]:
+def _speaking(
+    connection: Connection, story_ids: Collection[int], kinds: tuple[Kind, ...]
+) -> list[int]:
     found: list[int] = []
     for chunk in chunks(story_ids):
-        found += (row.hit_id for row in session.execute(earliest(chunk, *kinds)))
+        found += (row.hit_id for row in connection.execute(earliest(chunk, *kinds)))
     return found
 
 
-def _accounts(session: Session, story_ids: Collection[int]) -> dict[int, list[Account]]:
+def _accounts(connection: Connection, story_ids: Collection[int]) -> dict[int, list[Account]]:
     found: dict[int, list[Account]] = defaultdict(list)
-    for chunk in chunks(_speaking(session, story_ids, _heading())):
+    for chunk in chunks(_speaking(connection, story_ids, _heading())):
         query = text_of_hit(
-            select(HitRow.story_id, HitRow.id, hit_title(), ArticleRow.url, HitRow.stage, told_at())
-        ).where(HitRow.id.in_(chunk))
-        for story_id, hit_id, title, url, stage, at in session.execute(query):
+            select(
+                t.hits.c.story_id,
+                t.hits.c.id,
+                hit_title(),
+                t.articles.c.url,
+                t.hits.c.stage,
+                told_at(),
+            )
+        ).where(t.hits.c.id.in_(chunk))
+        for story_id, hit_id, title, url, stage, at in connection.execute(query):
             if story_id is not None:
                 found[story_id].append(Account(hit_id, title, url, stage, at))
     return found
@@ -235,7 +244,7 @@ def _stage(accounts: Sequence[Account], counts: Sequence[_Count]) -> str | None:
 
 
 def _story(
-    story: StoryRow,
+    story: Row[Any],
     rows: Sequence[Row[Any]],
     counts: Sequence[_Count],
     earlier: tuple[Step, ...],
@@ -248,14 +257,13 @@ def _story(
         zip(accounts, rows, strict=True), key=lambda it: it[0].hit_id != head.hit_id
     ):
         sources.setdefault(row.publisher, _source(account, row))
-    hits = [row.HitRow for row in rows]
     return Story(
         id=story.id,
         company=story.company,
         topic=story.topic,
         stage=stage,
-        regulator=next((hit.regulator for hit in hits if hit.regulator), None),
-        amount_text=next((hit.amount_text for hit in hits if hit.amount_text), None),
+        regulator=next((row.regulator for row in rows if row.regulator), None),
+        amount_text=next((row.amount_text for row in rows if row.amount_text), None),
         headline=head.title,
         first_at=min(it.first_at for it in counts),
         last_at=max(it.last_at for it in counts),
@@ -268,7 +276,7 @@ def _story(
 
 
 def _account(row: Row[Any]) -> Account:
-    return Account(row.HitRow.id, row.title, row.url, row.HitRow.stage, row.at)
+    return Account(row.id, row.title, row.url, row.stage, row.at)
 
 
 def _source(account: Account, row: Row[Any]) -> Source:
@@ -281,5 +289,5 @@ def _source(account: Account, row: Row[Any]) -> Source:
         at=account.at,
         official=account.official,
         comment=account.comment,
-        joined=row.HitRow.joined,
+        joined=row.joined,
     )

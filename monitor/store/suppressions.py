@@ -9,19 +9,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
 from monitor.model import DeliveryStatus, is_address
-from monitor.store.schema import DeliveryRow, DigestRow, SuppressionRow
+from monitor.store import schema as t
 from monitor.store.upsert import insert_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
     from monitor.model import LeftBy
 
@@ -37,13 +37,13 @@ class Left:
 
 
 def leave(
-    session: Session, subscription: str, recipient: str, *, now: datetime, by: LeftBy
+    connection: Connection, subscription: str, recipient: str, *, now: datetime, by: LeftBy
 ) -> bool:
     """Let *recipient* get nothing more of *subscription*; False if they had left before.
 
     What waits for them ends as `unsubscribed`. The caller commits.
     """
-    if find(session, subscription, recipient) is not None:
+    if find(connection, subscription, recipient) is not None:
         return False
     row = {
         "subscription": subscription,
@@ -53,78 +53,77 @@ def leave(
         "returned_at": None,
         "returned_by": None,
     }
-    insert_new(session, SuppressionRow, [row])
+    insert_new(connection, t.suppressions, [row])
     waiting = (
-        select(DeliveryRow)
-        .join(DigestRow, DigestRow.id == DeliveryRow.digest_id)
-        .where(DigestRow.subscription == subscription, DeliveryRow.due_at.is_not(None))
-        .where(DeliveryRow.claimed_by.is_(None))
-        .with_for_update(of=DeliveryRow)
+        select(t.deliveries)
+        .join(t.digests, t.digests.c.id == t.deliveries.c.digest_id)
+        .where(t.digests.c.subscription == subscription, t.deliveries.c.due_at.is_not(None))
+        .where(t.deliveries.c.claimed_by.is_(None))
+        .with_for_update(of=t.deliveries)
     )
-    for delivery in session.scalars(waiting):
+    for delivery in connection.execute(waiting).all():
         if same(delivery.recipient) == same(recipient):
-            end(delivery)
+            end(connection, delivery)
     return True
 
 
 def come_back(
-    session: Session, subscription: str, recipient: str, *, now: datetime, by: LeftBy
+    connection: Connection, subscription: str, recipient: str, *, now: datetime, by: LeftBy
 ) -> bool:
     """Let *recipient* get *subscription* again, from the next digest on; False if they do.
 
     The caller commits.
     """
-    row = find(session, subscription, recipient)
+    row = find(connection, subscription, recipient)
     if row is None:
         return False
-    over = update(SuppressionRow).where(
-        SuppressionRow.id == row.id, SuppressionRow.returned_at.is_(None)
+    over = update(t.suppressions).where(
+        t.suppressions.c.id == row.id, t.suppressions.c.returned_at.is_(None)
     )
-    session.execute(over.values(returned_at=now, returned_by=by))
+    connection.execute(over.values(returned_at=now, returned_by=by))
     return True
 
 
-def in_force(session: Session) -> Sequence[Left]:
+def in_force(connection: Connection) -> Sequence[Left]:
     """Return who has left which subscription and has not come back."""
     query = (
         select(
-            SuppressionRow.subscription,
-            SuppressionRow.recipient,
-            SuppressionRow.left_at,
-            SuppressionRow.left_by,
+            t.suppressions.c.subscription,
+            t.suppressions.c.recipient,
+            t.suppressions.c.left_at,
+            t.suppressions.c.left_by,
         )
-        .where(SuppressionRow.returned_at.is_(None))
-        .order_by(SuppressionRow.subscription, SuppressionRow.recipient)
+        .where(t.suppressions.c.returned_at.is_(None))
+        .order_by(t.suppressions.c.subscription, t.suppressions.c.recipient)
     )
-    return [Left(*row) for row in session.execute(query)]
+    return [Left(*row) for row in connection.execute(query)]
 
 
-def find(session: Session, subscription: str, recipient: str) -> SuppressionRow | None:
+def find(connection: Connection, subscription: str, recipient: str) -> Row[Any] | None:
     """Return the suppression in force, if there is one."""
-    query = select(SuppressionRow).where(
-        SuppressionRow.subscription == subscription,
-        SuppressionRow.recipient == same(recipient),
-        SuppressionRow.returned_at.is_(None),
+    query = select(t.suppressions).where(
+        t.suppressions.c.subscription == subscription,
+        t.suppressions.c.recipient == same(recipient),
+        t.suppressions.c.returned_at.is_(None),
     )
-    return session.scalars(query).one_or_none()
+    return connection.execute(query).one_or_none()
 
 
-def wanting(session: Session, subscription: str, recipients: Iterable[str]) -> list[str]:
+def wanting(connection: Connection, subscription: str, recipients: Iterable[str]) -> list[str]:
     """Return those of *recipients* who have not left *subscription*, in their order."""
-    query = select(SuppressionRow.recipient).where(
-        SuppressionRow.subscription == subscription, SuppressionRow.returned_at.is_(None)
+    query = select(t.suppressions.c.recipient).where(
+        t.suppressions.c.subscription == subscription, t.suppressions.c.returned_at.is_(None)
     )
-    away = set(session.scalars(query))
+    away = set(connection.scalars(query))
     return [recipient for recipient in recipients if same(recipient) not in away]
 
 
-def end(delivery: DeliveryRow) -> None:
+def end(connection: Connection, delivery: Row[Any]) -> None:
     """Let nothing more be tried for *delivery*; what may have arrived stays what it is."""
-    if delivery.status == DeliveryStatus.HANDING_OVER:
-        delivery.status = DeliveryStatus.UNSURE
-    elif delivery.status != DeliveryStatus.UNSURE:
-        delivery.status = DeliveryStatus.UNSUBSCRIBED
-    delivery.due_at = delivery.claimed_by = None
+    may_be_there = delivery.status in {DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE}
+    status = DeliveryStatus.UNSURE if may_be_there else DeliveryStatus.UNSUBSCRIBED
+    ended = update(t.deliveries).where(t.deliveries.c.id == delivery.id)
+    connection.execute(ended.values(status=status, due_at=None, claimed_by=None))
 
 
 def same(recipient: str) -> str:

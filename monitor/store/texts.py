@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, func, or_, select, update
 
 from monitor.store import hits
-from monitor.store.schema import ArticleRow, FeedRow, RevisionRow, SightingRow
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
 
     from monitor.detect.changes import KnownHit
 
 _COLUMNS = (
-    ArticleRow.id,
-    FeedRow.key,
-    FeedRow.name,
-    ArticleRow.url,
-    ArticleRow.title,
-    ArticleRow.summary,
-    ArticleRow.published_at,
-    ArticleRow.first_seen,
-    ArticleRow.revision,
-    ArticleRow.matched_with,
+    t.articles.c.id,
+    t.feeds.c.key,
+    t.feeds.c.name,
+    t.articles.c.url,
+    t.articles.c.title,
+    t.articles.c.summary,
+    t.articles.c.published_at,
+    t.articles.c.first_seen,
+    t.articles.c.revision,
+    t.articles.c.matched_with,
 )
 
 
@@ -85,56 +85,56 @@ class Chosen:
         """Return the conditions on articles."""
         wanted: list[ColumnElement[bool]] = []
         if self.since is not None:
-            wanted.append(ArticleRow.first_seen >= self.since)
+            wanted.append(t.articles.c.first_seen >= self.since)
         if self.unmatched:
-            wanted.append(ArticleRow.matched_with.is_(None))
+            wanted.append(t.articles.c.matched_with.is_(None))
         elif self.not_with is not None:
-            other = ArticleRow.matched_with != self.not_with
-            wanted.append(or_(ArticleRow.matched_with.is_(None), other))
+            other = t.articles.c.matched_with != self.not_with
+            wanted.append(or_(t.articles.c.matched_with.is_(None), other))
         return wanted
 
 
-def count(session: Session, chosen: Chosen) -> int:
+def count(connection: Connection, chosen: Chosen) -> int:
     """Return how many articles are chosen."""
-    return session.scalar(select(func.count(ArticleRow.id)).where(*chosen.limits())) or 0
+    return connection.scalar(select(func.count(t.articles.c.id)).where(*chosen.limits())) or 0
 
 
-def start(session: Session, chosen: Chosen) -> int:
+def start(connection: Connection, chosen: Chosen) -> int:
     """Return a number below that of every chosen article, close to the first."""
     if chosen.since is None:
         return 0
-    first = select(func.min(ArticleRow.id)).where(ArticleRow.first_seen >= chosen.since)
-    return (session.scalar(first) or 1) - 1
+    first = select(func.min(t.articles.c.id)).where(t.articles.c.first_seen >= chosen.since)
+    return (connection.scalar(first) or 1) - 1
 
 
-def page(session: Session, chosen: Chosen, *, after: int, limit: int) -> list[StoredArticle]:
+def page(connection: Connection, chosen: Chosen, *, after: int, limit: int) -> list[StoredArticle]:
     """Return the next chosen articles numbered above *after*, in order; *limit* is 500 at most."""
-    wanted = [ArticleRow.id > after, *chosen.limits()]
-    return _articles(session, wanted, limit)
+    wanted = [t.articles.c.id > after, *chosen.limits()]
+    return _articles(connection, wanted, limit)
 
 
-def get(session: Session, number: int) -> StoredArticle | None:
+def get(connection: Connection, number: int) -> StoredArticle | None:
     """Return the article of that number."""
-    found = _articles(session, [ArticleRow.id == number], 1)
+    found = _articles(connection, [t.articles.c.id == number], 1)
     return found[0] if found else None
 
 
-def with_link(session: Session, link: str, *, limit: int) -> list[StoredArticle]:
+def with_link(connection: Connection, link: str, *, limit: int) -> list[StoredArticle]:
     """Return up to *limit* articles with that comparable link (`identity.comparable_link`)."""
-    return _articles(session, [ArticleRow.link == link], limit)
+    return _articles(connection, [t.articles.c.link == link], limit)
 
 
 def _articles(
-    session: Session, wanted: Sequence[ColumnElement[bool]], limit: int
+    connection: Connection, wanted: Sequence[ColumnElement[bool]], limit: int
 ) -> list[StoredArticle]:
-    query = select(*_COLUMNS).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-    rows = session.execute(query.where(*wanted).order_by(ArticleRow.id).limit(limit)).all()
+    query = select(*_COLUMNS).join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
+    rows = connection.execute(query.where(*wanted).order_by(t.articles.c.id).limit(limit)).all()
     if not rows:
         return []
     numbers = [row.id for row in rows]
-    found = hits.of_articles(session, numbers)
-    older = _older(session, list(found))
-    bound = _bound(session, numbers)
+    found = hits.of_articles(connection, numbers)
+    older = _older(connection, list(found))
+    bound = _bound(connection, numbers)
     return [_article(row, found.get(row.id, []), older, bound) for row in rows]
 
 
@@ -160,50 +160,50 @@ def _article(
     )
 
 
-def _older(session: Session, articles: Sequence[int]) -> dict[tuple[int, int], StoredText]:
+def _older(connection: Connection, articles: Sequence[int]) -> dict[tuple[int, int], StoredText]:
     query = select(
-        RevisionRow.article_id, RevisionRow.number, RevisionRow.title, RevisionRow.summary
-    ).where(RevisionRow.article_id.in_(articles))
+        t.revisions.c.article_id, t.revisions.c.number, t.revisions.c.title, t.revisions.c.summary
+    ).where(t.revisions.c.article_id.in_(articles))
     return {
         (article, number): StoredText(number, title, summary)
-        for article, number, title, summary in session.execute(query)
+        for article, number, title, summary in connection.execute(query)
     }
 
 
-def _bound(session: Session, articles: Sequence[int]) -> dict[int, str]:
-    feeds = select(FeedRow.id, FeedRow.company).where(FeedRow.company.is_not(None))
-    companies = {number: company for number, company in session.execute(feeds) if company}
+def _bound(connection: Connection, articles: Sequence[int]) -> dict[int, str]:
+    feeds = select(t.feeds.c.id, t.feeds.c.company).where(t.feeds.c.company.is_not(None))
+    companies = {number: company for number, company in connection.execute(feeds) if company}
     if not companies:
         return {}
     query = (
-        select(SightingRow.article_id, SightingRow.feed_id)
-        .where(SightingRow.article_id.in_(articles), SightingRow.feed_id.in_(companies))
-        .order_by(SightingRow.id.desc())  # the earliest is written last, and stays
+        select(t.sightings.c.article_id, t.sightings.c.feed_id)
+        .where(t.sightings.c.article_id.in_(articles), t.sightings.c.feed_id.in_(companies))
+        .order_by(t.sightings.c.id.desc())  # the earliest is written last, and stays
     )
-    return {article: companies[feed] for article, feed in session.execute(query)}
+    return {article: companies[feed] for article, feed in connection.execute(query)}
 
 
-def hold(session: Session, articles: Sequence[StoredArticle]) -> set[int]:
+def hold(connection: Connection, articles: Sequence[StoredArticle]) -> set[int]:
     """Lock the *articles* and return the numbers of those that are as they were read.
 
     Others were revised, or matched by another process, since. The caller commits.
     """
     was = {it.id: (it.present.revision, it.matched_with) for it in articles}
     query = (
-        select(ArticleRow.id, ArticleRow.revision, ArticleRow.matched_with)
-        .where(ArticleRow.id.in_(was))
-        .order_by(ArticleRow.id)  # in one order: no deadlock with another
+        select(t.articles.c.id, t.articles.c.revision, t.articles.c.matched_with)
+        .where(t.articles.c.id.in_(was))
+        .order_by(t.articles.c.id)  # in one order: no deadlock with another
         .with_for_update()
     )
     return {
         number
-        for number, revision, matched_with in session.execute(query)
+        for number, revision, matched_with in connection.execute(query)
         if was[number] == (revision, matched_with)
     }
 
 
-def mark(session: Session, articles: Collection[int], *, lexicon: str) -> None:
+def mark(connection: Connection, articles: Collection[int], *, lexicon: str) -> None:
     """Note that *articles* are matched with the lexicon of that fingerprint. The caller commits."""
     if articles:
-        marked = update(ArticleRow).where(ArticleRow.id.in_(articles))
-        session.execute(marked.values(matched_with=lexicon))
+        marked = update(t.articles).where(t.articles.c.id.in_(articles))
+        connection.execute(marked.values(matched_with=lexicon))

@@ -14,23 +14,22 @@ from sqlalchemy import insert, or_, select, update
 
 from monitor.errors import UsageError
 from monitor.model import Scope
+from monitor.store import schema as t
 from monitor.store.logins import hashed
-from monitor.store.schema import tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Row
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
 PREFIX: Final = "monitor_"  # so that a token in a wrong place is known for what it is
 _BYTES: Final = 32
 _COLUMNS: Final = (
-    tokens.c.name,
-    tokens.c.scope,
-    tokens.c.made_at,
-    tokens.c.expires_at,
-    tokens.c.revoked_at,
+    t.tokens.c.name,
+    t.tokens.c.scope,
+    t.tokens.c.made_at,
+    t.tokens.c.expires_at,
+    t.tokens.c.revoked_at,
 )
 
 
@@ -52,40 +51,40 @@ class Token:
 
 
 def add(
-    session: Session, name: str, scope: Scope, *, now: datetime, expires_at: datetime | None
+    connection: Connection, name: str, scope: Scope, *, now: datetime, expires_at: datetime | None
 ) -> str:
     """Make a token and return it: it is not stored. Raise UsageError if the name is taken."""
-    if session.execute(select(tokens.c.id).where(tokens.c.name == name)).first() is not None:
+    if connection.execute(select(t.tokens.c.id).where(t.tokens.c.name == name)).first() is not None:
         raise UsageError(f"there is or was a token called {name}: take another name")
     secret = PREFIX + secrets.token_urlsafe(_BYTES)
     row = {"name": name, "token": hashed(secret), "scope": scope, "made_at": now}
-    session.execute(insert(tokens).values(**row, expires_at=expires_at))
+    connection.execute(insert(t.tokens).values(**row, expires_at=expires_at))
     return secret
 
 
-def find(session: Session, secret: str, *, now: datetime) -> Token | None:
+def find(connection: Connection, secret: str, *, now: datetime) -> Token | None:
     """Return the token that *secret* is, None if it is forged, revoked or too old."""
     good = (
-        tokens.c.revoked_at.is_(None),
-        or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now),
+        t.tokens.c.revoked_at.is_(None),
+        or_(t.tokens.c.expires_at.is_(None), t.tokens.c.expires_at > now),
     )
-    query = select(*_COLUMNS).where(tokens.c.token == hashed(secret), *good)
-    row = session.execute(query).first()
+    query = select(*_COLUMNS).where(t.tokens.c.token == hashed(secret), *good)
+    row = connection.execute(query).first()
     return None if row is None else _token(row)
 
 
-def listed(session: Session) -> list[Token]:
+def listed(connection: Connection) -> list[Token]:
     """Return all tokens, by name."""
-    return [_token(row) for row in session.execute(select(*_COLUMNS).order_by(tokens.c.name))]
+    return [_token(row) for row in connection.execute(select(*_COLUMNS).order_by(t.tokens.c.name))]
 
 
-def revoke(session: Session, name: str, *, now: datetime) -> None:
+def revoke(connection: Connection, name: str, *, now: datetime) -> None:
     """Let a token be good for nothing, from the next request on. Raise UsageError if none is."""
-    good = tokens.c.name == name, tokens.c.revoked_at.is_(None)
-    if session.execute(select(tokens.c.id).where(*good)).first() is None:
-        names = ", ".join(it.name for it in listed(session) if it.revoked_at is None) or "none"
+    good = t.tokens.c.name == name, t.tokens.c.revoked_at.is_(None)
+    if connection.execute(select(t.tokens.c.id).where(*good)).first() is None:
+        names = ", ".join(it.name for it in listed(connection) if it.revoked_at is None) or "none"
         raise UsageError(f"no token called {name} can be revoked; there are: {names}")
-    session.execute(update(tokens).where(*good).values(revoked_at=now))
+    connection.execute(update(t.tokens).where(*good).values(revoked_at=now))
 
 
 def _token(row: Row[*tuple[Any, ...]]) -> Token:

@@ -8,31 +8,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select
 
 from monitor.model import DeliveryStatus
-from monitor.store.schema import (
-    ArticleRow,
-    DeliveryRow,
-    DigestItemRow,
-    DigestRow,
-    FeedRow,
-    HitRow,
-    ReviewRow,
-    RevisionRow,
-    SightingRow,
-    StoryEditRow,
-    StoryRow,
-    SuppressionRow,
-)
+from monitor.store import schema as t
+from monitor.store.rows import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +48,13 @@ class Known:
     told: tuple[str, ...]
 
 
-def of_story(session: Session, story_id: int) -> list[Event] | None:
+def of_story(connection: Connection, story_id: int) -> list[Event] | None:
     """Return all that is recorded of a story, oldest first; None if there is no such story."""
-    if session.get(StoryRow, story_id) is None:
+    if row_of(connection, t.stories, story_id) is None:
         return None
-    hits = session.scalars(select(HitRow).where(HitRow.story_id == story_id)).all()
-    edits = select(StoryEditRow).where(
-        or_(StoryEditRow.story_id == story_id, StoryEditRow.other_story_id == story_id)
+    hits = connection.execute(select(t.hits).where(t.hits.c.story_id == story_id)).all()
+    edits = select(t.story_edits).where(
+        or_(t.story_edits.c.story_id == story_id, t.story_edits.c.other_story_id == story_id)
     )
     told = [
         Event(
@@ -76,62 +64,68 @@ def of_story(session: Session, story_id: int) -> list[Event] | None:
             edit.who,
             f"hits {_numbers(edit.hits)} to story {edit.other_story_id}" + _noted(edit.note),
         )
-        for edit in session.scalars(edits)
+        for edit in connection.execute(edits)
     ]
-    return _sorted([*_of_hits(session, hits), *told])
+    return _sorted([*_of_hits(connection, hits), *told])
 
 
-def of_hit(session: Session, hit_id: int) -> list[Event] | None:
+def of_hit(connection: Connection, hit_id: int) -> list[Event] | None:
     """Return all that is recorded of a hit, oldest first; None if there is no such hit."""
-    hit = session.get(HitRow, hit_id)
-    return None if hit is None else _sorted(_of_hits(session, [hit]))
+    hit = row_of(connection, t.hits, hit_id)
+    return None if hit is None else _sorted(_of_hits(connection, [hit]))
 
 
-def of_digest(session: Session, digest_id: int) -> list[Event] | None:
+def of_digest(connection: Connection, digest_id: int) -> list[Event] | None:
     """Return all that is recorded of a digest, oldest first; None if there is no such digest.
 
     Whoever had left its list when it was made is named: they were not told.
     """
-    digest = session.get(DigestRow, digest_id)
+    digest = row_of(connection, t.digests, digest_id)
     if digest is None:
         return None
-    away = select(SuppressionRow).where(
-        SuppressionRow.subscription == digest.subscription,
-        SuppressionRow.left_at <= digest.composed_at,
-        or_(SuppressionRow.returned_at.is_(None), SuppressionRow.returned_at > digest.composed_at),
+    away = select(t.suppressions).where(
+        t.suppressions.c.subscription == digest.subscription,
+        t.suppressions.c.left_at <= digest.composed_at,
+        or_(
+            t.suppressions.c.returned_at.is_(None),
+            t.suppressions.c.returned_at > digest.composed_at,
+        ),
     )
     left = [
         Event(row.left_at, "recipient left", digest.subscription, row.recipient, row.left_by)
-        for row in session.scalars(away)
+        for row in connection.execute(away)
     ]
-    return _sorted([*left, *_of_digests(session, [digest])])
+    return _sorted([*left, *_of_digests(connection, [digest])])
 
 
-def known_at(session: Session, company: str, at: datetime) -> list[Known]:
+def known_at(connection: Connection, company: str, at: datetime) -> list[Known]:
     """Return the stories of *company* that were known at *at*, the longest known first.
 
     Which hits are of one story is as it is now; all else is as it was then: what was found up to
     *at*, the headlines of that time, and mails sent up to then.
     """
-    title = func.coalesce(RevisionRow.title, ArticleRow.title)
+    title = func.coalesce(t.revisions.c.title, t.articles.c.title)
     query = (
-        select(HitRow.id, HitRow.story_id, HitRow.topic, HitRow.stage, HitRow.found_at, title)
-        .join(ArticleRow, ArticleRow.id == HitRow.article_id)
-        .outerjoin(
-            RevisionRow,
-            (RevisionRow.article_id == HitRow.article_id) & (RevisionRow.number == HitRow.revision),
+        select(
+            t.hits.c.id, t.hits.c.story_id, t.hits.c.topic, t.hits.c.stage, t.hits.c.found_at, title
         )
-        .where(HitRow.company == company, HitRow.found_at <= at, HitRow.story_id.is_not(None))
-        .where(or_(HitRow.withdrawn_at.is_(None), HitRow.withdrawn_at > at))
-        .order_by(HitRow.found_at, HitRow.id)
+        .join(t.articles, t.articles.c.id == t.hits.c.article_id)
+        .outerjoin(
+            t.revisions,
+            (t.revisions.c.article_id == t.hits.c.article_id)
+            & (t.revisions.c.number == t.hits.c.revision),
+        )
+        .where(t.hits.c.company == company, t.hits.c.found_at <= at, t.hits.c.story_id.is_not(None))
+        .where(or_(t.hits.c.withdrawn_at.is_(None), t.hits.c.withdrawn_at > at))
+        .order_by(t.hits.c.found_at, t.hits.c.id)
     )
     stories: dict[int, list[tuple[int, str, str | None, datetime, str]]] = {}
-    for hit, story, topic, stage, found_at, headline in session.execute(query):
+    for hit, story, topic, stage, found_at, headline in connection.execute(query):
         if story is not None:
             stories.setdefault(story, []).append((hit, topic, stage, found_at, headline))
     known = []
     for story, hits in stories.items():
-        told = _told(session, [hit[0] for hit in hits], at)
+        told = _told(connection, [hit[0] for hit in hits], at)
         stages = [stage for _, _, stage, _, _ in hits if stage is not None]
         known.append(
             Known(
@@ -148,21 +142,24 @@ def known_at(session: Session, company: str, at: datetime) -> list[Known]:
     return known
 
 
-def _told(session: Session, hits: Sequence[int], at: datetime) -> dict[str, datetime]:
+def _told(connection: Connection, hits: Sequence[int], at: datetime) -> dict[str, datetime]:
     query = (
-        select(DeliveryRow.recipient, func.min(DeliveryRow.sent_at, type_=DeliveryRow.sent_at.type))
-        .join(DigestItemRow, DigestItemRow.digest_id == DeliveryRow.digest_id)
-        .where(DigestItemRow.hit_id.in_(hits), DeliveryRow.status == DeliveryStatus.SENT)
-        .where(DeliveryRow.sent_at <= at)
-        .group_by(DeliveryRow.recipient)
-        .order_by(DeliveryRow.recipient)
+        select(
+            t.deliveries.c.recipient,
+            func.min(t.deliveries.c.sent_at, type_=t.deliveries.c.sent_at.type),
+        )
+        .join(t.digest_items, t.digest_items.c.digest_id == t.deliveries.c.digest_id)
+        .where(t.digest_items.c.hit_id.in_(hits), t.deliveries.c.status == DeliveryStatus.SENT)
+        .where(t.deliveries.c.sent_at <= at)
+        .group_by(t.deliveries.c.recipient)
+        .order_by(t.deliveries.c.recipient)
     )
-    return {to: sent_at for to, sent_at in session.execute(query) if sent_at is not None}
+    return {to: sent_at for to, sent_at in connection.execute(query) if sent_at is not None}
 
 
-def _of_hits(session: Session, hits: Sequence[HitRow]) -> Iterator[Event]:
+def _of_hits(connection: Connection, hits: Sequence[Row[Any]]) -> Iterator[Event]:
     numbers = [hit.id for hit in hits]
-    yield from _of_articles(session, {hit.article_id for hit in hits})
+    yield from _of_articles(connection, {hit.article_id for hit in hits})
     for hit in hits:
         facts = [hit.company, hit.topic, hit.stage, hit.regulator, hit.amount_text]
         said = ", ".join(fact for fact in facts if fact)
@@ -172,36 +169,39 @@ def _of_hits(session: Session, hits: Sequence[HitRow]) -> Iterator[Event]:
         yield Event(hit.found_at, "hit found", f"hit {hit.id}", None, text)
         if hit.withdrawn_at is not None:
             yield Event(hit.withdrawn_at, "hit withdrawn", f"hit {hit.id}", None, said)
-    reviews = select(ReviewRow).where(ReviewRow.hit_id.in_(numbers))
-    for review in session.scalars(reviews):
+    reviews = select(t.reviews).where(t.reviews.c.hit_id.in_(numbers))
+    for review in connection.execute(reviews):
         text = review.verdict + _noted(review.note)
         yield Event(review.at, "hit reviewed", f"hit {review.hit_id}", review.who, text)
-    reported = select(DigestItemRow.digest_id).where(DigestItemRow.hit_id.in_(numbers))
-    digests = session.scalars(select(DigestRow).where(DigestRow.id.in_(reported))).all()
-    yield from _of_digests(session, digests)
+    reported = select(t.digest_items.c.digest_id).where(t.digest_items.c.hit_id.in_(numbers))
+    digests = connection.execute(select(t.digests).where(t.digests.c.id.in_(reported))).all()
+    yield from _of_digests(connection, digests)
 
 
-def _of_articles(session: Session, articles: set[int]) -> Iterator[Event]:
+def _of_articles(connection: Connection, articles: set[int]) -> Iterator[Event]:
     seen = (
-        select(SightingRow.article_id, FeedRow.key)
-        .join(FeedRow, FeedRow.id == SightingRow.feed_id)
-        .where(SightingRow.article_id.in_(articles))
-        .order_by(SightingRow.id)
+        select(t.sightings.c.article_id, t.feeds.c.key)
+        .join(t.feeds, t.feeds.c.id == t.sightings.c.feed_id)
+        .where(t.sightings.c.article_id.in_(articles))
+        .order_by(t.sightings.c.id)
     )
     feeds: dict[int, list[str]] = {}
-    for number, feed in session.execute(seen):
+    for number, feed in connection.execute(seen):
         if feed not in feeds.setdefault(number, []):
             feeds[number].append(feed)
     revised = (
-        select(RevisionRow)
-        .where(RevisionRow.article_id.in_(articles))
-        .order_by(RevisionRow.article_id, RevisionRow.number)
+        select(t.revisions)
+        .where(t.revisions.c.article_id.in_(articles))
+        .order_by(t.revisions.c.article_id, t.revisions.c.number)
     )
-    earlier: dict[int, list[RevisionRow]] = {}
-    for revision in session.scalars(revised):
+    earlier: dict[int, list[Row[Any]]] = {}
+    for revision in connection.execute(revised):
         earlier.setdefault(revision.article_id, []).append(revision)
-    first = select(ArticleRow, FeedRow.key).join(FeedRow, FeedRow.id == ArticleRow.feed_id)
-    for article, feed in session.execute(first.where(ArticleRow.id.in_(articles))):
+    first = select(t.articles, t.feeds.c.key.label("feed")).join(
+        t.feeds, t.feeds.c.id == t.articles.c.feed_id
+    )
+    for article in connection.execute(first.where(t.articles.c.id.in_(articles))):
+        feed = article.feed
         subject, texts = f"article {article.id}", earlier.get(article.id, [])
         titles = [*(text.title for text in texts), article.title]
         others = [key for key in feeds.get(article.id, []) if key != feed]
@@ -214,14 +214,16 @@ def _of_articles(session: Session, articles: set[int]) -> Iterator[Event]:
             yield Event(text_before.replaced_at, "article revised", subject, None, text)
 
 
-def _of_digests(session: Session, digests: Sequence[DigestRow]) -> Iterator[Event]:
+def _of_digests(connection: Connection, digests: Sequence[Row[Any]]) -> Iterator[Event]:
     by_id = {digest.id: digest for digest in digests}
     for digest in digests:
         text = f"slot {digest.slot:%Y-%m-%d %H:%M} UTC: {digest.subject}"
         made = f"{digest.kind} made"
         yield Event(digest.composed_at, made, f"digest {digest.id}", digest.subscription, text)
-    query = select(DeliveryRow).where(DeliveryRow.digest_id.in_(by_id)).order_by(DeliveryRow.id)
-    for delivery in session.scalars(query):
+    query = (
+        select(t.deliveries).where(t.deliveries.c.digest_id.in_(by_id)).order_by(t.deliveries.c.id)
+    )
+    for delivery in connection.execute(query):
         # What did not end with "sent" has no instant of its own: it stands with its digest.
         at = delivery.sent_at or by_id[delivery.digest_id].composed_at
         error = f"; {delivery.last_error}" if delivery.last_error else ""

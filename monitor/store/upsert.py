@@ -5,31 +5,28 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.dialects import sqlite
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection, Insert, Table
-    from sqlalchemy.dialects import postgresql
-    from sqlalchemy.orm import Session
-
-    from monitor.store.schema import Base
+    from sqlalchemy.dialects import postgresql, sqlite
 
 
-def inserting(session: Session, table: type[Base] | Table) -> postgresql.Insert | sqlite.Insert:
-    """Return the INSERT of *session*'s database, which knows `on_conflict_do_nothing`."""
-    if session.get_bind().dialect.name == "postgresql":
+def inserting(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return the INSERT of *connection*'s database, which knows `on_conflict_do_nothing`."""
+    if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 
         return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
     return sqlite.insert(table)
 
 
-def insert_new(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
+def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     """Insert those of *rows* that break no unique constraint; leave out the others."""
     if rows:
-        session.execute(inserting(session, table).on_conflict_do_nothing(), rows)
+        connection.execute(inserting(connection, table).on_conflict_do_nothing(), rows)
 
 
 def execute_many(connection: Connection, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:

@@ -14,18 +14,23 @@ from sqlalchemy import delete, insert, select, update
 
 from monitor.errors import UsageError
 from monitor.model import UserRole
-from monitor.store.schema import logins, users
+from monitor.store import schema as t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Row
 
 LONGEST_NAME: Final = 60
 _BESIDE_LETTERS: Final = frozenset("._-@+")
-COLUMNS: Final = (users.c.id, users.c.name, users.c.role, users.c.password, users.c.made_at)
+COLUMNS: Final = (
+    t.users.c.id,
+    t.users.c.name,
+    t.users.c.role,
+    t.users.c.password,
+    t.users.c.made_at,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,71 +64,71 @@ def canonical_name(text: str) -> str:
     return name
 
 
-def any_users(session: Session) -> bool:
+def any_users(connection: Connection) -> bool:
     """Return whether there is any user."""
-    return session.execute(select(users.c.id).limit(1)).first() is not None
+    return connection.execute(select(t.users.c.id).limit(1)).first() is not None
 
 
-def listed(session: Session) -> list[User]:
+def listed(connection: Connection) -> list[User]:
     """Return all users, by name."""
-    return [user_of(row) for row in session.execute(select(*COLUMNS).order_by(users.c.name))]
+    return [user_of(row) for row in connection.execute(select(*COLUMNS).order_by(t.users.c.name))]
 
 
-def find(session: Session, name: str) -> User | None:
+def find(connection: Connection, name: str) -> User | None:
     """Return the user of that name, in its canonical spelling."""
-    row = session.execute(select(*COLUMNS).where(users.c.name == name)).first()
+    row = connection.execute(select(*COLUMNS).where(t.users.c.name == name)).first()
     return None if row is None else user_of(row)
 
 
 def add(
-    session: Session, name: str, role: UserRole, password: str | None, *, now: datetime
+    connection: Connection, name: str, role: UserRole, password: str | None, *, now: datetime
 ) -> None:
     """Add a user; *password* is its hash. Raise UsageError if there is one. The caller commits."""
-    if find(session, name) is not None:
+    if find(connection, name) is not None:
         raise UsageError(f"there is a user called {name}")
     row = {"name": name, "role": role, "password": password, "made_at": now}
-    session.execute(insert(users).values(row))
+    connection.execute(insert(t.users).values(row))
 
 
-def remove(session: Session, name: str) -> None:
+def remove(connection: Connection, name: str) -> None:
     """Remove a user, who is logged out everywhere. Raise UsageError if there is none."""
-    log_out(session, _id(session, name))
-    session.execute(delete(users).where(users.c.name == name))
+    log_out(connection, _id(connection, name))
+    connection.execute(delete(t.users).where(t.users.c.name == name))
 
 
-def change_role(session: Session, name: str, role: UserRole) -> None:
+def change_role(connection: Connection, name: str, role: UserRole) -> None:
     """Give a user another role, from the next request on. Raise UsageError if there is none."""
-    _change(session, _id(session, name), {"role": role})
+    _change(connection, _id(connection, name), {"role": role})
 
 
-def change_password(session: Session, name: str, password: str) -> None:
+def change_password(connection: Connection, name: str, password: str) -> None:
     """Give a user another password, by its hash, and log them out everywhere.
 
     Raises UsageError if there is no such user.
     """
-    number = _id(session, name)
-    log_out(session, number)
-    _change(session, number, {"password": password})
+    number = _id(connection, name)
+    log_out(connection, number)
+    _change(connection, number, {"password": password})
 
 
-def rehash(session: Session, user: User, password: str) -> None:
+def rehash(connection: Connection, user: User, password: str) -> None:
     """Keep another hash of the same password."""
-    _change(session, user.id, {"password": password})
+    _change(connection, user.id, {"password": password})
 
 
-def log_out(session: Session, user_id: int) -> None:
+def log_out(connection: Connection, user_id: int) -> None:
     """End all that a user began by logging in."""
-    session.execute(delete(logins).where(logins.c.user_id == user_id))
+    connection.execute(delete(t.logins).where(t.logins.c.user_id == user_id))
 
 
-def _change(session: Session, user_id: int, values: dict[str, str]) -> None:
-    session.execute(update(users).where(users.c.id == user_id).values(values))
+def _change(connection: Connection, user_id: int, values: dict[str, str]) -> None:
+    connection.execute(update(t.users).where(t.users.c.id == user_id).values(values))
 
 
-def _id(session: Session, name: str) -> int:
-    found = find(session, name)
+def _id(connection: Connection, name: str) -> int:
+    found = find(connection, name)
     if found is None:
-        raise UsageError(f"no user is called {name}; there are: {_names(listed(session))}")
+        raise UsageError(f"no user is called {name}; there are: {_names(listed(connection))}")
     return found.id
 
 

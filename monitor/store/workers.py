@@ -6,64 +6,73 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select, update
 
-from monitor.store.schema import DeliveryRow, FeedRow, FullTextRow, PushRow, WorkerRow
+from monitor.store import schema as t
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Column, ColumnElement, Connection
 
 
-CLAIMED = (FeedRow, DeliveryRow, FullTextRow, PushRow)
+CLAIMED = (t.feeds, t.deliveries, t.full_texts, t.pushes)
 
 
-def started(session: Session, name: str, *, now: datetime) -> None:
+def started(connection: Connection, name: str, *, now: datetime) -> None:
     """Remember that the worker *name* runs from now on. The caller commits."""
-    insert = inserting(session, WorkerRow)
+    insert = inserting(connection, t.workers)
     fresh = {"started_at": now, "beat_at": now, "stopped_at": None}
-    session.execute(
-        insert.on_conflict_do_update(index_elements=[WorkerRow.name], set_=fresh),
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=[t.workers.c.name], set_=fresh),
         [{"name": name, **fresh}],
     )
 
 
-def beat(session: Session, name: str, *, now: datetime) -> None:
+def beat(connection: Connection, name: str, *, now: datetime) -> None:
     """Record a sign of life. The caller commits."""
-    session.execute(update(WorkerRow).where(WorkerRow.name == name).values(beat_at=now))
+    connection.execute(update(t.workers).where(t.workers.c.name == name).values(beat_at=now))
 
 
-def stopped(session: Session, name: str, *, now: datetime) -> None:
+def stopped(connection: Connection, name: str, *, now: datetime) -> None:
     """Record that the worker ended on purpose. The caller commits."""
-    session.execute(
-        update(WorkerRow).where(WorkerRow.name == name).values(beat_at=now, stopped_at=now)
+    connection.execute(
+        update(t.workers).where(t.workers.c.name == name).values(beat_at=now, stopped_at=now)
     )
 
 
-def last_beat(session: Session) -> datetime | None:
+def last_beat(connection: Connection) -> datetime | None:
     """Return the last sign of life of any worker that has not stopped on purpose."""
-    last = func.max(WorkerRow.beat_at, type_=WorkerRow.beat_at.type)
-    return session.scalar(select(last).where(WorkerRow.stopped_at.is_(None)))
+    return _last(connection, t.workers.c.beat_at, t.workers.c.stopped_at.is_(None))
 
 
-def last_start(session: Session) -> datetime | None:
+def last_start(connection: Connection) -> datetime | None:
     """Return when a worker last started that has not stopped on purpose."""
-    last = func.max(WorkerRow.started_at, type_=WorkerRow.beat_at.type)
-    return session.scalar(select(last).where(WorkerRow.stopped_at.is_(None)))
+    return _last(connection, t.workers.c.started_at, t.workers.c.stopped_at.is_(None))
 
 
-def last_stop(session: Session) -> datetime | None:
+def last_stop(connection: Connection) -> datetime | None:
     """Return when a worker last stopped on purpose."""
-    return session.scalar(select(func.max(WorkerRow.stopped_at, type_=WorkerRow.beat_at.type)))
+    return _last(connection, t.workers.c.stopped_at)
 
 
-def forget(session: Session, *, before: datetime) -> None:
+def _last(
+    connection: Connection, instant: Column[datetime], *limits: ColumnElement[bool]
+) -> datetime | None:
+    found: datetime | None = connection.scalar(
+        select(func.max(instant, type_=instant.type)).where(*limits)
+    )
+    return found
+
+
+def forget(connection: Connection, *, before: datetime) -> None:
     """Remove the workers that gave no sign of life since *before*. The caller commits."""
-    session.execute(delete(WorkerRow).where(WorkerRow.beat_at < before))
+    connection.execute(delete(t.workers).where(t.workers.c.beat_at < before))
 
 
-def take_over(session: Session, host: str, *, alive: Callable[[int], bool], now: datetime) -> int:
+def take_over(
+    connection: Connection, host: str, *, alive: Callable[[int], bool], now: datetime
+) -> int:
     """Give back what dead processes of *host* had claimed; return how many claims there were.
 
     A worker is called `host:pid`. A delivery found in the middle of its hand-over stays marked as
@@ -72,18 +81,18 @@ def take_over(session: Session, host: str, *, alive: Callable[[int], bool], now:
     names = {
         name
         for table in CLAIMED
-        for name in session.scalars(select(table.claimed_by).distinct())
+        for name in connection.scalars(select(table.c.claimed_by).distinct())
         if name is not None
     }
     dead = [name for name in names if _host(name) == host and not alive(_pid(name))]
     if not dead:
         return 0
     freed = [
-        session.scalars(
+        connection.scalars(
             update(table)
-            .where(table.claimed_by.in_(dead))
+            .where(table.c.claimed_by.in_(dead))
             .values(due_at=now, claimed_by=None)
-            .returning(table.id)
+            .returning(table.c.id)
         ).all()
         for table in CLAIMED
     ]

@@ -34,9 +34,11 @@ def digests(request: Request) -> Response:
     """Show the newest digests, or those before one, of all subscriptions or of one."""
     subscription = request.query_params.get("subscription") or None
     before = asked_id(request, "before")
-    with reading_for(request) as session:
-        found = archive.listed(session, subscription=subscription, before=before, limit=SHOWN + 1)
-        names = archive.subscriptions(session)
+    with reading_for(request) as connection:
+        found = archive.listed(
+            connection, subscription=subscription, before=before, limit=SHOWN + 1
+        )
+        names = archive.subscriptions(connection)
     return page(
         request,
         "web/digests.html.j2",
@@ -59,8 +61,8 @@ def html(request: Request) -> Response:
 
 def as_mailed(request: Request) -> Response:
     """Show the digest that a mail's link leads to."""
-    with reading_for(request) as session:
-        found = archive.by_token(session, request.path_params["token"])
+    with reading_for(request) as connection:
+        found = archive.by_token(connection, request.path_params["token"])
     if found is None:
         raise HTTPException(404)
     return _sandboxed(found, "frame-ancestors 'none'", "DENY")
@@ -69,8 +71,8 @@ def as_mailed(request: Request) -> Response:
 def mail(request: Request) -> Response:
     """Answer with a mail as it was sent, byte for byte."""
     number = path_id(request, "delivery")
-    with reading_for(request) as session:
-        raw = deliveries.message(session, number)
+    with reading_for(request) as connection:
+        raw = deliveries.message(connection, number)
     if raw is None:
         raise HTTPException(404)
     name = f'attachment; filename="delivery-{number}.eml"'
@@ -78,8 +80,8 @@ def mail(request: Request) -> Response:
 
 
 def _found(request: Request) -> Archived:
-    with reading_for(request) as session:
-        found = archive.archived(session, path_id(request, "digest"))
+    with reading_for(request) as connection:
+        found = archive.archived(connection, path_id(request, "digest"))
     if found is None:
         raise HTTPException(404)
     return found

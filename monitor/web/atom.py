@@ -52,9 +52,9 @@ def _answer(request: Request, kind: str, listing: queries.Listing) -> Response:
     site = site_of(request)
     company = request.query_params.get("company") or None
     topic = request.query_params.get("topic") or None
-    with reading(site.sessions) as session:
+    with reading(site.engine) as connection:
         wanted = queries.Filter(company=company, topic=topic, limit=SHOWN)
-        rows = list(queries.rows(session, listing, wanted))
+        rows = list(queries.rows(connection, listing, wanted))
     updated = max((row[listing.instant] for row in rows), default=_BEGINNING)
     here = f"{site.url or ''}{request.url.path}" + (
         f"?{request.url.query}" if request.url.query else ""

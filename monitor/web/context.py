@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
-    from sqlalchemy import Engine
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection, Engine
     from starlette.requests import Request
 
     from monitor.config.web import ProxySettings
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from monitor.links import Links
     from monitor.model import Subscription
     from monitor.ports import Clock
-    from monitor.store.engine import Sessions
 
 _LARGEST_ID = 2**63 - 1
 
@@ -38,7 +36,6 @@ class Site:
     """
 
     engine: Engine
-    sessions: Sessions
     clock: Clock
     links: Links
     names: Names
@@ -73,10 +70,10 @@ def site_of(request: Request) -> Site:
 
 
 @contextmanager
-def reading_for(request: Request) -> Iterator[Session]:
-    """Give a session that only reads."""
-    with reading(site_of(request).sessions) as session:
-        yield session
+def reading_for(request: Request) -> Iterator[Connection]:
+    """Give a connection that only reads."""
+    with reading(site_of(request).engine) as connection:
+        yield connection
 
 
 def path_id(request: Request, name: str) -> int:

@@ -74,8 +74,8 @@ def _sent_away(request: Request) -> RedirectResponse:
     if path.startswith(API) or path.endswith(".atom"):
         kind = "Basic" if path.endswith(".atom") else "Bearer"
         raise HTTPException(401, headers={"WWW-Authenticate": f'{kind} realm="monitor"'})
-    with reading_for(request) as session:
-        can_log_in = users.any_users(session)
+    with reading_for(request) as connection:
+        can_log_in = users.any_users(connection)
     if not can_log_in:
         raise HTTPException(403, "proxy" if named else "no users")
     if request.method not in SAFE:

@@ -19,8 +19,8 @@ POLLS = 100  # of a feed that are shown
 
 def feeds(request: Request) -> Response:
     """Show all feeds, those that are not well first."""
-    with reading_for(request) as session:
-        found = browse.feeds(session)
+    with reading_for(request) as connection:
+        found = browse.feeds(connection)
     return page(
         request,
         "web/feeds.html.j2",
@@ -32,9 +32,9 @@ def feeds(request: Request) -> Response:
 def feed(request: Request) -> Response:
     """Show one feed and its last polls."""
     key = request.path_params["feed"]
-    with reading_for(request) as session:
-        found = next((feed for feed in browse.feeds(session) if feed.key == key), None)
-        polls = browse.polls(session, key, limit=POLLS)
+    with reading_for(request) as connection:
+        found = next((feed for feed in browse.feeds(connection) if feed.key == key), None)
+        polls = browse.polls(connection, key, limit=POLLS)
     if found is None:
         raise HTTPException(404)
     return page(request, "web/feed.html.j2", feed=found, polls=polls)

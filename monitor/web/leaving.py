@@ -40,9 +40,9 @@ def subscribe(request: Request) -> Response:
     """Come back to a list that was left."""
     subscription, recipient = _whose(request)
     site = site_of(request)
-    with site.sessions.begin() as session:
+    with site.engine.begin() as connection:
         now = site.clock.now()
-        done = suppressions.come_back(session, subscription, recipient, now=now, by=LeftBy.PAGE)
+        done = suppressions.come_back(connection, subscription, recipient, now=now, by=LeftBy.PAGE)
     if done:
         log.info("recipient came back", subscription=subscription, by=LeftBy.PAGE)
     return _page(request, subscription, recipient, left=False, just_now=True)
@@ -50,17 +50,17 @@ def subscribe(request: Request) -> Response:
 
 def _shown(request: Request) -> Response:
     subscription, recipient = _whose(request)
-    with reading_for(request) as session:
-        left = suppressions.find(session, subscription, recipient) is not None
+    with reading_for(request) as connection:
+        left = suppressions.find(connection, subscription, recipient) is not None
     return _page(request, subscription, recipient, left=left, just_now=False)
 
 
 def _left(request: Request, by: LeftBy) -> Response:
     subscription, recipient = _whose(request)
     site = site_of(request)
-    with site.sessions.begin() as session:
+    with site.engine.begin() as connection:
         now = site.clock.now()
-        done = suppressions.leave(session, subscription, recipient, now=now, by=by)
+        done = suppressions.leave(connection, subscription, recipient, now=now, by=by)
     if done:
         log.info("recipient left", subscription=subscription, by=by)
     return _page(request, subscription, recipient, left=True, just_now=True)

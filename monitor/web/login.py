@@ -57,8 +57,8 @@ def log_out(request: Request) -> Response:
     site = site_of(request)
     kept = request.cookies.get(site.login_cookie)
     if kept is not None:
-        with site.sessions.begin() as session:
-            logins.end(session, kept)
+        with site.engine.begin() as connection:
+            logins.end(connection, kept)
     response = RedirectResponse("/login", 303)
     response.delete_cookie(site.login_cookie, secure=site.secure, httponly=True, samesite="lax")
     response.headers["Clear-Site-Data"] = '"cache"'
@@ -70,8 +70,8 @@ def account(request: Request) -> Response:
     visitor = visitor_of(request)
     if visitor is None or visitor.name is None or visitor.known_by is KnownBy.TOKEN:
         raise HTTPException(404)
-    with reading_for(request) as session:
-        user = users.find(session, visitor.name)
+    with reading_for(request) as connection:
+        user = users.find(connection, visitor.name)
     has_password = user is not None and user.password is not None
     said, done, status = None, False, 200
     if request.method == "POST":
@@ -107,10 +107,10 @@ def _log_in(request: Request) -> Response:
         if refused:
             again.headers["Retry-After"] = str(int(logins.WINDOW.total_seconds()))
         return again
-    with site.sessions.begin() as session:
+    with site.engine.begin() as connection:
         kept = request.cookies.get(site.login_cookie)
         if kept is not None:
-            logins.end(session, kept)
+            logins.end(connection, kept)
     log.info("logged in", user=user.name)
     response = RedirectResponse(there, 303)
     _keep(request, response, user)
@@ -131,20 +131,21 @@ def _proven(request: Request, name: str, password: str, address: str) -> User | 
 def _tried(request: Request, name: str, password: str, address: str) -> User | str:
     site = site_of(request)
     now = site.clock.now()
-    with reading_for(request) as session:
-        refused = logins.too_many(session, name, address, now=now)
-        user = users.find(session, name)
+    with reading_for(request) as connection:
+        refused = logins.too_many(connection, name, address, now=now)
+        user = users.find(connection, name)
     if refused:
         log.warning("login refused", address=address, user=user.name if user else None)
         return REFUSED
     if not passwords.matches(user.password if user else None, password) or user is None:
-        with site.sessions.begin() as session:
-            logins.failed(session, name, address, now=now)
+        with site.engine.begin() as connection:
+            logins.failed(connection, name, address, now=now)
         log.warning("login failed", address=address, user=user.name if user else None)
         return WRONG
     if user.password is not None and passwords.is_outdated(user.password):
-        with site.sessions.begin() as session:
-            users.rehash(session, user, passwords.hash_password(password))
+        again = passwords.hash_password(password)
+        with site.engine.begin() as connection:
+            users.rehash(connection, user, again)
     return user
 
 
@@ -160,8 +161,8 @@ def _change(request: Request, user: User) -> str | None:
         new = passwords.hash_password(passwords.read_password(form.get("new", "")))
     except UsageError:
         return LENGTH
-    with site.sessions.begin() as session:
-        users.change_password(session, user.name, new)
+    with site.engine.begin() as connection:
+        users.change_password(connection, user.name, new)
     log.info("password changed", user=user.name)
     return None
 
@@ -169,8 +170,8 @@ def _change(request: Request, user: User) -> str | None:
 def _keep(request: Request, response: Response, user: User) -> None:
     """Log *user* in, and give their browser what shows it."""
     site = site_of(request)
-    with site.sessions.begin() as session:
-        token = logins.begin(session, user, now=site.clock.now(), lasts=site.login)
+    with site.engine.begin() as connection:
+        token = logins.begin(connection, user, now=site.clock.now(), lasts=site.login)
     response.set_cookie(
         site.login_cookie,
         token,

@@ -58,7 +58,7 @@ def _judge(request: Request, site: Site) -> list[str]:
             return kept[1]
         try:
             migrate.require(site.engine)
-            health = check(site.sessions, site.clock, site.subscriptions, warn=False)
+            health = check(site.engine, site.clock, site.subscriptions, warn=False)
             reasons = list(health.reasons)
         except StoreError as error:
             reasons = [str(error)]

@@ -49,8 +49,8 @@ async def hub(request: Request) -> Response:
 
 
 def _whose(request: Request) -> Push:
-    with reading_for(request) as session:
-        push = pushes.find(session, request.path_params["token"])
+    with reading_for(request) as connection:
+        push = pushes.find(connection, request.path_params["token"])
     if push is None:
         raise HTTPException(404)
     return push
@@ -63,20 +63,20 @@ def _asked_back(request: Request, push: Push) -> Response:
     if meant is None or len(challenge) > _LONGEST_CHALLENGE:
         raise HTTPException(404)
     now = site.clock.now()
-    with site.sessions.begin() as session:
+    with site.engine.begin() as connection:
         if meant == "subscribe":
             lease = websub.read_lease(query.get("hub.lease_seconds"))
-            pushes.hold(session, token, until=now + lease, renew_at=websub.renew_at(now, lease))
+            pushes.hold(connection, token, until=now + lease, renew_at=websub.renew_at(now, lease))
         elif meant == "unsubscribe":
-            pushes.forget(session, token)
+            pushes.forget(connection, token)
         else:
             reason = one_line(f"the hub refused: {query.get('hub.reason', '')}")[:200]
-            pushes.refuse(session, token, reason=reason, due_at=now + _AGAIN)
+            pushes.refuse(connection, token, reason=reason, due_at=now + _AGAIN)
     log.info("hub asked back", feed=push.feed_key, mode=meant)
     return PlainTextResponse("" if meant == "denied" else challenge)
 
 
 def _heard(request: Request) -> None:
     site = site_of(request)
-    with site.sessions.begin() as session:
-        pushes.heard(session, request.path_params["token"], now=site.clock.now())
+    with site.engine.begin() as connection:
+        pushes.heard(connection, request.path_params["token"], now=site.clock.now())

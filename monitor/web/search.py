@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -61,14 +61,14 @@ def find(request: Request) -> Response:
         except QueryError as error:
             mistake = error
         else:
-            with reading_for(request) as session:
-                found = _found(session, query, kind, before, ranked=ranked)
+            with reading_for(request) as connection:
+                found = _found(connection, query, kind, before, ranked=ranked)
                 if len(found) > SHOWN and not ranked:
                     older = request.url.include_query_params(before=found[SHOWN - 1].article).query
                 if kind == "story":
-                    found_stories = _stories(session, found[:SHOWN])
+                    found_stories = _stories(connection, found[:SHOWN])
                 else:
-                    answers = list(_answers(session, query, found[:SHOWN]))
+                    answers = list(_answers(connection, query, found[:SHOWN]))
     return page(
         request,
         "web/search.html.j2",
@@ -86,22 +86,22 @@ def find(request: Request) -> Response:
 
 
 def _found(
-    session: Session, query: Node, kind: search.Kind, before: int | None, *, ranked: bool
+    connection: Connection, query: Node, kind: search.Kind, before: int | None, *, ranked: bool
 ) -> list[Found]:
     if ranked:
-        return search.best(session, query, kind, limit=SHOWN)
+        return search.best(connection, query, kind, limit=SHOWN)
     where = [] if before is None else [browse.older_than(before)]
-    return list(islice(search.find(session, query, kind, where=where), SHOWN + 1))
+    return list(islice(search.find(connection, query, kind, where=where), SHOWN + 1))
 
 
-def _stories(session: Session, found: Iterable[Found]) -> list[Story]:
+def _stories(connection: Connection, found: Iterable[Found]) -> list[Story]:
     numbers = [it.story for it in found if it.story is not None]
-    told = stories.told(session, numbers)
+    told = stories.told(connection, numbers)
     return [told[number] for number in numbers if number in told]
 
 
-def _answers(session: Session, query: Node, found: list[Found]) -> Iterator[Answer]:
-    details = browse.articles(session, [it.article for it in found])
+def _answers(connection: Connection, query: Node, found: list[Found]) -> Iterator[Answer]:
+    details = browse.articles(connection, [it.article for it in found])
     for it in found:
         article = details[it.article]
         part = snippet(query, article.summary)

@@ -65,8 +65,8 @@ def serving(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str,
         raise ConfigError(Mistake("", "web", missing)) from None
     web = app.config.web
     try:
-        with reading(app.sessions) as session:
-            web.require_closed(listen, users=users.any_users(session))
+        with reading(app.store) as connection:
+            web.require_closed(listen, users=users.any_users(connection))
     except ValueError as error:
         raise ConfigError(Mistake("", "web", str(error))) from None
     local = web.is_local(listen)

@@ -89,8 +89,8 @@ def build_site(app: App, *, local: bool) -> Starlette:
         Route(path, answer, methods=list(needs), middleware=[Middleware(Door, needs=needs)])
         for path, answer, needs in INSIDE
     ]
-    with app.sessions.begin() as session:
-        form_key = keys.kept(session, "forms", now=app.clock.now())
+    with app.store.begin() as connection:
+        form_key = keys.kept(connection, "forms", now=app.clock.now())
     web = app.config.web
     site = Starlette(
         routes=[*FOR_EVERYBODY, *inside],
@@ -100,8 +100,7 @@ def build_site(app: App, *, local: bool) -> Starlette:
         max_body_size=MAX_BODY_BYTES,
     )
     site.state.site = Site(
-        engine=app.engine,
-        sessions=app.sessions,
+        engine=app.store,
         clock=app.clock,
         links=app.links,
         names=app.names,

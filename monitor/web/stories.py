@@ -57,9 +57,9 @@ def today(request: Request) -> Response:
     """Show what was told in the last day, by company, the gravest first."""
     site = site_of(request)
     now = site.clock.now()
-    with reading_for(request) as session:
-        found = browse.stories_since(session, Wanted(), now - TODAY, limit=MOST + 1)
-        troubled = [feed for feed in browse.feeds(session) if feed.trouble]
+    with reading_for(request) as connection:
+        found = browse.stories_since(connection, Wanted(), now - TODAY, limit=MOST + 1)
+        troubled = [feed for feed in browse.feeds(connection) if feed.trouble]
         days = _days(request, Wanted())
     companies: dict[str, list[Story]] = {key: [] for key in site.names.companies}
     for story in sorted(found[:MOST], key=lambda it: -site.names.rank(it.stage)):
@@ -80,8 +80,8 @@ def today(request: Request) -> Response:
 def stories(request: Request) -> Response:
     """Show stories, the one with the latest news first, within what is asked for."""
     wanted, before = _wanted(request), asked_id(request, "before")
-    with reading_for(request) as session:
-        found = browse.page_of_stories(session, wanted, before=before, limit=SHOWN + 1)
+    with reading_for(request) as connection:
+        found = browse.page_of_stories(connection, wanted, before=before, limit=SHOWN + 1)
         days = _days(request, wanted)
     return page(
         request,
@@ -97,16 +97,16 @@ def stories(request: Request) -> Response:
 def story(request: Request) -> Response:
     """Show one story: its sources with what was matched in them, its proceeding, who was told."""
     number = path_id(request, "story")
-    with reading_for(request) as session:
-        found = browse.story(session, number)
+    with reading_for(request) as connection:
+        found = browse.story(connection, number)
         if found is None:
-            other = browse.merged_into(session, number)
+            other = browse.merged_into(connection, number)
             if other is None:
                 raise HTTPException(404)
             return RedirectResponse(f"/stories/{other}")
-        hits = browse.hits_of_story(session, number, limit=MOST + 1)
-        steps = browse.proceeding(session, found)
-        told = browse.told_in(session, number)
+        hits = browse.hits_of_story(connection, number, limit=MOST + 1)
+        steps = browse.proceeding(connection, found)
+        told = browse.told_in(connection, number)
     joined = {source.hit_id: source.joined for source in found.sources}
     head = found.sources[0].hit_id
     accounts = sorted(map(account, hits[:MOST]), key=lambda it: (it.hit != head, it.hit))
@@ -127,8 +127,8 @@ def story(request: Request) -> Response:
 def hits(request: Request) -> Response:
     """Show hits, the newest first, within what is asked for."""
     wanted, before = _wanted(request), asked_id(request, "before")
-    with reading_for(request) as session:
-        found = browse.page_of_hits(session, wanted, before=before, limit=SHOWN + 1)
+    with reading_for(request) as connection:
+        found = browse.page_of_hits(connection, wanted, before=before, limit=SHOWN + 1)
     return page(
         request,
         "web/hits.html.j2",
@@ -178,5 +178,5 @@ def _days(request: Request, wanted: Wanted) -> list[tuple[date, int]]:
     last = site.clock.now().astimezone(site.zone).date()
     days = [last - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
     starts = [datetime.combine(day, time(), site.zone) for day in days]
-    with reading_for(request) as session:
-        return list(zip(days, browse.told_between(session, wanted, starts), strict=True))
+    with reading_for(request) as connection:
+        return list(zip(days, browse.told_between(connection, wanted, starts), strict=True))

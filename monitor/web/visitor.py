@@ -25,7 +25,7 @@ from monitor.store import logins, tokens, users
 from monitor.web.context import reading_for, site_of
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+    from sqlalchemy import Connection
     from starlette.requests import Request
 
     from monitor.config.web import ProxySettings
@@ -72,19 +72,19 @@ def identify(request: Request) -> Visitor | None:
     Raises HTTPException: 401 for a token that is not good, 403 for who is known and let in
     nowhere, 421 for a name that is not ours.
     """
-    with reading_for(request) as session:
+    with reading_for(request) as connection:
         given = request.headers.get("authorization")
         if given is not None:
-            return _by_token(request, session, given)
-        by_proxy = _by_proxy(request, session)
+            return _by_token(request, connection, given)
+        by_proxy = _by_proxy(request, connection)
         if by_proxy is not None:
             return by_proxy
         kept = request.cookies.get(site_of(request).login_cookie)
         if kept is not None:
-            user = logins.find(session, kept, now=site_of(request).clock.now())
+            user = logins.find(connection, kept, now=site_of(request).clock.now())
             if user is not None:
                 return Visitor(user.name, user.role, KnownBy.LOGIN)
-        return _by_place(request, session)
+        return _by_place(request, connection)
 
 
 def address_of(request: Request) -> str:
@@ -118,7 +118,7 @@ def require_our_name(request: Request) -> None:
         raise HTTPException(421)
 
 
-def _by_token(request: Request, session: Session, given: str) -> Visitor:
+def _by_token(request: Request, connection: Connection, given: str) -> Visitor:
     kind, _, secret = given.strip().partition(" ")
     secret, basic = secret.strip(), kind.lower() == "basic"
     if basic:  # feed readers know no other way: the token is the password
@@ -128,13 +128,13 @@ def _by_token(request: Request, session: Session, given: str) -> Visitor:
             secret = ""
     elif kind.lower() != "bearer":
         secret = ""
-    token = tokens.find(session, secret, now=site_of(request).clock.now())
+    token = tokens.find(connection, secret, now=site_of(request).clock.now())
     if token is None:
         raise HTTPException(401, "token", headers={"WWW-Authenticate": 'Bearer realm="monitor"'})
     return Visitor(token.name, token.scope.role, KnownBy.TOKEN, basic=basic)
 
 
-def _by_proxy(request: Request, session: Session) -> Visitor | None:
+def _by_proxy(request: Request, connection: Connection) -> Visitor | None:
     proxy: ProxySettings | None = site_of(request).proxy
     if proxy is None or proxy.user_header is None:
         return None
@@ -147,18 +147,18 @@ def _by_proxy(request: Request, session: Session) -> Visitor | None:
         name = users.canonical_name(said[0] if len(said) == 1 else "")
     except UsageError:
         raise HTTPException(403) from None
-    user = users.find(session, name)
+    user = users.find(connection, name)
     role = proxy.role if user is None else user.role
     if role is None:
         raise HTTPException(403)
     return Visitor(name, role, KnownBy.PROXY)
 
 
-def _by_place(request: Request, session: Session) -> Visitor | None:
+def _by_place(request: Request, connection: Connection) -> Visitor | None:
     site = site_of(request)
     if not site.local or any(name in request.headers for name in FORWARDED):
         return None
-    if users.any_users(session):
+    if users.any_users(connection):
         return None
     require_our_name(request)
     return Visitor(None, UserRole.READER, KnownBy.PLACE)

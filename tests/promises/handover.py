@@ -43,8 +43,8 @@ from stored import put
 from monitor.app import App
 from monitor.detect.associate import Detector
 from monitor.pipeline.group import group_new
+from monitor.store import schema as t
 from monitor.store.migrate import integrity
-from monitor.store.schema import DeliveryRow, DigestItemRow, DigestRow, HitRow
 
 BEGIN = datetime(2026, 11, 23, 8, 0, 30, tzinfo=UTC)
 HITS = 3  # a round
@@ -128,7 +128,7 @@ def work(app, *, until_done):
     app.take_over()
     done = True
     while done or not until_done:
-        group_new(app.sessions)
+        group_new(app.store)
         done = app.compose_step.compose_due() + app.deliver_due()
 
 
@@ -199,7 +199,7 @@ class Trial:
             f"{company(number)} fined in antitrust probe" for number in range(first, first + HITS)
         ]
         at = {"lexicon": self.app.lexicon, "detector": self.detector, "now": self.clock.now()}
-        put(self.app.sessions, titles, **at)
+        put(self.app.store, titles, **at)
         self.report.rounds += 1
         self.clock.move(minutes=1)
 
@@ -212,9 +212,9 @@ class Trial:
 
     def note_states(self):
         """Note in which states the kills left deliveries."""
-        with self.app.sessions.begin() as session:
-            claimed = select(DeliveryRow).where(DeliveryRow.claimed_by.is_not(None))
-            for row in session.scalars(claimed):
+        with self.app.store.begin() as connection:
+            claimed = select(t.deliveries).where(t.deliveries.c.claimed_by.is_not(None))
+            for row in connection.execute(claimed):
                 self.killed_while[row.status] += 1
                 self.in_doubt[row.message_id] += row.status in IN_DOUBT
 
@@ -225,9 +225,9 @@ class Trial:
             self.workers()
         self.pipe.send(None)
         self.nursery.join()
-        with self.app.sessions.begin() as session:
-            query = select(DeliveryRow.id).where(DeliveryRow.due_at.is_not(None))
-            self.report.waiting = len(session.scalars(query).all())
+        with self.app.store.begin() as connection:
+            query = select(t.deliveries.c.id).where(t.deliveries.c.due_at.is_not(None))
+            self.report.waiting = len(connection.scalars(query).all())
 
     def judge(self):
         """Hold what arrived against what was to be told; return the report."""
@@ -241,11 +241,13 @@ class Trial:
             words = message.get_body(("plain",)).get_content()
             for name in set(re.findall(r"Norvex\d+", words)):
                 told[mail.recipients[0]][name].add(message["Message-ID"])
-        with self.app.sessions.begin() as session:
-            hits = session.scalars(select(HitRow.company)).all()
-            report.deliveries = len(session.scalars(select(DeliveryRow.id)).all())
-            slots = session.execute(select(DigestRow.subscription, DigestRow.slot)).all()
-            items = session.execute(select(DigestItemRow.subscription, DigestItemRow.hit_id)).all()
+        with self.app.store.begin() as connection:
+            hits = connection.scalars(select(t.hits.c.company)).all()
+            report.deliveries = len(connection.scalars(select(t.deliveries.c.id)).all())
+            slots = connection.execute(select(t.digests.c.subscription, t.digests.c.slot)).all()
+            items = connection.execute(
+                select(t.digest_items.c.subscription, t.digest_items.c.hit_id)
+            ).all()
         report.hits, report.digests = len(hits), len(slots)
         report.killed_while = dict(self.killed_while)
         if len(set(items)) != len(hits) * len(RECIPIENTS):

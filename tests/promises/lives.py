@@ -101,7 +101,7 @@ def live(app):
         app.take_over()
         while True:
             app.poll_step.poll_due()
-            group_new(app.sessions)
+            group_new(app.store)
             time.sleep(0.01)
     finally:
         os._exit(1)

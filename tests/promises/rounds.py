@@ -29,9 +29,9 @@ from monitor.model import Answer, Feed, PollOutcome
 from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
 from monitor.store import feeds
-from monitor.store.engine import make_sessions, open_engine
+from monitor.store import schema as t
+from monitor.store.engine import open_engine
 from monitor.store.migrate import integrity, upgrade
-from monitor.store.schema import ArticleRow, FeedRow, PollRow
 
 INTERVAL = timedelta(minutes=15)
 LEASE = timedelta(minutes=5)
@@ -118,19 +118,19 @@ class Web:
 class Death:
     """Ends the process, as far as the database can tell, at the n-th commit of a round."""
 
-    def __init__(self, sessions, at):
-        self.sessions, self.left, self.happened = sessions, at, False
+    def __init__(self, engine, at):
+        self.engine, self.left, self.happened = engine, at, False
 
     def __enter__(self):
-        event.listen(self.sessions, "before_commit", self)
+        event.listen(self.engine, "commit", self)
         return self
 
     def __exit__(self, kind, *_):
-        event.remove(self.sessions, "before_commit", self)
+        event.remove(self.engine, "commit", self)
         self.happened = kind is SystemExit
         return self.happened
 
-    def __call__(self, _session):
+    def __call__(self, _connection):
         self.left -= 1
         if self.left == 0:
             raise SystemExit
@@ -167,7 +167,6 @@ class Simulation:
         self.chance = random.Random(seed)  # noqa: S311 - for cases, not for secrets
         self.engine = open_engine(f"sqlite:///{folder}/monitor.db")
         upgrade(self.engine)
-        self.sessions = make_sessions(self.engine)
         self.clock = Clock()
         self.publishers = [
             Publisher(f"feed{n}", n % 3, window, window)
@@ -176,7 +175,7 @@ class Simulation:
         self.web = Web(self.publishers, self.chance)
         lexicon = bundled_lexicon()
         self.step = PollStep(
-            sessions=self.sessions,
+            engine=self.engine,
             clock=self.clock,
             fetcher=self.web,
             parser=parser,
@@ -191,11 +190,11 @@ class Simulation:
         self.before = {}  # feed -> the newest entry of the window that was stored last
         self.quiet = set()  # feeds whose answer died with the process: they publish nothing then
         self.last_poll = 0
-        with self.sessions.begin() as session:
+        with self.engine.begin() as connection:
             configured = [
                 Feed(it.key, f"https://{it.key}.example/feed", it.key) for it in self.publishers
             ]
-            feeds.sync(session, configured, now=self.clock.now())
+            feeds.sync(connection, configured, now=self.clock.now())
 
     def publish(self):
         """Let each feed publish nothing, a few entries, or more than it shows."""
@@ -213,7 +212,7 @@ class Simulation:
         self.web.given = {}
         dies = self.chance.random() < DEATHS
         at = self.chance.randint(1, COMMITS) if dies else 0
-        with Death(self.sessions, at) as it:
+        with Death(self.engine, at) as it:
             self.step.poll_due()
         self.report.deaths += it.happened
         self.clock.at += LEASE if it.happened else INTERVAL * self.chance.uniform(0.5, 2.5)
@@ -222,9 +221,11 @@ class Simulation:
 
     def judge(self):
         """Hold the new lines of the ledger against the answers; return the feeds they are of."""
-        with self.sessions.begin() as session:
-            query = select(PollRow, FeedRow.key).join(FeedRow, FeedRow.id == PollRow.feed_id)
-            rows = session.execute(query.where(PollRow.id > self.last_poll).order_by(PollRow.id))
+        with self.engine.begin() as connection:
+            query = select(t.polls, t.feeds.c.key).join(t.feeds, t.feeds.c.id == t.polls.c.feed_id)
+            rows = connection.execute(
+                query.where(t.polls.c.id > self.last_poll).order_by(t.polls.c.id)
+            )
             settled = set()
             for poll, key in rows:
                 self.last_poll = poll.id
@@ -257,9 +258,9 @@ class Simulation:
 
     def finish(self):
         """Count what is in the database against the truth; return the report."""
-        with self.sessions.begin() as session:
-            stored = Counter(session.scalars(select(ArticleRow.title)))
-            told = sum(session.scalars(select(FeedRow.gaps)))
+        with self.engine.begin() as connection:
+            stored = Counter(connection.scalars(select(t.articles.c.title)))
+            told = sum(connection.scalars(select(t.feeds.c.gaps)))
         report = self.report
         report.answers = dict(sorted(self.web.tally.items()))
         report.contained = len(self.contained)

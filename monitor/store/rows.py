@@ -1,0 +1,32 @@
+"""Rows by their number: one that is read, many that are changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select, update
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row, Table
+
+
+def row_of(
+    connection: Connection, table: Table, number: int, *, lock: bool = False
+) -> Row[Any] | None:
+    """Return the row of *table* with that `id`; with *lock*, held until the transaction ends."""
+    query = select(table).where(table.c.id == number)
+    return connection.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def change_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Set columns of the rows of *table* that *rows* name by `id`, all of them the same columns.
+
+    The caller commits.
+    """
+    if rows:
+        changes = [{"its_id": row["id"], **row} for row in rows]
+        for row in changes:
+            del row["id"]
+        connection.execute(update(table).where(table.c.id == bindparam("its_id")), changes)
