@@ -84,6 +84,8 @@ def test_going_back_is_remembered_too(path):
         "subscriptions: [{name: x, to: [a@example.com], at: '07:30', companies: [tencent]}]\n",
         "feeds: [{url: 'http://example.com/feed', company: tencent}]\n",
         "nonsense: 1\n",
+        "feeds:\n",
+        "subscriptions:\n",
     ],
 )
 def test_a_later_mistake_is_found(path, mistake):

@@ -54,7 +54,7 @@ def load(path: str | Path, environ: Mapping[str, str], memory: Memory | None = N
     config = _validated(data, places)
     check_repeats(data, places)
     check_channels(data, places)
-    inputs = _inputs(data, path)
+    inputs = _inputs(data, path) if config is not None else None
     if config is not None and inputs and memory and not places.any:
         known = memory(config.database_url, inputs)
         if known is not None:
