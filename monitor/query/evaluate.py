@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left, bisect_right
-from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from monitor.detect.sentences import Sentences
-from monitor.query.terms import find, stands, units
-from monitor.query.tree import And, Compares, Is, Near, Not, Or, Phrase, Seen, Sentence, phrases
-from monitor.text.folding import fold
+from monitor.query.terms import find, stands
+from monitor.query.tree import And, Compares, Is, Near, Not, Or, Phrase, Seen, Sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from monitor.query.piece import Piece
+    from monitor.query.piece import Piece, Text
     from monitor.query.tree import Node
 
 _COMPARED: Final = {
@@ -30,36 +27,12 @@ _REPEATS: Final = 3  # occurrences of one phrase in a text that count
 _HALF: Final = 2  # so much gives half of what a phrase can give
 
 
-class _Text:
-    """A title or summary, folded, with what is worked out of it when first asked for."""
-
-    def __init__(self, text: str) -> None:
-        self.folded = fold(text).text
-
-    @cached_property
-    def whole(self) -> _Range:
-        return self, 0, len(self.folded)
-
-    @cached_property
-    def units(self) -> list[int]:
-        return units(self.folded)
-
-    @cached_property
-    def sentences(self) -> list[_Range]:
-        if not self.folded:
-            return []
-        cut = Sentences(self.folded)
-        last = cut.number(len(self.folded) - 1)
-        return [(self, *cut.span(number)) for number in range(last + 1)]
-
-
-_Range = tuple[_Text, int, int]
+_Range: TypeAlias = "tuple[Text, int, int]"
 
 
 def matches(node: Node, piece: Piece) -> bool:
     """Return whether *piece* answers the query of that tree."""
-    texts = (_Text(piece.title), _Text(piece.summary))
-    return _holds(node, piece, [text.whole for text in texts])
+    return _holds(node, piece, [(text, *text.whole) for text in piece.texts])
 
 
 def _holds(node: Node, piece: Piece, scope: Sequence[_Range]) -> bool:  # noqa: PLR0911 - one line for each kind
@@ -81,10 +54,10 @@ def _holds(node: Node, piece: Piece, scope: Sequence[_Range]) -> bool:  # noqa: 
             return _known(node, piece)
 
 
-def _within(text: _Text, start: int, end: int) -> Iterator[_Range]:
+def _within(text: Text, start: int, end: int) -> Iterator[_Range]:
     """Yield the sentences of `text[start:end]`, which is whole or one of them."""
-    if (start, end) == text.whole[1:]:
-        yield from text.sentences
+    if (start, end) == text.whole:
+        yield from ((text, *sentence) for sentence in text.sentences)
     else:
         yield text, start, end
 
@@ -111,13 +84,13 @@ def _is(name: str, value: str, piece: Piece) -> bool:
     return found is not None and found.lower() == value.lower()
 
 
-def _near(node: Near, text: _Text, start: int, end: int) -> bool:
+def _near(node: Near, text: Text, start: int, end: int) -> bool:
     left = _places(node.left, text, start, end)
     right = _places(node.right, text, start, end)
     return _close(left, right, node.words) or _close(right, left, node.words)
 
 
-def _places(terms: Sequence[Phrase], text: _Text, start: int, end: int) -> list[tuple[int, int]]:
+def _places(terms: Sequence[Phrase], text: Text, start: int, end: int) -> list[tuple[int, int]]:
     """Return where one of *terms* stands, in words: the first, and the one behind the last."""
     return sorted(
         (bisect_left(text.units, first), bisect_left(text.units, last))
@@ -134,16 +107,16 @@ def _close(
     return any(bisect_left(starts, last) < bisect_right(starts, last + words) for _, last in before)
 
 
-def relevance(node: Node, piece: Piece) -> float:
-    """Return how much of what the query looks for *piece* has: the more, the better it fits.
+def relevance(terms: Collection[Phrase], piece: Piece) -> float:
+    """Return how much *piece* has of *terms*, what a query looks for: the more, the better.
 
     Each phrase counts by itself, and the more often it stands there the less each time adds: a
     text with all of them is better than one with many of one. A long text gains nothing by that.
     """
-    title, summary = fold(piece.title).text, fold(piece.summary).text
+    title, summary = piece.texts
     score = 0.0
-    for term in set(phrases(node)):
-        weight = _IN_TITLE * _count(term, title) + _count(term, summary)
+    for term in terms:
+        weight = _IN_TITLE * _count(term, title.folded) + _count(term, summary.folded)
         score += weight / (weight + _HALF)
     return score
 
