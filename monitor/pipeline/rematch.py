@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from monitor import logs
 from monitor.detect.changes import changes
 from monitor.pipeline.match import match_all, pages
-from monitor.store import hits, lexicons, near_misses, texts
+from monitor.store import hits, lexicons, near_misses, stories, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +86,7 @@ class RematchStep:
         good = [it for it in page if it.matches is not None]
         held = texts.hold(connection, [it.article for it in good])
         totals = RematchTotals(failed=len(page) - len(good), changed=len(good) - len(held))
+        touched: set[int] = set()
         new: list[dict[str, Any]] = []
         near: list[dict[str, Any]] = []
         for it in good:
@@ -96,7 +97,7 @@ class RematchStep:
             came = changes(it.matches, present, article.hits)
             at = hits.Finding(article.id, present, lexicon, now)
             quiet = article.matched_with is not None and article.first_seen < self.news_since
-            hits.correct(connection, came, lexicon=lexicon, now=now)
+            touched |= hits.correct(connection, came, lexicon=lexicon, now=now)
             new += [hits.row(match, at, quiet=quiet) for match in came.found]
             near += [near_misses.row(match, at) for match in came.near]
             totals.quiet += quiet * len(came.found)
@@ -105,6 +106,7 @@ class RematchStep:
         near_misses.replace(connection, held, near)
         totals.articles, totals.found = len(held), len(hits.insert(connection, new))
         texts.mark(connection, held, lexicon=lexicon)
+        stories.refresh(connection, touched)
         return totals
 
 

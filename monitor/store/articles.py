@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, func, insert, select, text
 from monitor.detect.changes import changes
 from monitor.errors import StoreError
 from monitor.identity import article_key, clean_url, generic_links, identify
-from monitor.store import hits, known, near_misses
+from monitor.store import hits, known, near_misses, stories
 from monitor.store import index as search_index
 from monitor.store import schema as t
 from monitor.store.known import chunks
@@ -335,6 +335,7 @@ def _sightings(work: _Work) -> list[dict[str, Any]]:
 def _settle_hits(connection: Connection, works: Sequence[_Work]) -> None:
     """Store the hits and near-misses of new and revised texts; count the hits that are new."""
     found = _Found(connection)
+    touched: set[int] = set()
     for work in works:
         batch = work.batch
         for index, (article, revision) in sorted({**work.fresh, **work.revised}.items()):
@@ -350,10 +351,12 @@ def _settle_hits(connection: Connection, works: Sequence[_Work]) -> None:
                 had = hits.of_articles(connection, [article]).get(article, [])
             at = hits.Finding(article, revision, batch.lexicon, batch.now)
             changed = changes({revision: matches}, revision, had)
-            hits.correct(connection, changed, lexicon=batch.lexicon, now=batch.now)
+            touched |= hits.correct(connection, changed, lexicon=batch.lexicon, now=batch.now)
             found.new += [hits.row(match, at) for match in changed.found]
             found.near += [near_misses.row(match, at) for match in changed.near]
     found.insert()
+    if touched:
+        stories.refresh(connection, touched)
 
 
 @dataclass(slots=True)

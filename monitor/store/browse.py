@@ -1,7 +1,6 @@
-"""What the pages show: stories, hits and feeds, a page at a time, found by indexes. Reads only.
+"""What the pages show: one story, hits, articles and feeds, found by indexes. Reads only.
 
-* A page is found by the row the page before ended with, not by counting from the start: so the
-  hundredth is as fast as the first, and what comes in meanwhile shifts nothing.
+* Lists of stories are in `monitor.store.listed`, polls in `monitor.store.polls`.
 * Withdrawn hits are not shown, nor stories that have no hits left.
 """
 
@@ -10,36 +9,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import func, select
 
 from monitor.model import FeedState, Step
+from monitor.store import listed
 from monitor.store import schema as t
-from monitor.store import stories
 from monitor.store.queries import hits_with_articles, reported_hit
+from monitor.store.rows import row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Select
 
-    from monitor.model import ReportedHit, Story
+    from monitor.model import ReportedHit
+    from monitor.store.listed import Listed, Wanted
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a page is limited to; None means no limit."""
+class StoryShown:
+    """A story on its own page; *head* is the hit that its headline is of."""
 
-    company: str | None = None
-    topic: str | None = None
-    stage: str | None = None
-
-    def of(self, table: Table) -> Iterator[ColumnElement[bool]]:
-        """Yield the conditions on *table*."""
-        for name in ("company", "topic", "stage"):
-            value = getattr(self, name)
-            if value is not None:
-                yield table.c[name] == value
+    story: Listed
+    proceeding: int | None
+    head: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +45,6 @@ class Told:
     slot: datetime
     recipients: int
     sent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """One poll of a feed, as the ledger has it."""
-
-    at: datetime
-    outcome: str
-    status: int | None
-    took_ms: int | None
-    entries: int
-    new: int
-    gap: bool
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +65,7 @@ class ArticleShown:
 class FeedHealth:
     """How a feed fares."""
 
+    id: int
     key: str
     name: str
     url: str
@@ -108,52 +89,13 @@ class FeedHealth:
         return self.enabled and self.state != FeedState.OK and not new
 
 
-def _live() -> ColumnElement[bool]:
-    return exists().where(t.hits.c.story_id == t.stories.c.id, t.hits.c.withdrawn_at.is_(None))
-
-
-def page_of_stories(
-    connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int
-) -> list[Story]:
-    """Return up to *limit* stories, the one with the latest news first."""
-    query = select(t.stories.c.id).where(*wanted.of(t.stories), _live())
-    if before is not None:
-        last = select(t.stories.c.last_at).where(t.stories.c.id == before).scalar_subquery()
-        same = and_(t.stories.c.last_at == last, t.stories.c.id < before)
-        query = query.where(or_(t.stories.c.last_at < last, same))
-    query = query.order_by(t.stories.c.last_at.desc(), t.stories.c.id.desc()).limit(limit)
-    ids = connection.scalars(query).all()
-    found = stories.told(connection, ids)
-    return [found[number] for number in ids if number in found]
-
-
-def stories_since(
-    connection: Connection, wanted: Wanted, since: datetime, *, limit: int
-) -> list[Story]:
-    """Return up to *limit* stories with news since then, the latest first."""
-    query = select(t.stories.c.id).where(
-        *wanted.of(t.stories), t.stories.c.last_at >= since, _live()
-    )
-    query = query.order_by(t.stories.c.last_at.desc(), t.stories.c.id.desc()).limit(limit)
-    ids = connection.scalars(query).all()
-    found = stories.told(connection, ids)
-    return [found[number] for number in ids if number in found]
-
-
-def told_between(connection: Connection, wanted: Wanted, starts: Sequence[datetime]) -> list[int]:
-    """Return how many stories were first told from each of *starts*, in order, to the next."""
-    # What was first told since then was last told since then: an index knows the latter.
-    recent = t.stories.c.last_at >= starts[0], t.stories.c.first_at >= starts[0]
-    since = [
-        func.coalesce(func.sum(case((t.stories.c.first_at >= at, 1), else_=0)), 0) for at in starts
-    ]
-    counts = connection.execute(select(*since).where(*wanted.of(t.stories), *recent)).one()
-    return [here - later for here, later in zip(counts, [*counts[1:], 0], strict=True)]
-
-
-def story(connection: Connection, story_id: int) -> Story | None:
-    """Return a story with its sources; None if there is none, or it has no hits left."""
-    return stories.told(connection, [story_id]).get(story_id)
+def story(connection: Connection, story_id: int) -> StoryShown | None:
+    """Return a story; None if there is none, or it has no hits left."""
+    found = listed.listed(connection, [story_id]).get(story_id)
+    row = row_of(connection, t.stories, story_id)
+    if found is None or row is None:
+        return None
+    return StoryShown(found, row.proceeding_id, row.head_hit_id or 0)
 
 
 def merged_into(connection: Connection, story_id: int) -> int | None:
@@ -161,36 +103,43 @@ def merged_into(connection: Connection, story_id: int) -> int | None:
     return connection.scalar(select(t.stories.c.merged_into).where(t.stories.c.id == story_id))
 
 
-def proceeding(connection: Connection, of: Story) -> list[Step]:
-    """Return all steps of the proceeding that a story is part of, itself included, in time."""
-    if of.proceeding_id is None:
+def proceeding(connection: Connection, number: int | None) -> list[Step]:
+    """Return all steps of a proceeding, in time; none of none."""
+    if number is None:
         return []
-    query = (
-        select(t.stories.c.id, t.stories.c.stage, t.stories.c.first_at, t.stories.c.headline)
-        .where(t.stories.c.proceeding_id == of.proceeding_id, _live())
-        .order_by(t.stories.c.first_at, t.stories.c.id)
-    )
-    return [Step(*row) for row in connection.execute(query)]
+    its = t.stories.c
+    query = select(its.id, its.stage, its.first_at, its.headline)
+    query = query.where(its.proceeding_id == number, listed.live())
+    return [Step(*row) for row in connection.execute(query.order_by(its.first_at, its.id))]
 
 
-def hits_of_story(connection: Connection, story_id: int, *, limit: int) -> list[ReportedHit]:
-    """Return up to *limit* hits of a story, in the order they were found."""
-    query = hits_with_articles().where(
-        t.hits.c.story_id == story_id, t.hits.c.withdrawn_at.is_(None)
-    )
-    return [
-        reported_hit(row) for row in connection.execute(query.order_by(t.hits.c.id).limit(limit))
-    ]
+def hits_of_story(
+    connection: Connection, shown: StoryShown, *, after: int | None = None, limit: int
+) -> list[tuple[ReportedHit, str | None]]:
+    """Return up to *limit* hits of a story in the order they were found, those behind *after*.
+
+    From the beginning its head is first. With each comes why it is in this story.
+    """
+    its = t.hits.c
+    query = hits_with_articles().where(its.story_id == shown.story.id, its.withdrawn_at.is_(None))
+    query = query.add_columns(its.joined)
+    behind = query.where(its.id > (after or 0), its.id != shown.head).order_by(its.id).limit(limit)
+    rows = [] if after else list(connection.execute(query.where(its.id == shown.head)))
+    rows += connection.execute(behind)
+    return [(reported_hit(row), row.joined) for row in rows[:limit]]
 
 
 def page_of_hits(
     connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int
 ) -> list[ReportedHit]:
     """Return up to *limit* hits that have a story, the newest first."""
-    query = hits_with_articles().where(*wanted.of(t.hits), t.hits.c.withdrawn_at.is_(None))
+    its = t.hits.c
+    some = select(its.id).where(*wanted.of(t.hits), its.withdrawn_at.is_(None))
+    some = some.where(its.story_id.is_not(None))
     if before is not None:
-        query = query.where(t.hits.c.id < before)
-    query = query.order_by(t.hits.c.id.desc()).limit(limit)
+        some = some.where(its.id < before)
+    ids = connection.scalars(some.order_by(its.id.desc()).limit(limit)).all()
+    query = hits_with_articles().where(its.id.in_(ids)).order_by(its.id.desc())
     return [reported_hit(row) for row in connection.execute(query)]
 
 
@@ -217,49 +166,26 @@ def told_in(connection: Connection, story_id: int) -> list[Told]:
     return [Told(*row) for row in connection.execute(query)]
 
 
-def polls(connection: Connection, feed: str, *, limit: int) -> list[Polled]:
-    """Return the last polls of a feed, the newest first."""
-    query = (
-        select(
-            t.polls.c.at,
-            t.polls.c.outcome,
-            t.polls.c.status,
-            t.polls.c.took_ms,
-            t.polls.c.entries,
-            t.polls.c.new,
-            t.polls.c.gap,
-            t.polls.c.error,
-        )
-        .join(t.feeds, t.feeds.c.id == t.polls.c.feed_id)
-        .where(t.feeds.c.key == feed)
-        .order_by(t.polls.c.at.desc(), t.polls.c.id.desc())
-        .limit(limit)
-    )
-    return [Polled(*row) for row in connection.execute(query)]
-
-
 def feeds(connection: Connection) -> list[FeedHealth]:
     """Return all feeds, by name."""
+    rows = connection.execute(_feeds().order_by(t.feeds.c.name, t.feeds.c.id))
+    return [FeedHealth(*row) for row in rows]
+
+
+def feed(connection: Connection, key: str) -> FeedHealth | None:
+    """Return the feed of that key."""
+    row = connection.execute(_feeds().where(t.feeds.c.key == key)).one_or_none()
+    return FeedHealth(*row) if row else None
+
+
+def _feeds() -> Select[*tuple[Any, ...]]:
+    its = t.feeds.c
     query: Select[*tuple[Any, ...]] = select(
-        t.feeds.c.key,
-        t.feeds.c.name,
-        t.feeds.c.url,
-        t.feeds.c.state,
-        t.feeds.c.state_since,
-        t.feeds.c.state_reason,
-        t.feeds.c.last_ok_at,
-        t.feeds.c.last_error,
-        t.feeds.c.failures,
-        t.feeds.c.gaps,
-        t.feeds.c.gap_at,
-        t.feeds.c.news_at,
-        t.feeds.c.due_at,
-        t.feeds.c.moved_to,
-        t.feeds.c.enabled,
+        *(its.id, its.key, its.name, its.url, its.state, its.state_since, its.state_reason),
+        *(its.last_ok_at, its.last_error, its.failures, its.gaps, its.gap_at, its.news_at),
+        *(its.due_at, its.moved_to, its.enabled),
     )
-    return [
-        FeedHealth(*row) for row in connection.execute(query.order_by(t.feeds.c.name, t.feeds.c.id))
-    ]
+    return query
 
 
 def older_than(article_id: int) -> ColumnElement[bool]:

@@ -140,10 +140,11 @@ def _known(stored: Any) -> KnownHit:  # noqa: ANN401 - a row of _STORED
     )
 
 
-def correct(connection: Connection, changes: Changes, *, lexicon: str, now: datetime) -> None:
+def correct(connection: Connection, changes: Changes, *, lexicon: str, now: datetime) -> set[int]:
     """Write what became of an article's hits: details as they are found now, and withdrawals.
 
-    The caller commits.
+    Return the stories whose hits came to say something else: the caller refreshes them, after all
+    else it has to write, and commits.
     """
     differing = {hit.id for hit, _ in changes.corrected}
     same = [hit.id for hit, _ in changes.kept if hit.id not in differing]
@@ -153,9 +154,13 @@ def correct(connection: Connection, changes: Changes, *, lexicon: str, now: date
             .where(t.hits.c.id.in_(same), t.hits.c.lexicon != lexicon)
             .values(lexicon=lexicon)
         )
+    touched: set[int | None] = set()
     for hit, match in changes.corrected:
         details = {**_details(match, lexicon), "withdrawn_at": None}
-        connection.execute(update(t.hits).where(t.hits.c.id == hit.id).values(details))
+        its = update(t.hits).where(t.hits.c.id == hit.id).values(details)
+        touched |= set(connection.scalars(its.returning(t.hits.c.story_id)))
     gone = [hit.id for hit, _ in changes.lost]
     if gone:
-        connection.execute(update(t.hits).where(t.hits.c.id.in_(gone)).values(withdrawn_at=now))
+        its = update(t.hits).where(t.hits.c.id.in_(gone)).values(withdrawn_at=now)
+        touched |= set(connection.scalars(its.returning(t.hits.c.story_id)))
+    return {story for story in touched if story is not None}

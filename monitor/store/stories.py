@@ -1,8 +1,8 @@
 """Stories in the store: hits that have none yet, stories that may take them, what they tell.
 
 * A hit keeps its story, whatever is found later; only an analyst moves it.
-* What a story says of itself (stage, headline, times) is worked out anew from all its hits
-  whenever it takes one, so the order in which they came does not show.
+* What a story says of itself (stage, headline, times, how many told it) is worked out anew from
+  all its hits whenever one of them comes, changes or goes, so the order of that does not show.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from monitor.store.rows import change_rows, row_of
 from monitor.stories.head import Account, head_of, stage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row
@@ -78,10 +78,14 @@ def record(
 
 def refresh(connection: Connection, story_ids: Collection[int]) -> None:
     """Work out anew what stories say of themselves; one without hits stays. The caller commits."""
+    for chunk in chunks(story_ids):  # so that two at once do not each miss what the other changed
+        held = select(t.stories.c.id).where(t.stories.c.id.in_(chunk)).order_by(t.stories.c.id)
+        connection.execute(held.with_for_update())
     counted = _counts(connection, story_ids)
     rows = []
-    for story_id, accounts in _accounts(connection, counted).items():
+    for story_id, own in _spoken(connection, counted).items():
         counts = counted[story_id]
+        accounts = [_account(row) for row in own]
         stage = _stage(accounts, counts)
         head = head_of(accounts, stage)
         rows.append(
@@ -92,9 +96,15 @@ def refresh(connection: Connection, story_ids: Collection[int]) -> None:
                 "head_hit_id": head.hit_id,
                 "first_at": min(it.first_at for it in counts),
                 "last_at": max(it.last_at for it in counts),
+                "hits": sum(it.hits for it in counts),
+                "sources": len({row.publisher for row in own}),
+                "regulator": next((row.regulator for row in own if row.regulator), None),
+                "amount_text": next((row.amount_text for row in own if row.amount_text), None),
             }
         )
     change_rows(connection, t.stories, rows)
+    gone = [{"id": it, "hits": 0, "sources": 0} for it in story_ids if it not in counted]
+    change_rows(connection, t.stories, gone)
 
 
 def told(connection: Connection, story_ids: Collection[int]) -> dict[int, Story]:
@@ -104,15 +114,12 @@ def told(connection: Connection, story_ids: Collection[int]) -> dict[int, Story]
     """
     steps = history(connection, story_ids)
     counted = _counts(connection, story_ids)
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for chunk in chunks(_speaking(connection, counted, _telling())):
-        for row in connection.execute(_of_hits().where(t.hits.c.id.in_(chunk))):
-            found[row.story_id].append(row)
+    found = _spoken(connection, counted)
     stories = {}
     for chunk in chunks(found):
         for story in connection.execute(select(t.stories).where(t.stories.c.id.in_(chunk))):
-            rows = sorted(found[story.id], key=lambda it: (it.at, it.id))
-            stories[story.id] = _story(story, rows, counted[story.id], steps.get(story.id, ()))
+            own = found[story.id]
+            stories[story.id] = _story(story, own, counted[story.id], steps.get(story.id, ()))
     return stories
 
 
@@ -171,9 +178,11 @@ def _publisher() -> ColumnElement[str]:
 
 def _of_hits() -> Select[*tuple[Any, ...]]:
     """Return the query of hits as a story tells of them."""
-    publisher = _publisher().label("publisher")
+    its = t.hits.c
     query: Select[*tuple[Any, ...]] = select(
-        t.hits, hit_title(), t.articles.c.url, t.articles.c.language, publisher, told_at()
+        *(its.id, its.story_id, its.stage, its.regulator, its.amount_text, its.joined),
+        *(hit_title(), t.articles.c.url, t.articles.c.language, told_at()),
+        _publisher().label("publisher"),
     )
     return text_of_hit(query).join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
 
@@ -195,41 +204,35 @@ def _counts(connection: Connection, story_ids: Collection[int]) -> dict[int, lis
     return {story: sorted(own, key=lambda it: it.first_at) for story, own in counted.items()}
 
 
-def _heading() -> tuple[Kind, ...]:
-    """Return which hits may head a story: all, of one that has no more than `_FIRST`."""
-    return (_FIRST, ()), (1, (_publisher(), t.hits.c.stage))
-
-
 def _telling() -> tuple[Kind, ...]:
-    """Return by which hits a story is told: those, and the first with a regulator and a sum."""
-    return *_heading(), (1, (t.hits.c.regulator.is_(None),)), (1, (t.hits.c.amount_text.is_(None),))
+    """Return by which hits a story is told: all, of one that has no more than `_FIRST`.
+
+    Of a larger one the first of each publisher and stage, and with a regulator and a sum.
+    """
+    each = (1, (_publisher(), t.hits.c.stage))
+    facts = (1, (t.hits.c.regulator.is_(None),)), (1, (t.hits.c.amount_text.is_(None),))
+    return (_FIRST, ()), each, *facts
 
 
-def _speaking(
-    connection: Connection, story_ids: Collection[int], kinds: tuple[Kind, ...]
-) -> list[int]:
-    found: list[int] = []
-    for chunk in chunks(story_ids):
-        found += (row.hit_id for row in connection.execute(earliest(chunk, *kinds)))
-    return found
-
-
-def _accounts(connection: Connection, story_ids: Collection[int]) -> dict[int, list[Account]]:
-    found: dict[int, list[Account]] = defaultdict(list)
-    for chunk in chunks(_speaking(connection, story_ids, _heading())):
-        query = text_of_hit(
-            select(
-                t.hits.c.story_id,
-                t.hits.c.id,
-                hit_title(),
-                t.articles.c.url,
-                t.hits.c.stage,
-                told_at(),
-            )
-        ).where(t.hits.c.id.in_(chunk))
-        for story_id, hit_id, title, url, stage, at in connection.execute(query):
-            if story_id is not None:
-                found[story_id].append(Account(hit_id, title, url, stage, at))
+def _spoken(
+    connection: Connection, counted: Mapping[int, Sequence[_Count]]
+) -> dict[int, list[Row[Any]]]:
+    """Return the hits that each story is told by, in order of time."""
+    found: dict[int, list[Row[Any]]] = {story: [] for story in counted}
+    hits = {story: sum(it.hits for it in counts) for story, counts in counted.items()}
+    small = [story for story in counted if hits[story] <= _FIRST]
+    for chunk in chunks(small):
+        live = t.hits.c.story_id.in_(chunk), t.hits.c.withdrawn_at.is_(None)
+        for row in connection.execute(_of_hits().where(*live)):
+            found[row.story_id].append(row)
+    large = [story for story in counted if hits[story] > _FIRST]
+    for some in chunks(large):
+        speaking = [row.hit_id for row in connection.execute(earliest(some, *_telling()))]
+        for chunk in chunks(speaking):
+            for row in connection.execute(_of_hits().where(t.hits.c.id.in_(chunk))):
+                found[row.story_id].append(row)
+    for rows in found.values():
+        rows.sort(key=lambda it: (it.at, it.id))
     return found
 
 

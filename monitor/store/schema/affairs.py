@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Table, Text
+from sqlalchemy import JSON, Column, ForeignKey, Index, Table, Text, text
 
 from monitor.store.schema.columns import NUMBER, metadata, numbered, required
 from monitor.store.types import Instant
+
+LISTED_BY = (  # what lists of stories are narrowed by, the latest news first
+    ("company",),
+    ("topic",),
+    ("stage",),
+    ("company", "topic"),
+    ("company", "stage"),
+    ("topic", "stage"),
+    ("company", "topic", "stage"),
+)
+GONE = text("hits = 0")
 
 stories = Table(
     "stories",
@@ -20,11 +31,17 @@ stories = Table(
     Column("proceeding_id", NUMBER, index=True),
     Column("head_hit_id", NUMBER),
     Column("merged_into", NUMBER),
-    Index(None, "company", "topic", "last_at"),
+    Column("hits", NUMBER),
+    Column("sources", NUMBER),
+    Column("regulator", Text),
+    Column("amount_text", Text),
+    *(Index(None, *columns, "last_at") for columns in LISTED_BY),
+    Index("ix_stories_gone", "last_at", sqlite_where=GONE, postgresql_where=GONE),
 )
 """Hits about one thing that happened.
 
-`headline` is the title of the hit `head_hit_id`. A story that an analyst merged into another
+`headline` is the title of the hit `head_hit_id`. `hits` are those that hold, `sources` who told
+of it; both null until they are counted. A story that an analyst merged into another
 has no hits left and says where they are.
 """
 

@@ -25,6 +25,16 @@ UNGROUPED = text("story_id IS NULL")
 LIVE = text("withdrawn_at IS NULL")
 WITHDRAWN = text("withdrawn_at IS NOT NULL")
 
+LISTED_BY = (  # what lists of hits are narrowed by, the newest first
+    ("company",),
+    ("topic",),
+    ("stage",),
+    ("company", "topic"),
+    ("company", "stage"),
+    ("topic", "stage"),
+    ("company", "topic", "stage"),
+)
+
 lexicons = Table(
     "lexicons",
     metadata,
@@ -68,6 +78,16 @@ hits = Table(
     Index(None, "company", "topic", "found_at"),
     Index(None, "company", "article_id"),
     Index("ix_hits_live", "article_id", sqlite_where=LIVE, postgresql_where=LIVE),
+    *(
+        Index(
+            f"ix_hits_live_{'_'.join(columns)}",
+            *columns,
+            "id",
+            sqlite_where=LIVE,
+            postgresql_where=LIVE,
+        )
+        for columns in LISTED_BY
+    ),
     Index("ix_hits_ungrouped", "id", sqlite_where=UNGROUPED, postgresql_where=UNGROUPED),
     Index(
         "ix_hits_withdrawn_at", "withdrawn_at", sqlite_where=WITHDRAWN, postgresql_where=WITHDRAWN
@@ -113,7 +133,7 @@ reviews = Table(
     required("verdict", Text),
     Column("note", Text),
     required("who", Text),
-    required("at", Instant),
+    required("at", Instant, index=True),
     Index(None, "hit_id", "id"),
 )
 """An analyst's verdict on a hit. Only added to; the latest of a hit holds."""

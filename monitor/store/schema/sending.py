@@ -88,7 +88,7 @@ digest_items = Table(
     numbered(),
     required("digest_id", NUMBER, ForeignKey("digests.id"), index=True),
     required("subscription", Text),
-    required("hit_id", NUMBER, ForeignKey("hits.id")),
+    required("hit_id", NUMBER, ForeignKey("hits.id"), index=True),
     UniqueConstraint("subscription", "hit_id"),
 )
 """A hit reported to a subscription. The constraint is the promise: once, and once only."""
