@@ -264,6 +264,6 @@ def test_the_best_come_first(stored):
     """Ranked, an article with more of what is looked for, or in its title, precedes newer ones."""
     query = parse("fine OR probe OR 罚款", now=LATER)
     with stored.begin() as connection:
-        ranked = best(connection, query, "article", limit=3)
+        ranked = best(connection, query, "article", limit=3).found
 
     assert names(stored, ranked) == ["probe-en", "repeated", "no-hit-en"]

@@ -39,7 +39,7 @@ def answers(
     if ranked:
         limit = search.RANKED if wanted.limit is None else wanted.limit
         found: Iterator[search.Found] = iter(
-            search.best(connection, query, kind, limit=limit, where=where)
+            search.best(connection, query, kind, limit=limit, where=where).found
         )
     else:
         found = search.find(connection, query, kind, where=where)

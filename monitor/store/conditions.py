@@ -22,8 +22,13 @@ if TYPE_CHECKING:
     from monitor.query import Need, Node
 
 
-def having(connection: Connection, need: Need, below: int | None, limit: int) -> Select[int]:
-    """Return the query of the newest articles under *below* that have what is needed."""
+def having(
+    connection: Connection, need: Need, below: int | None, limit: int, *, least: int
+) -> Select[int]:
+    """Return the query of the newest articles under *below* that have what is needed.
+
+    *least* is the smallest number they may have.
+    """
     if connection.dialect.name == "postgresql":
         number: ColumnElement[int] = column("article_id", Integer)
         has = column("words", Text).op("@@")(
@@ -35,6 +40,8 @@ def having(connection: Connection, need: Need, below: int | None, limit: int) ->
     query = select(number).select_from(table("article_words")).where(has)
     if below is not None:
         query = query.where(number < below)
+    if least:
+        query = query.where(number >= least)
     return query.order_by(number.desc()).limit(limit)
 
 
@@ -72,14 +79,29 @@ def known(node: Node) -> ColumnElement[bool] | None:
 def _known_of(node: Seen | Compares | Is) -> ColumnElement[bool]:
     if isinstance(node, Is):
         return _is(node.name, node.values)
-    if isinstance(node, Compares):
-        return _compared(node)
+    return _compared(node) if isinstance(node, Compares) else time_of(node)
+
+
+def time_of(seen: Seen) -> ColumnElement[bool]:
+    """Return the condition that an article was first seen in that time."""
     limits = []
-    if node.since is not None:
-        limits.append(t.articles.c.first_seen >= node.since)
-    if node.until is not None:
-        limits.append(t.articles.c.first_seen < node.until)
+    if seen.since is not None:
+        limits.append(t.articles.c.first_seen >= seen.since)
+    if seen.until is not None:
+        limits.append(t.articles.c.first_seen < seen.until)
     return and_(*limits)
+
+
+def seen_in(node: Node) -> Seen | None:
+    """Return a time outside of which no article answers *node*, if it names one."""
+    if isinstance(node, Seen):
+        return node
+    if not isinstance(node, And):
+        return None
+    times = [seen for item in node.items if (seen := seen_in(item)) is not None]
+    since = max((it.since for it in times if it.since is not None), default=None)
+    until = min((it.until for it in times if it.until is not None), default=None)
+    return Seen(since, until) if times else None
 
 
 def _is_exact(node: Node) -> bool:

@@ -14,12 +14,7 @@ from heapq import merge, nlargest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import (
-    and_,
-    literal_column,
-    or_,
-    select,
-)
+from sqlalchemy import and_, func, literal_column, or_, select
 
 from monitor.query import (
     HitFacts,
@@ -27,25 +22,27 @@ from monitor.query import (
     alternatives,
     matches,
     narrow,
+    phrases,
     relevance,
 )
 from monitor.query.tree import about_hits, needs_hit
 from monitor.store import schema as t
-from monitor.store.conditions import having, known
+from monitor.store.conditions import having, known, seen_in, time_of
+from monitor.store.rows import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select
 
-    from monitor.query import Need, Node
+    from monitor.query import Need, Node, Seen
 
 Kind = Literal["article", "hit", "story"]
 
 RANKED: Final = 1000  # the newest answers, of which the best come first if that is asked for
 _FIRST: Final = 200  # candidates of the first page
 _LARGEST: Final = 5000
-_AT_ONCE: Final = 500  # ids in one IN list; so many texts are in memory
+_AT_ONCE: Final = 500  # so many texts are in memory
 _UNINDEXED: Final = or_(t.articles.c.indexed.is_(None), t.articles.c.indexed == literal_column("0"))
 
 
@@ -68,24 +65,53 @@ class Found:
         return {"article": self.article, "hit": self.hit, "story": self.story}[kind]
 
 
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best of the newest *among* answers; *whole* if there are no others."""
+
+    found: tuple[Found, ...]
+    among: int
+    whole: bool
+
+
+@dataclass(slots=True)
+class Bound:
+    """How many candidates are looked at, by each alternative of a query; None for all."""
+
+    most: int | None = None
+    reached: bool = False
+
+    def ends(self, looked_at: int) -> bool:
+        """Return whether *looked_at* are enough, and remember it."""
+        enough = self.most is not None and looked_at >= self.most
+        self.reached |= enough
+        return enough
+
+
 def find(
-    connection: Connection, query: Node, kind: Kind, *, where: Sequence[ColumnElement[bool]] = ()
+    connection: Connection,
+    query: Node,
+    kind: Kind,
+    *,
+    where: Sequence[ColumnElement[bool]] = (),
+    bound: Bound | None = None,
 ) -> Iterator[Found]:
     """Yield the answers of that *kind* to *query*, each once, the newest article first.
 
     *where* are conditions on t.articles, t.feeds or, unless *kind* is "article", t.hits.
     """
+    bound = bound or Bound()
+    stories: set[int] = set()
     streams = []
     for part in alternatives(query):
         need = narrow(part)
-        asked = _Asked(connection, part, kind, tuple(where))
+        asked = _Asked(connection, part, kind, tuple(where), bound, stories)
         if need is None:
             streams.append(asked.all())
         else:
             streams.append(asked.indexed(need))
             if _any_unindexed(connection):
                 streams.append(asked.all(_UNINDEXED))
-    stories: set[int] = set()
     last = None
     for found in merge(*streams, key=lambda it: it.newness):
         number = found.number(kind)
@@ -104,11 +130,20 @@ def best(
     *,
     limit: int,
     where: Sequence[ColumnElement[bool]] = (),
-) -> list[Found]:
-    """Return the *limit* best of the newest RANKED answers, by what they have of the query."""
-    newest = islice(find(connection, query, kind, where=where), RANKED)
-    scored = [(relevance(query, it.piece), it.article, it.hit or 0, it) for it in newest]
-    return [it for *_, it in nlargest(limit, scored, key=lambda row: row[:3])]
+    within: int | None = None,
+) -> Best:
+    """Return the *limit* best of the newest RANKED answers, by what they have of the query.
+
+    With *within* they are looked for among so many of the newest articles that the index names: it
+    bounds the work where answers are rare among these.
+    """
+    bound = Bound(within)
+    newest = list(islice(find(connection, query, kind, where=where, bound=bound), RANKED))
+    terms = set(phrases(query))
+    scored = [(relevance(terms, it.piece), it.article, it.hit or 0, it) for it in newest]
+    some = nlargest(limit, scored, key=lambda row: row[:3])
+    whole = not bound.reached and len(newest) < RANKED
+    return Best(tuple(it for *_, it in some), len(newest), whole=whole)
 
 
 def _any_unindexed(connection: Connection) -> bool:
@@ -124,25 +159,41 @@ class _Asked:
     query: Node
     kind: Kind
     where: tuple[ColumnElement[bool], ...]
+    bound: Bound
+    stories: set[int]  # those that were found, if stories are looked for
 
     def indexed(self, need: Need) -> Iterator[Found]:
         """Yield the answers among the articles that the index names."""
-        below: int | None = None
-        size = _FIRST
+        seen = seen_in(self.query)
+        lowest, highest = 0, None
+        if seen is not None and seen.until is not None:
+            lowest, highest = self._between(seen)
+        below = None if highest is None else highest + 1
+        size, looked_at = _FIRST, 0
         while True:
-            ids = self.connection.scalars(having(self.connection, need, below, size)).all()
+            asked = having(self.connection, need, below, size, least=lowest)
+            ids = self.connection.scalars(asked).all()
             for at in range(0, len(ids), _AT_ONCE):
-                some = ids[at : at + _AT_ONCE]
-                yield from self._judged(self._query().where(t.articles.c.id.in_(some)))
-            if len(ids) < size:
+                some = among(self.connection, t.articles.c.id, ids[at : at + _AT_ONCE])
+                yield from self._judged(self._query().where(some))
+            looked_at += len(ids)
+            if len(ids) < size or self.bound.ends(looked_at):
                 return
             below, size = ids[-1], min(size * 4, _LARGEST)
+            if seen is not None and not lowest:
+                lowest, _ = self._between(seen)
+
+    def _between(self, seen: Seen) -> tuple[int, int]:
+        """Return the first and the last article of that time, by number."""
+        ends = select(func.min(t.articles.c.id), func.max(t.articles.c.id)).where(time_of(seen))
+        lowest, highest = self.connection.execute(ends).one()
+        return (1, 0) if lowest is None else (lowest, highest)
 
     def all(self, *limits: ColumnElement[bool]) -> Iterator[Found]:
         """Yield the answers among all articles that *limits* and the fields leave."""
         query = self._query().where(*limits)
         below: int | None = None
-        size = _FIRST
+        size, looked_at = _FIRST, 0
         while True:
             page = query if below is None else query.where(self._article < below)
             rows = self.connection.execute(page.limit(size)).all()
@@ -153,7 +204,8 @@ class _Asked:
             # The last article of a full page may have more hits: it is left to the next page.
             last = None if whole else rows[-1].id
             yield from self._answers(row for row in rows if row.id != last)
-            if last is None:
+            looked_at += len(rows)
+            if last is None or self.bound.ends(looked_at):
                 return
             below, size = last + 1, min(size * 2, _AT_ONCE)
 
@@ -201,6 +253,8 @@ class _Asked:
 
     def _answers(self, rows: Any) -> Iterator[Found]:  # noqa: ANN401 - rows of `_query`
         for row in rows:
+            if self.stories and row.story_id in self.stories:
+                continue
             piece = _piece(row)
             if matches(self.query, piece):
                 hit = row.hit if piece.hit else None

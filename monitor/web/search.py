@@ -10,25 +10,27 @@ from monitor.digest.entries import language, link
 from monitor.digest.excerpt import Piece
 from monitor.errors import QueryError
 from monitor.query import marks, parse, snippet
-from monitor.store import browse, search, stories
+from monitor.store import browse, listed, search
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, reading_for, site_of
 from monitor.web.pages import page
 from monitor.web.stories import HIGH
+from monitor.web.stories import older as next_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from monitor.model import Story
     from monitor.query import Node
-    from monitor.store.search import Found
+    from monitor.store.listed import Listed
+    from monitor.store.search import Best, Found
 
 SHOWN = 30  # answers on a page
+LOOKED_AT = 10_000  # articles that the index names, for the best of them
 RANKED = "relevance"
 
 
@@ -53,20 +55,26 @@ def find(request: Request) -> Response:
     before = asked_id(request, "before")
     mistake: QueryError | None = None
     answers: list[Answer] = []
-    found_stories: list[Story] = []
-    older = ""
+    found_stories: list[Listed] = []
+    older: str | None = None
+    best: Best | None = None
     if asked.strip():
         try:
             query = parse(asked, now=site_of(request).clock.now())
         except QueryError as error:
             mistake = error
         else:
+            found: Sequence[Found]
             with reading_for(request) as connection:
-                found = _found(connection, query, kind, before, ranked=ranked)
-                if len(found) > SHOWN and not ranked:
-                    older = request.url.include_query_params(before=found[SHOWN - 1].article).query
+                if ranked:
+                    best = search.best(connection, query, kind, limit=SHOWN, within=LOOKED_AT)
+                    found = best.found
+                else:
+                    found = _newest(connection, query, kind, before)
+                    older = next_page(request, [it.article for it in found], SHOWN)
                 if kind == "story":
-                    found_stories = _stories(connection, found[:SHOWN])
+                    numbers = [it.story for it in found[:SHOWN] if it.story is not None]
+                    found_stories = listed.in_order(connection, numbers)
                 else:
                     answers = list(_answers(connection, query, found[:SHOWN]))
     return page(
@@ -76,6 +84,7 @@ def find(request: Request) -> Response:
         asked=asked,
         kind=kind,
         ranked=ranked,
+        best=best,
         mistake=mistake,
         answers=answers,
         stories=found_stories,
@@ -85,22 +94,14 @@ def find(request: Request) -> Response:
     )
 
 
-def _found(
-    connection: Connection, query: Node, kind: search.Kind, before: int | None, *, ranked: bool
-) -> list[Found]:
-    if ranked:
-        return search.best(connection, query, kind, limit=SHOWN)
+def _newest(
+    connection: Connection, query: Node, kind: search.Kind, before: int | None
+) -> Sequence[Found]:
     where = [] if before is None else [browse.older_than(before)]
     return list(islice(search.find(connection, query, kind, where=where), SHOWN + 1))
 
 
-def _stories(connection: Connection, found: Iterable[Found]) -> list[Story]:
-    numbers = [it.story for it in found if it.story is not None]
-    told = stories.told(connection, numbers)
-    return [told[number] for number in numbers if number in told]
-
-
-def _answers(connection: Connection, query: Node, found: list[Found]) -> Iterator[Answer]:
+def _answers(connection: Connection, query: Node, found: Sequence[Found]) -> Iterator[Answer]:
     details = browse.articles(connection, [it.article for it in found])
     for it in found:
         article = details[it.article]
