@@ -11,23 +11,26 @@ from starlette.responses import RedirectResponse
 
 from monitor.digest.entries import language, link
 from monitor.digest.excerpt import Piece, excerpt, headline
-from monitor.store import browse
-from monitor.store.browse import Wanted
+from monitor.store import browse, listed
+from monitor.store.listed import Wanted
 from monitor.stories.head import is_official
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, path_id, reading_for, site_of
 from monitor.web.pages import page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from monitor.model import ReportedHit, Story
+    from monitor.model import ReportedHit
+    from monitor.store.listed import Listed
 
 SHOWN = 30  # stories or hits on a page
-MOST = 200  # hits of one story that are shown
+MOST = 200  # stories of today that are shown
+REPORTS = 50  # hits of one story on a page
 DAYS = 30  # of the chart
 TODAY = timedelta(days=1)
 HIGH = 84  # the rank from which on a stage is grave
@@ -58,10 +61,10 @@ def today(request: Request) -> Response:
     site = site_of(request)
     now = site.clock.now()
     with reading_for(request) as connection:
-        found = browse.stories_since(connection, Wanted(), now - TODAY, limit=MOST + 1)
+        found = listed.since(connection, Wanted(), now - TODAY, limit=MOST + 1)
         troubled = [feed for feed in browse.feeds(connection) if feed.trouble]
         days = _days(request, Wanted())
-    companies: dict[str, list[Story]] = {key: [] for key in site.names.companies}
+    companies: dict[str, list[Listed]] = {key: [] for key in site.names.companies}
     for story in sorted(found[:MOST], key=lambda it: -site.names.rank(it.stage)):
         companies.setdefault(story.company, []).append(story)
     return page(
@@ -79,24 +82,23 @@ def today(request: Request) -> Response:
 
 def stories(request: Request) -> Response:
     """Show stories, the one with the latest news first, within what is asked for."""
-    wanted, before = _wanted(request), asked_id(request, "before")
+    limits, before = wanted(request), asked_id(request, "before")
     with reading_for(request) as connection:
-        found = browse.page_of_stories(connection, wanted, before=before, limit=SHOWN + 1)
-        days = _days(request, wanted)
+        found = listed.page(connection, limits, before=before, limit=SHOWN + 1)
+        days = _days(request, limits)
     return page(
         request,
         "web/stories.html.j2",
         stories=found[:SHOWN],
-        more=len(found) > SHOWN,
-        older=_older(request, found[SHOWN - 1].id if len(found) > SHOWN else 0),
+        older=older(request, [it.id for it in found], SHOWN),
         days=days,
-        **_choices(request, wanted),
+        **choices(request, limits),
     )
 
 
 def story(request: Request) -> Response:
     """Show one story: its sources with what was matched in them, its proceeding, who was told."""
-    number = path_id(request, "story")
+    number, after = path_id(request, "story"), asked_id(request, "after")
     with reading_for(request) as connection:
         found = browse.story(connection, number)
         if found is None:
@@ -104,19 +106,16 @@ def story(request: Request) -> Response:
             if other is None:
                 raise HTTPException(404)
             return RedirectResponse(f"/stories/{other}")
-        hits = browse.hits_of_story(connection, number, limit=MOST + 1)
-        steps = browse.proceeding(connection, found)
+        hits = browse.hits_of_story(connection, found, after=after, limit=REPORTS + 1)
+        steps = browse.proceeding(connection, found.proceeding)
         told = browse.told_in(connection, number)
-    joined = {source.hit_id: source.joined for source in found.sources}
-    head = found.sources[0].hit_id
-    accounts = sorted(map(account, hits[:MOST]), key=lambda it: (it.hit != head, it.hit))
     return page(
         request,
         "web/story.html.j2",
-        story=found,
-        accounts=accounts,
-        unlisted=found.hits - len(accounts),
-        joined=joined,
+        story=found.story,
+        accounts=[account(hit) for hit, _ in hits[:REPORTS]],
+        more=hits[REPORTS - 1][0].id if len(hits) > REPORTS else None,
+        joined={hit.id: joined for hit, joined in hits},
         steps=steps,
         told=told,
         names=site_of(request).names,
@@ -126,16 +125,15 @@ def story(request: Request) -> Response:
 
 def hits(request: Request) -> Response:
     """Show hits, the newest first, within what is asked for."""
-    wanted, before = _wanted(request), asked_id(request, "before")
+    limits, before = wanted(request), asked_id(request, "before")
     with reading_for(request) as connection:
-        found = browse.page_of_hits(connection, wanted, before=before, limit=SHOWN + 1)
+        found = browse.page_of_hits(connection, limits, before=before, limit=SHOWN + 1)
     return page(
         request,
         "web/hits.html.j2",
         accounts=[account(hit) for hit in found[:SHOWN]],
-        more=len(found) > SHOWN,
-        older=_older(request, found[SHOWN - 1].id if len(found) > SHOWN else 0),
-        **_choices(request, wanted),
+        older=older(request, [it.id for it in found], SHOWN),
+        **choices(request, limits),
     )
 
 
@@ -159,17 +157,22 @@ def account(hit: ReportedHit) -> Account:
     )
 
 
-def _wanted(request: Request) -> Wanted:
+def wanted(request: Request) -> Wanted:
+    """Return what the page is to be limited to."""
     asked = {name: request.query_params.get(name) or None for name in ("company", "topic", "stage")}
     return Wanted(**asked)
 
 
-def _choices(request: Request, wanted: Wanted) -> dict[str, Any]:
-    return {"wanted": wanted, "names": site_of(request).names, "high": HIGH}
+def choices(request: Request, limits: Wanted) -> dict[str, Any]:
+    """Return what the form that narrows a page is made of."""
+    return {"wanted": limits, "names": site_of(request).names, "high": HIGH}
 
 
-def _older(request: Request, before: int) -> str:
-    return request.url.include_query_params(before=before).query
+def older(request: Request, ids: Sequence[int], shown: int) -> str | None:
+    """Return the query of the next page, if there are more than the *shown* first of *ids*."""
+    if len(ids) <= shown:
+        return None
+    return request.url.include_query_params(before=ids[shown - 1]).query
 
 
 def _days(request: Request, wanted: Wanted) -> list[tuple[date, int]]:
@@ -179,4 +182,4 @@ def _days(request: Request, wanted: Wanted) -> list[tuple[date, int]]:
     days = [last - timedelta(days=ago) for ago in range(DAYS - 1, -1, -1)]
     starts = [datetime.combine(day, time(), site.zone) for day in days]
     with reading_for(request) as connection:
-        return list(zip(days, browse.told_between(connection, wanted, starts), strict=True))
+        return list(zip(days, listed.first_told(connection, wanted, starts), strict=True))
