@@ -1,18 +1,24 @@
 """The pages in a real browser, with Chinese words: they fit a phone, can be read, and work."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsers import COLOURS, chromium, luminance
 from editions import busy_edition
+from sqlalchemy import insert, select
 from stored import put
-from websites import put_digest, website
+from websites import PASSWORD, put_digest, put_user, website
 
 from monitor.digest.render import Renderer
+from monitor.model import Review, Verdict
 from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.group import group_new
+from monitor.store import reviews
+from monitor.store import schema as t
+from monitor.store.engine import reading
 
 SHOTS = os.environ.get("SHOTS")  # a folder to keep pictures in, for people to look at
 
@@ -45,7 +51,29 @@ def site(tmp_path, clock):
         ]
         put(app.store, titles, lexicon=app.lexicon, now=clock.now())
         group_new(app.store)
+        put_polls(app)
+        put_user(app, "ann", "reviewer")
+        served.cookie = served.log_in("ann", PASSWORD)
+        with app.store.begin() as connection:
+            reviews.add(connection, Review(3, Verdict.IRRELEVANT, "李明", clock.now(), "旧闻"))
         yield served
+
+
+def put_polls(app):
+    """Store a week of polls, some of which failed, one with a gap."""
+    rows = [
+        {
+            "feed_id": 1,
+            "at": app.clock.now() - timedelta(hours=hours),
+            "outcome": "failed" if hours % 50 < 3 else "stored",
+            "new": hours % 4,
+            "gap": hours == 40,
+            "error": "HTTP 503 服务不可用" if hours % 50 < 3 else None,
+        }
+        for hours in range(1, 170)
+    ]
+    with app.store.begin() as connection:
+        connection.execute(insert(t.polls), rows)
 
 
 @pytest.fixture
@@ -62,12 +90,14 @@ def show(browser, site):
             bypass_csp=trusted,  # axe is a script, which our pages forbid
         )
         contexts.append(context)
+        origin = f"http://127.0.0.1:{site.port}"
+        kept = [part.strip().partition("=") for part in site.cookie.split(";")]
+        context.add_cookies([{"name": it[0], "value": it[2], "url": origin} for it in kept])
         page = context.new_page()
         page.failures = []
         page.on("console", lambda told: page.failures.append(told.text))
         page.on("pageerror", lambda error: page.failures.append(str(error)))
         page.on("requestfailed", lambda request: page.failures.append(request.url))
-        origin = f"http://127.0.0.1:{site.port}"
         page.on(
             "request",
             lambda request: request.url.startswith(origin) or page.failures.append(request.url),
@@ -83,6 +113,10 @@ def show(browser, site):
 def addresses(site):
     token = site.app.links.leaving_token("daily", "李明@example.com")
     return [
+        *("/companies/", "/companies/tencent", "/companies/ant"),
+        *("/subscriptions/", "/subscriptions/daily"),
+        *("/review/", "/review/?done=3", "/review/3", "/review/precision?by=spelling"),
+        *("/rules/", "/account"),
         *("/", "/stories/", "/stories/1", "/stories/2", "/hits/", "/feeds/", "/feeds/a"),
         *("/search/", "/search/?q=反垄断", "/search/?q=antitrust&in=stories", "/search/?q=(罚款"),
         *("/digests/", "/digests/1", "/digests/2", f"/unsubscribe/{token}"),
@@ -173,3 +207,72 @@ def test_another_language(show):
 
     page.get_by_role("link", name="[Monitor]").first.click()
     page.get_by_role("heading", name="通知了谁").wait_for()
+
+
+def verdicts(site):
+    with reading(site.app.store) as connection:
+        its = t.reviews.c
+        query = select(its.hit_id, its.verdict, its.note).order_by(its.id).offset(1)
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_reviewing_with_keys(show, site):
+    """Keys go through the queue, a letter gives a verdict, n a note; the next is at hand."""
+    page = show("/review/", 1280)
+    page.get_by_text("Keys: j and k").wait_for()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("n")
+    page.keyboard.type("背景 r i d j")
+    page.keyboard.press("Escape")
+    page.keyboard.press("i")
+
+    page.get_by_text("Hit 2: irrelevant, says ann.").wait_for()
+    assert page.evaluate("document.activeElement.id") == "hit-1"
+    page.keyboard.press("r")
+    page.get_by_text("Nothing waits for a verdict.").wait_for()
+    assert verdicts(site) == [(2, "irrelevant", "背景 r i d j"), (1, "relevant", None)]
+    assert page.failures == []
+
+
+def test_reviewing_without_a_script(show, site):
+    """The same by hand, in Chinese, and a second thought on the page of the hit."""
+    page = show("/review/", language="zh", scripts=False)
+    entry = page.locator("#hit-2")
+    entry.get_by_label("备注").fill("重复报道")
+    entry.get_by_role("button", name="重复").click()
+
+    page.get_by_role("link", name="想改主意？").click()
+    page.get_by_role("button", name="相关", exact=True).click()
+    page.get_by_role("cell", name="重复报道").wait_for()
+    assert verdicts(site) == [(2, "duplicate", "重复报道"), (2, "relevant", None)]
+    assert page.failures == []
+
+
+def test_the_rule_bench(show):
+    """A text is tried on changed rules, then these on what is stored, without a script."""
+    page = show("/rules/", 1280, scripts=False)
+    page.get_by_label("Title").fill("小米集团因垄断被罚款")
+    page.get_by_label("Rules, in YAML").fill("companies: [xiaomi]\ntopics: [antitrust]\n")
+    page.get_by_role("button", name="Try on the text").click()
+    page.get_by_text("a hit", exact=True).wait_for()
+    assert "小米集团" in page.locator("mark").all_inner_texts()
+    _keep(page, "rules-tried-1280")
+
+    page.get_by_role("button", name="Try on what is stored").click()
+    page.get_by_text("3 of 3 articles").wait_for()
+    page.get_by_role("heading", name="removed").wait_for()
+    _keep(page, "backtest-1280")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.failures == []
+
+
+def test_from_a_company_to_its_story(show):
+    """The companies lead to one, its timeline to the story."""
+    page = show("/companies/", language="zh", scripts=False)
+    page.get_by_role("link", name="Tencent", exact=False).first.click()
+    page.get_by_role("heading", name="时间线").wait_for()
+    page.locator("ol.steps a").first.click()
+    page.get_by_role("heading", name="市场监管总局", exact=False).first.wait_for()
+    assert page.failures == []

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import yaml
 
-from monitor.model import DeliveryStatus, FeedState, PollOutcome, UserRole
+from monitor.model import DeliveryStatus, FeedState, PollOutcome, UserRole, Verdict
 from monitor.resources import shipped
-from monitor.web import login
-from monitor.web.pages import _WRONG, MENU
+from monitor.store.precision import BY
+from monitor.web import login, rules
+from monitor.web.backtests import FIGURES, State
+from monitor.web.pages import _WRONG, MENU, MENU_OF_REVIEWERS
 
 WEB = Path(shipped("templates"), "web")
 CHINESE = yaml.safe_load((WEB / "zh.yaml").read_text("utf-8"))
@@ -16,10 +18,14 @@ CHINESE = yaml.safe_load((WEB / "zh.yaml").read_text("utf-8"))
 
 def used():
     """Return all English words that pages may show."""
-    words = {said for _, _, said in MENU} | set(_WRONG.values())
+    words = {said for _, _, said in MENU + MENU_OF_REVIEWERS} | set(_WRONG.values())
     words |= {str(it) for kind in (DeliveryStatus, FeedState, PollOutcome, UserRole) for it in kind}
     words |= {"Company", "Topic", "Stage"}  # of the filters
-    words |= {it for name, it in vars(login).items() if name.isupper() and isinstance(it, str)}
+    for module in (login, rules):
+        said = {name: it for name, it in vars(module).items() if isinstance(it, str)}
+        words |= {it for name, it in said.items() if name.isupper()}
+    words |= {str(it) for kind in (State, FIGURES, Verdict) for it in kind}
+    words |= {kind.capitalize() for kind in BY}
     search = (WEB / "search.html.j2").read_text("utf-8")
     words |= set(re.findall(r"^  \('[^']+', '([^']+)'\)", search, re.MULTILINE))
     for path in WEB.glob("*.j2"):

@@ -17,7 +17,7 @@ from monitor.model import Role
 from monitor.pipeline.match import match_all, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from sqlalchemy import Engine
 
@@ -67,7 +67,7 @@ def backtest(
     *,
     bound: Mapping[str, str | None],
     jobs: int,
-) -> Iterator[list[Compared]]:
+) -> Generator[list[Compared]]:
     """Yield, page by page, what *lexicon* would change of the hits of the chosen articles.
 
     *bound* tells, by the keys of feeds, which company each is about under the new rules; a feed

@@ -56,7 +56,7 @@ def digest(request: Request) -> Response:
 
 def html(request: Request) -> Response:
     """Answer with the HTML of a digest, for the frame in its page."""
-    return _sandboxed(_found(request), "frame-ancestors 'self'", "SAMEORIGIN")
+    return sandboxed(_found(request).html, "frame-ancestors 'self'", "SAMEORIGIN")
 
 
 def as_mailed(request: Request) -> Response:
@@ -65,7 +65,7 @@ def as_mailed(request: Request) -> Response:
         found = archive.by_token(connection, request.path_params["token"])
     if found is None:
         raise HTTPException(404)
-    return _sandboxed(found, "frame-ancestors 'none'", "DENY")
+    return sandboxed(found.html, "frame-ancestors 'none'", "DENY")
 
 
 def mail(request: Request) -> Response:
@@ -87,7 +87,8 @@ def _found(request: Request) -> Archived:
     return found
 
 
-def _sandboxed(found: Archived, ancestors: str, framing: str) -> Response:
-    shown = found.html.replace("<head>", f"<head>{_NEW_TAB}", 1)
+def sandboxed(html: str, ancestors: str, framing: str) -> Response:
+    """Answer with the HTML of a mail, which can do nothing but be looked at."""
+    shown = html.replace("<head>", f"<head>{_NEW_TAB}", 1)
     policy = {"Content-Security-Policy": f"{SANDBOX}; {ancestors}", "X-Frame-Options": framing}
     return HTMLResponse(shown, headers=policy)

@@ -11,18 +11,21 @@ from starlette.exceptions import HTTPException
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Connection, Engine
     from starlette.requests import Request
 
+    from monitor.config.settings import Config
     from monitor.config.web import ProxySettings
     from monitor.digest.names import Names
     from monitor.links import Links
     from monitor.model import Subscription
     from monitor.ports import Clock
+    from monitor.store.digests import FrozenDigest
+    from monitor.web.backtests import Backtests
 
 _LARGEST_ID = 2**63 - 1
 
@@ -32,7 +35,7 @@ class Site:
     """The parts one site is made of. *local* says that only those on this machine can ask.
 
     *identity* is the database's own, wherever it is served; *form_key* signs forms, *login* is how
-    long one lasts.
+    long one lasts. *preview* makes the digest a subscription would get now; it stores nothing.
     """
 
     engine: Engine
@@ -47,6 +50,9 @@ class Site:
     proxy: ProxySettings | None
     login: timedelta
     form_key: str
+    config: Config
+    preview: Callable[[Subscription], FrozenDigest]
+    backtests: Backtests
 
     @property
     def secure(self) -> bool:

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from monitor.errors import StoreError
+from monitor.model import UserRole
 from monitor.resources import shipped
 from monitor.text.html import one_line
 from monitor.web.context import site_of
@@ -34,14 +35,24 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 LANGUAGES = {"en": "English", "zh": "中文"}
-ASSETS = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+ASSETS = {
+    "style.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "review.js": "text/javascript; charset=utf-8",
+}
 MENU = (  # route, address, words
     ("today", "/", "Today"),
     ("stories", "/stories/", "Stories"),
+    ("companies", "/companies/", "Companies"),
     ("hits", "/hits/", "Hits"),
     ("find", "/search/", "Search"),
     ("feeds", "/feeds/", "Feeds"),
     ("digests", "/digests/", "Digests"),
+    ("subscriptions", "/subscriptions/", "Subscriptions"),
+)
+MENU_OF_REVIEWERS = (
+    ("queue", "/review/", "Review"),
+    ("bench", "/rules/", "Rules"),
 )
 COOKIE = "lang"
 _YEAR_S = 31_536_000
@@ -84,7 +95,7 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
             visitor=visitor_of(request),
             form_field=lambda: form_field(request),
             zone=site.zone.key,
-            menu=MENU,
+            menu=_menu(request),
             path=request.url.path,
             route=getattr(request.scope.get("route"), "name", ""),
             **values,
@@ -99,6 +110,12 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
             COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax", secure=site.secure
         )
     return response
+
+
+def _menu(request: Request) -> tuple[tuple[str, str, str], ...]:
+    visitor = visitor_of(request)
+    reviews = visitor is not None and visitor.role.covers(UserRole.REVIEWER)
+    return MENU + MENU_OF_REVIEWERS if reviews else MENU
 
 
 def language_of(request: Request) -> str:

@@ -15,13 +15,29 @@ from typing import TYPE_CHECKING
 
 from anyio.to_thread import current_default_thread_limiter
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from monitor.model import UserRole
 from monitor.store import keys
-from monitor.web import archive, atom, feeds, leaving, login, probes, push, search, stories
+from monitor.web import (
+    archive,
+    atom,
+    companies,
+    feeds,
+    leaving,
+    login,
+    probes,
+    push,
+    review,
+    rules,
+    search,
+    stories,
+    subscriptions,
+)
+from monitor.web.backtests import Backtests
 from monitor.web.context import Site
 from monitor.web.door import Door
 from monitor.web.pages import asset, not_served
@@ -57,6 +73,7 @@ FOR_EVERYBODY = (
     ),
 )
 READ: Needs = {"GET": UserRole.READER}
+BY_REVIEWERS: Needs = {"GET": UserRole.REVIEWER, "POST": UserRole.REVIEWER}
 INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
     ("/login", login.log_in, {"GET": None, "POST": None}),
     ("/logout", login.log_out, {"POST": None}),
@@ -64,12 +81,22 @@ INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
     ("/", stories.today, READ),
     ("/stories/", stories.stories, READ),
     ("/stories/{story:int}", stories.story, READ),
+    ("/companies/", companies.companies, READ),
+    ("/companies/{company}", companies.company, READ),
     ("/hits/", stories.hits, READ),
     ("/search/", search.find, READ),
     ("/feeds/", feeds.feeds, READ),
     ("/digests/", archive.digests, READ),
     ("/digests/{digest:int}", archive.digest, READ),
     ("/digests/{digest:int}/html", archive.html, READ),
+    ("/subscriptions/", subscriptions.subscriptions, READ),
+    ("/subscriptions/{subscription}", subscriptions.preview, READ),
+    ("/subscriptions/{subscription}/html", subscriptions.html, READ),
+    ("/review/", review.queue, {"GET": UserRole.REVIEWER}),
+    ("/review/precision", review.precision, READ),
+    ("/review/{hit:int}", review.hit, BY_REVIEWERS),
+    ("/rules/", rules.bench, BY_REVIEWERS),
+    ("/rules/backtests/{backtest}", rules.backtest, BY_REVIEWERS),
     ("/feeds/hits.atom", atom.hits, READ),
     ("/feeds/stories.atom", atom.stories, READ),
     ("/feeds/{feed}", feeds.feed, READ),
@@ -78,9 +105,10 @@ INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
 
 
 @asynccontextmanager
-async def _few_threads(_site: Starlette) -> AsyncIterator[None]:
+async def _served(site: Starlette) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = THREADS
     yield
+    await run_in_threadpool(site.state.site.backtests.close)
 
 
 def build_site(app: App, *, local: bool) -> Starlette:
@@ -96,7 +124,7 @@ def build_site(app: App, *, local: bool) -> Starlette:
         routes=[*FOR_EVERYBODY, *inside],
         middleware=[Middleware(Shield)],
         exception_handlers={HTTPException: not_served},
-        lifespan=_few_threads,
+        lifespan=_served,
         max_body_size=MAX_BODY_BYTES,
     )
     site.state.site = Site(
@@ -112,5 +140,8 @@ def build_site(app: App, *, local: bool) -> Starlette:
         proxy=web.proxy,
         login=web.login,
         form_key=form_key,
+        config=app.config,
+        preview=lambda subscription: app.compose_step.make(subscription, app.clock.now()),
+        backtests=Backtests(app.store),
     )
     return site

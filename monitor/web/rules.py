@@ -1,0 +1,170 @@
+"""The rule bench: what the rules, or changed ones, find in a text and why; and over what is stored.
+
+* Nothing is changed: rules are tried here, and put into the configuration by a person.
+* A backtest is bounded: so many articles and days at most, one at a time.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+
+from monitor.config.trial import read_rules, written
+from monitor.detect.associate import Detector
+from monitor.detect.explain import explain
+from monitor.detect.score import THRESHOLD
+from monitor.digest.excerpt import Piece
+from monitor.digest.names import names_of
+from monitor.errors import ConfigError
+from monitor.store import texts
+from monitor.store.texts import Chosen
+from monitor.text.html import looks_like_html, to_text
+from monitor.web.backtests import FIGURES, Backtest, Busy, State, new_id
+from monitor.web.context import reading_for, site_of
+from monitor.web.forms import form_of
+from monitor.web.pages import page
+from monitor.web.visitor import visitor_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from monitor.detect.explain import Explanation
+    from monitor.detect.lexicon import Lexicon
+    from monitor.errors import Mistake
+    from monitor.model import Evidence, Match
+
+LONGEST_TEXT = 20_000  # characters
+LONGEST_RULES = 40_000
+DAYS = (30, 90, 365)  # back
+MOST = 200_000  # articles of a backtest
+PAUSE_S = 2  # between two looks at one that is under way
+TOO_MANY = "These are more articles than can be tried here: take a shorter time."
+BUSY = "Another backtest is under way: wait for its end, or end it."
+
+
+class Found(NamedTuple):
+    """A match in the text: with its sentence, quotes marked in title and text."""
+
+    match: Match
+    title: tuple[Piece, ...]
+    text: tuple[Piece, ...]
+
+
+class Asked(NamedTuple):
+    """What was filled in."""
+
+    title: str
+    text: str
+    rules: str
+
+
+def bench(request: Request) -> Response:
+    """Show the bench; on POST, what the rules find in the text, or begin a backtest."""
+    config = site_of(request).config
+    if request.method == "GET":
+        return _shown(request, Asked("", "", written(config)))
+    form = form_of(request)
+    asked = Asked(*(form.get(name, "") for name in Asked._fields))
+    if max(len(asked.title), len(asked.text)) > LONGEST_TEXT or len(asked.rules) > LONGEST_RULES:
+        raise HTTPException(413)
+    try:
+        lexicon = read_rules(asked.rules, config)
+    except ConfigError as error:
+        return _shown(request, asked, 400, mistakes=[_line(it) for it in error.mistakes])
+    if form.get("do") == "backtest":
+        return _begun(request, lexicon, asked, form.get("days", ""))
+    title, text = _plain(asked.title), _plain(asked.text)
+    if not title.strip():
+        title, text = text, ""
+    found = explain(Detector(lexicon), title, text, published=site_of(request).clock.now())
+    matches = list(_found(found, title, text))
+    return _shown(request, asked, found=found, matches=matches, names=names_of(lexicon))
+
+
+def backtest(request: Request) -> Response:
+    """Show how far a backtest is and what it found; end it on POST."""
+    run = site_of(request).backtests.find(request.path_params["backtest"])
+    if run is None:
+        raise HTTPException(404)
+    if request.method == "POST":
+        run.stop.set()
+        return RedirectResponse(f"/rules/backtests/{run.id}", 303)
+    response = page(
+        request,
+        "web/backtest.html.j2",
+        run=run,
+        figures=FIGURES,
+        names=site_of(request).names,
+        until=run.started - timedelta(days=run.days),
+    )
+    if run.state is State.RUNNING:
+        response.headers["Refresh"] = str(PAUSE_S)
+    return response
+
+
+def _begun(request: Request, lexicon: Lexicon, asked: Asked, days: str) -> Response:
+    site, visitor = site_of(request), visitor_of(request)
+    back = next((it for it in DAYS if str(it) == days), DAYS[0])
+    now = site.clock.now()
+    chosen = Chosen(since=now - timedelta(days=back))
+    with reading_for(request) as connection:
+        total = texts.count(connection, chosen)
+    if visitor is None:  # pragma: no cover - the door lets nobody else in
+        raise HTTPException(403)
+    if total > MOST:
+        return _shown(request, asked, 400, said=TOO_MANY)
+    run = Backtest(new_id(), visitor.signature, now, total, back, asked.rules)
+    try:
+        site.backtests.start(run, lexicon, chosen)
+    except Busy:
+        return _shown(request, asked, 409, said=BUSY)
+    return RedirectResponse(f"/rules/backtests/{run.id}", 303)
+
+
+def _shown(request: Request, asked: Asked, status: int = 200, **told: object) -> Response:
+    site = site_of(request)
+    usual = {"mistakes": (), "said": None, "found": None, "matches": (), "names": site.names}
+    return page(
+        request,
+        "web/rules.html.j2",
+        status,
+        asked=asked,
+        threshold=THRESHOLD,
+        days=DAYS,
+        runs=site.backtests.all(),
+        **{**usual, **told},
+    )
+
+
+def _line(mistake: Mistake) -> tuple[str, str, str]:
+    """Return the line of a mistake, its key path and what is wrong; never where files are."""
+    line = mistake.place.rpartition(":")[2]
+    return line if line.isdecimal() else "", mistake.path, mistake.message
+
+
+def _plain(field: str) -> str:
+    return to_text(field) if looks_like_html(field) else field
+
+
+def _found(found: Explanation, title: str, text: str) -> Iterable[Found]:
+    for match in found.matches:
+        yield Found(
+            match,
+            _pieces(title, [it for it in match.evidence if it.field == "title"]),
+            _pieces(text, [it for it in match.evidence if it.field == "summary"]),
+        )
+
+
+def _pieces(text: str, quotes: Iterable[Evidence]) -> tuple[Piece, ...]:
+    pieces, at = [], 0
+    for start, end in sorted({(it.start, it.end) for it in quotes}):
+        if start >= at:
+            pieces += [Piece(text[at:start]), Piece(text[start:end], marked=True)]
+            at = end
+    return (*pieces, Piece(text[at:]))

@@ -1,0 +1,139 @@
+"""The rule bench and previews over real HTTP: what is tried changes nothing and reads no file."""
+
+import re
+import time
+
+import pytest
+from stored import contents, put
+from websites import PASSWORD, form_value, put_user, website
+
+from monitor.pipeline.group import group_new
+
+RULES = """
+companies:
+  - id: acme
+    name: Acme
+topics:
+  - id: rain
+    name: Rain
+    keywords: [rain fine]
+"""
+
+
+@pytest.fixture
+def site(tmp_path, empty_database, clock):
+    with website(tmp_path, empty_database, clock) as served:
+        app = served.app
+        titles = ["Alibaba fined $2.8bn in antitrust probe", "Acme gets a rain fine"]
+        put(app.store, titles, lexicon=app.lexicon, now=clock.now())
+        group_new(app.store)
+        put_user(app, "ann", "reviewer")
+        put_user(app, "rob", "reader")
+        served.cookie = served.log_in("ann", PASSWORD)
+        yield served
+
+
+def bench(site, do="try", **fields):
+    """Send the form of the bench as a browser does."""
+    page = site.ask("/rules/", cookie=site.cookie)
+    form = {"form": form_value(page), "do": do, "rules": RULES, "title": "", "text": ""}
+    return site.post_form("/rules/", form | fields, cookie=site.cookie)
+
+
+def test_a_text_under_the_present_rules(site):
+    """The bench starts with the rules in force; a text shows what matches, marked, and why."""
+    page = site.ask("/rules/", cookie=site.cookie)
+    assert "- alibaba" in page.text
+    rules = "companies: [alibaba]\ntopics: [antitrust]\n"
+
+    shown = bench(site, title="阿里巴巴因垄断行为被罚款 <b>", text="", rules=rules)
+
+    assert shown.status == 200
+    assert "<mark>阿里巴巴</mark>" in shown.text
+    assert "alibaba." in shown.text
+    assert "&lt;b&gt;" in shown.text
+    assert "a hit" in shown.text
+
+
+def test_changed_rules(site):
+    """Rules that are written here find what they say, and what matches nothing is told."""
+    shown = bench(site, title="Acme gets a rain fine").text
+    assert "<mark>Acme</mark>" in shown
+    assert "rain.en.rain-fine" in shown or "rain fine" in shown
+    silent = bench(site, title="Nobody did anything").text
+    assert "no spelling of a company that is watched" in silent
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("companies: [alibaba", "expected"),
+        ("[]", "must be a mapping"),
+        ("feeds: [x]", "only `companies` and `topics` can be tried"),
+        ("companies: []", "must be a list"),
+        ("companies: [/etc/passwd.yaml]", "files cannot be read here"),
+        ("companies: [../../secret.yaml]", "files cannot be read here"),
+        ("companies: [nobody-has-this]", "nobody-has-this"),
+        ("topics: ['${HOME}']", "${HOME}"),
+        ("a: &a [x,x]\nb: &b [*a,*a]\n", "only `companies`"),
+    ],
+)
+def test_rules_that_cannot_be_used(site, rules, said):
+    """A mistake is told with its line; no file and no variable of the machine is read."""
+    shown = bench(site, rules=rules, title="x")
+    assert shown.status == 400
+    assert said in shown.text
+    assert "root:" not in shown.text
+
+
+def test_it_is_bounded(site):
+    """Too much text is turned away."""
+    assert bench(site, title="x" * 20_001).status == 413
+    assert bench(site, rules="#" * 40_001).status == 413
+
+
+def test_a_backtest(site):
+    """A backtest runs beside the pages, tells its progress and its outcome, and changes nothing."""
+    before = contents(site.app.store)
+
+    begun = bench(site, "backtest", days="30")
+
+    assert begun.status == 303
+    there = begun.headers["Location"]
+    until = time.monotonic() + 60
+    while (shown := site.ask(there, cookie=site.cookie)).headers["Refresh"]:
+        assert "running" in shown.text
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert "2 of 2 articles" in shown.text
+    assert "Acme gets a rain fine" in shown.text, "it would be added"
+    assert "Alibaba fined" in shown.text, "it would be removed"
+    assert there in site.ask("/rules/", cookie=site.cookie).text
+    after = contents(site.app.store)
+    assert before == {**after, "logins": before["logins"]}
+    assert site.ask("/rules/backtests/nobody", cookie=site.cookie).status == 404
+
+
+def test_readers_have_no_bench(site):
+    """Rules are tried by reviewers alone."""
+    cookie = site.log_in("rob", PASSWORD)
+    assert site.ask("/rules/", cookie=cookie).status == 403
+    assert site.ask("/rules/backtests/x", cookie=cookie).status == 403
+
+
+def test_a_preview(site):
+    """A subscription shows what it would be sent now, in a frame that can do nothing."""
+    before = contents(site.app.store)
+
+    listed = site.ask("/subscriptions/", cookie=site.cookie).text
+    shown = site.ask("/subscriptions/daily", cookie=site.cookie).text
+    frame = site.ask("/subscriptions/daily/html", cookie=site.cookie)
+
+    assert 'href="/subscriptions/daily"' in listed
+    assert "李明@example.com" in shown
+    words = re.sub("<[^>]+>", "", frame.text)
+    assert "Alibaba fined $2.8bn" in words
+    assert "sandbox" in frame.headers["Content-Security-Policy"]
+    assert frame.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert site.ask("/subscriptions/nobody", cookie=site.cookie).status == 404
+    assert contents(site.app.store) == before
