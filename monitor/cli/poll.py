@@ -42,6 +42,7 @@ def _poll(args: argparse.Namespace) -> int:
         _make_due(app, args)
         totals = app.poll_step.poll_due(keys=args.feed, due_by=app.clock.now())
         totals.hits += _read_pages(app.full_text_step)
+        app.cut_polling()  # its processes and their memory are not needed any more
         group_new(app.store)
     report = {**asdict(totals), "seconds": round(time.monotonic() - began, 3)}
     if args.json:

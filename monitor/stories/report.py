@@ -36,7 +36,8 @@ MONTH: Final = 40 * DAY  # with what may be left open at either end
 _BEFORE: Final = timedelta(hours=48)  # how soon news is told, at most
 AFTER: Final = timedelta(hours=12)  # by which zones and clocks may be apart
 _LEDE: Final = 320  # characters of the summary that are compared
-_READ: Final = 4096  # reports kept; each takes some kilobytes
+_READ: Final = 2048  # reports kept; each takes about eight kilobytes
+_WORDS: Final = 1 << 14  # that they share
 _NAMES: Final = 512  # patterns kept: reports about the same are written with the same few names
 OFFERING: Final = frozenset({"ipo", "listing"})  # topics of which a plan is a step itself
 
@@ -132,9 +133,9 @@ def read(hit: HitToGroup) -> Report:
     reaction = is_reaction(hit.title)
     when, dated = _when(hit, reaction=reaction)
     named = _named(hit.company, hit.names)
-    headline = words(title)
-    telling = _telling(words(named.sub(" ", title)))
-    whole = tuple(sorted(headline or words(folded)))
+    headline = _shared(title)
+    telling = _telling(_shared(named.sub(" ", title)))
+    whole = tuple(sorted(headline or _shared(folded)))
     found = marks(both, headline=len(title))
     stage, script = stage_told(hit), _language(both)
     return Report(
@@ -145,7 +146,7 @@ def read(hit: HitToGroup) -> Report:
         reaction=reaction,
         comment=is_comment(hit.title),
         title=telling,
-        text=telling | _telling(words(named.sub(" ", lede))),
+        text=telling | _telling(_shared(named.sub(" ", lede))),
         whole=whole,
         counted=_counted(whole),
         marks=found,
@@ -153,6 +154,16 @@ def read(hit: HitToGroup) -> Report:
         script=script,
         keys=frozenset({*telling, whole, *_keys(hit, stage, when, script)}),
     )
+
+
+def _shared(folded: str) -> list[str]:
+    """Return the words of a folded text, each held once by all reports that have it."""
+    return list(map(_held, words(folded)))
+
+
+@lru_cache(maxsize=_WORDS)
+def _held(word: str) -> str:
+    return word
 
 
 def comparable(title: str) -> tuple[str, ...]:
