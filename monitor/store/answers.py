@@ -34,8 +34,8 @@ def answers(
     The newest article comes first, or with *ranked* the best of the newest `search.RANKED`.
     """
     kind = KINDS[listing.name]
-    query = And((query, *_narrower(kind, wanted)))
-    where = _found_between(wanted) if kind == "hit" else []
+    query = And((query, *narrower(kind, wanted)))
+    where = found_between(wanted) if kind == "hit" else []
     if ranked:
         limit = search.RANKED if wanted.limit is None else wanted.limit
         found: Iterator[search.Found] = iter(
@@ -56,7 +56,7 @@ def answers(
                 return
 
 
-def _narrower(kind: search.Kind, wanted: Filter) -> Iterator[Node]:
+def narrower(kind: search.Kind, wanted: Filter) -> Iterator[Node]:
     """Yield what *wanted* says of articles and hits, so that no others are looked at."""
     fields = ("company", "topic") if kind == "story" else ("company", "topic", "stage")
     for name in fields:  # the stage of a story need not be that of the hit that answers
@@ -68,6 +68,7 @@ def _narrower(kind: search.Kind, wanted: Filter) -> Iterator[Node]:
         yield Seen(wanted.since, wanted.until)
 
 
-def _found_between(wanted: Filter) -> list[ColumnElement[bool]]:
+def found_between(wanted: Filter) -> list[ColumnElement[bool]]:
+    """Return the conditions on when a hit was found that *wanted* makes."""
     since = [] if wanted.since is None else [t.hits.c.found_at >= wanted.since]
     return since if wanted.until is None else [*since, t.hits.c.found_at < wanted.until]

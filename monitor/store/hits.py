@@ -52,6 +52,12 @@ def evidence_of(stored: Sequence[dict[str, Any]]) -> tuple[Evidence, ...]:
     return tuple(Evidence(**{**quote, "role": Role(quote["role"])}) for quote in stored)
 
 
+def evidence(connection: Connection, hit_id: int) -> tuple[Evidence, ...]:
+    """Return the quotes that made a hit; none if there is no such hit."""
+    stored = connection.scalar(select(t.hits.c.evidence).where(t.hits.c.id == hit_id))
+    return evidence_of(stored or ())
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """Where and when matches were found: in which text of which article, by which lexicon."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from sqlalchemy import (
+    Boolean,
     ColumnClause,
     ColumnElement,
     Date,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Text,
     exists,
     func,
+    or_,
     select,
     table,
 )
@@ -111,6 +113,9 @@ class Filter:
     limit: int | None = None
     subscription: str | None = None
     status: tuple[str, ...] | None = None
+    story: int | None = None
+    hit: int | None = None
+    feed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +227,28 @@ ARTICLES = Listing(
     order=("first_seen", "article_id"),
     hit_key="article_id",
 )
+REVIEWS = Listing(
+    name="v_reviews",
+    columns={
+        "review_id": Integer(),
+        "at": Instant(),
+        "who": Text(),
+        "hit_id": Integer(),
+        "verdict": Text(),
+        "note": Text(),
+        "company": Text(),
+        "topic": Text(),
+        "stage": Text(),
+        "score": Float(),
+        "feed": Text(),
+        "title": Text(),
+        "url": Text(),
+        "holds": Boolean(),
+    },
+    instant="at",
+    order=("at", "review_id"),
+    hit_key="id",
+)
 DELIVERIES = Listing(
     name="v_deliveries",
     columns={
@@ -248,18 +275,22 @@ def rows(
     listing: Listing,
     wanted: Filter,
     *,
-    among: Sequence[int | None] | None = None,
+    among: Sequence[int | str | None] | None = None,
+    after: tuple[Any, Any] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of *listing* that *wanted* lets through, newest first, as they are read.
 
     Where a listing has no column of its own for a limit, it means: has such a hit. *among* are the
-    numbers of the rows that are meant, if not all are.
+    numbers of the rows that are meant, if not all are. *after* is what the row before the first one
+    has in the columns that the list is ordered by.
     """
     columns = {name: sql_column(name, kind) for name, kind in listing.columns.items()}
     query = select(*columns.values()).select_from(table(listing.name, *columns.values()))
-    query = query.where(*_limits(listing, columns, wanted), *_of_deliveries(columns, wanted))
+    query = query.where(*_limits(listing, columns, wanted), *_of_columns(columns, wanted))
     if among is not None:
         query = query.where(columns[listing.order[1]].in_(among))
+    if after is not None:
+        query = query.where(*_behind(listing, columns, after))
     order = [
         columns[name].asc() if listing is FEEDS else columns[name].desc() for name in listing.order
     ]
@@ -294,10 +325,24 @@ def _limits(
         yield exists().where(t.hits.c[key] == columns[key], live, *of_hit)
 
 
-def _of_deliveries(
+def _behind(
+    listing: Listing, columns: dict[str, ColumnClause[Any]], after: tuple[Any, Any]
+) -> Iterator[ColumnElement[bool]]:
+    (first, number), (value, last) = (columns[name] for name in listing.order), after
+    upwards = listing is FEEDS
+    yield first >= value if upwards else first <= value  # an index leads there
+    yield or_(
+        first > value if upwards else first < value, number > last if upwards else number < last
+    )
+
+
+def _of_columns(
     columns: dict[str, ColumnClause[Any]], wanted: Filter
 ) -> Iterator[ColumnElement[bool]]:
     if wanted.subscription is not None:
         yield columns["subscription"] == wanted.subscription
+    for name, value in (("story_id", wanted.story), ("hit_id", wanted.hit), ("feed", wanted.feed)):
+        if value is not None:
+            yield columns[name] == value
     if wanted.status is not None:
         yield columns["status"].in_(wanted.status)

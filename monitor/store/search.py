@@ -146,6 +146,13 @@ def best(
     return Best(tuple(it for *_, it in some), len(newest), whole=whole)
 
 
+def judged(
+    connection: Connection, query: Node, kind: Kind, *where: ColumnElement[bool]
+) -> Iterator[Found]:
+    """Yield the answers among what *where* leaves, each looked at, without asking the index."""
+    return _Asked(connection, query, kind, where, Bound(), set()).all()
+
+
 def _any_unindexed(connection: Connection) -> bool:
     some = select(t.articles.c.id).where(_UNINDEXED).limit(1)
     return connection.scalar(some) is not None

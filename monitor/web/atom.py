@@ -23,6 +23,7 @@ from monitor.store import queries
 from monitor.store.engine import reading
 from monitor.text.html import one_line
 from monitor.web.context import site_of
+from monitor.web.etags import is_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,11 +133,8 @@ def _told(row: dict[str, Any], names: Names) -> str:
 def _unless_known(request: Request, body: bytes, updated: datetime) -> Response:
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Last-Modified": format_datetime(updated, usegmt=True)}
-    asked = request.headers.get("if-none-match")
-    if asked is not None:
-        known = asked.strip() == "*" or tag in [
-            part.strip().removeprefix("W/") for part in asked.split(",")
-        ]
+    if "if-none-match" in request.headers:
+        known = is_known(request, tag)
     else:
         known = _since(request.headers.get("if-modified-since"), updated)
     if known:

@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse
 
 from monitor.store import users
 from monitor.web import forms
+from monitor.web.api import problems
 from monitor.web.context import reading_for, site_of
 from monitor.web.visitor import KnownBy, identify
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from monitor.web.visitor import Visitor
 
 SAFE: Final = frozenset({"GET", "HEAD"})
-API: Final = "/api/"
 
 
 class Door:
@@ -53,7 +53,7 @@ class Door:
             if not visitor.role.covers(needed):
                 raise HTTPException(403, "role")
         if request.method not in SAFE:
-            if request.url.path.startswith(API):
+            if request.url.path.startswith(problems.PATH):
                 _require_token(visitor)
             else:
                 if visitor is not None and visitor.known_by is KnownBy.TOKEN:
@@ -71,7 +71,7 @@ def _sent_away(request: Request) -> RedirectResponse:
     site = site_of(request)
     named = site.proxy is not None and site.proxy.user_header is not None
     path = request.url.path
-    if path.startswith(API) or path.endswith(".atom"):
+    if path.startswith(problems.PATH) or path.endswith(".atom"):
         kind = "Basic" if path.endswith(".atom") else "Bearer"
         raise HTTPException(401, headers={"WWW-Authenticate": f'{kind} realm="monitor"'})
     with reading_for(request) as connection:

@@ -24,6 +24,7 @@ from monitor.errors import StoreError
 from monitor.model import UserRole
 from monitor.resources import shipped
 from monitor.text.html import one_line
+from monitor.web.api import problems
 from monitor.web.context import site_of
 from monitor.web.forms import form_field, remember
 from monitor.web.visitor import visitor_of
@@ -135,6 +136,8 @@ def language_of(request: Request) -> str:
 
 def not_served(request: Request, error: Exception) -> Response:
     """Return the page of an HTTP error."""
+    if request.url.path.startswith(problems.PATH) and isinstance(error, HTTPException):
+        return problems.problem_response(error)
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = getattr(error, "detail", "")
     said = _WRONG.get(detail) or _WRONG.get(status) or HTTPStatus(status).phrase

@@ -37,6 +37,7 @@ from monitor.web import (
     stories,
     subscriptions,
 )
+from monitor.web.api import endpoints, openapi
 from monitor.web.backtests import Backtests
 from monitor.web.context import Site
 from monitor.web.door import Door
@@ -44,14 +45,14 @@ from monitor.web.pages import asset, not_served
 from monitor.web.shield import Shield
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from monitor.app import App
 
-    Answer = Callable[[Request], Response]
+    Answer = Callable[[Request], Response | Awaitable[Response]]
     Needs = Mapping[str, UserRole | None]
 
 MAX_BODY_BYTES = 65_536  # of a request whose route has no `max_body_size` of its own
@@ -101,6 +102,8 @@ INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
     ("/feeds/stories.atom", atom.stories, READ),
     ("/feeds/{feed}", feeds.feed, READ),
     ("/deliveries/{delivery:int}.eml", archive.mail, READ),
+    (openapi.PATH, openapi.openapi, {"GET": None}),
+    *endpoints.routes(),
 )
 
 

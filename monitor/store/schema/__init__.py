@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from monitor.store.schema.access import login_failures, logins, tokens, users
+from monitor.store.schema.access import login_failures, logins, searches, tokens, users
 from monitor.store.schema.affairs import proceedings, stories, story_edits
 from monitor.store.schema.columns import metadata
 from monitor.store.schema.findings import hits, lexicons, near_misses, reviews
@@ -25,7 +25,7 @@ from monitor.store.schema.sending import (
     suppressions,
 )
 
-SCHEMA = "0018"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0019"  # the migration these tables need; the newest in migrations/versions
 
 __all__ = [
     "SCHEMA",
@@ -50,6 +50,7 @@ __all__ = [
     "pushes",
     "reviews",
     "revisions",
+    "searches",
     "sightings",
     "stories",
     "story_edits",

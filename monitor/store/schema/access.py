@@ -54,3 +54,17 @@ tokens = Table(
     Column("revoked_at", Instant),
 )
 """What lets a program use the API. `token` is its hash; never deleted: its name stays known."""
+
+
+searches = Table(
+    "searches",
+    metadata,
+    numbered(),
+    required("name", Text, unique=True),
+    required("query", Text),
+    required("kind", Text),
+    required("who", Text),
+    required("made_at", Instant),
+    required("changed_at", Instant),
+)
+"""A query that a desk asks again; `kind` is the list it is asked of."""
