@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.documents import Entry
+    from monitor.model.documents import Entry
 
 TRACKING = frozenset(
     (

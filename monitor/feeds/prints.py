@@ -25,7 +25,7 @@ from monitor.identity import comparable_guid, comparable_link
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-    from monitor.documents import Entry
+    from monitor.model.documents import Entry
 
 MOST: Final = 2000  # entries of a feed whose prints are kept
 _RECORD: Final = Struct("<8s8s8sq")  # print, guid, link; date in seconds since 1970

@@ -13,8 +13,8 @@ import re
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
-from monitor.documents import Wishes
 from monitor.feeds.hublinks import read_links
+from monitor.model.documents import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

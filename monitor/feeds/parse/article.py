@@ -10,9 +10,9 @@ import logging
 import re
 from typing import Final
 
-from monitor.documents import Document
 from monitor.errors import ParseError
 from monitor.feeds.parse.entries import make_entry
+from monitor.model.documents import Document
 from monitor.text.html import one_line
 
 _CELLS: Final = re.compile(r"\s*\|\s*")

@@ -21,7 +21,7 @@ from monitor.feeds.parse.document import parse
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
-    from monitor.documents import Document, Page
+    from monitor.model.documents import Document, Page
 
 _LARGE_BYTES: Final = 1_000_000  # of a body after which memory is given back
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.documents import Document, Entry, WebPage
 from monitor.errors import ParseError
 from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.charset import decode, reads_as_utf8
@@ -28,11 +27,12 @@ from monitor.feeds.parse.entries import (
 )
 from monitor.feeds.prints import NOT_PRINTED, Printed, cut
 from monitor.feeds.wishes import read_wishes
+from monitor.model.documents import Document, Entry, WebPage
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
-    from monitor.documents import Page
     from monitor.feeds.parse.raw import Raw
+    from monitor.model.documents import Page
 
 _START: Final = re.compile(r"<(?:\w{1,20}:)?(rss|feed|RDF)\b[^<>]*", re.IGNORECASE)
 _VERSION: Final = re.compile(r"""\bversion\s*=\s*["']\s*([\w.]{1,10})""")

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from monitor.documents import Entry
 from monitor.errors import ParseError
+from monitor.model.documents import Entry
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:

@@ -13,17 +13,17 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.documents import Document, Wishes
 from monitor.errors import ParseError
 from monitor.feeds.hublinks import web_address
 from monitor.feeds.parse.entries import both, make_entry, read_address, read_each, read_language
 from monitor.feeds.parse.instants import find_instant
+from monitor.model.documents import Document, Wishes
 from monitor.text.html import one_line, tidy, to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.documents import Entry
+    from monitor.model.documents import Entry
 
 _VERSION: Final = "jsonfeed.org/version/"
 

@@ -18,7 +18,6 @@ from email.parser import BytesParser
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
-from monitor.documents import Document
 from monitor.errors import ParseError
 from monitor.feeds.bundle import unpack
 from monitor.feeds.charset import decode
@@ -29,13 +28,14 @@ from monitor.feeds.parse.entries import (
     read_language,
     reason_of,
 )
+from monitor.model.documents import Document
 from monitor.text.html import one_line, to_text
 
 if TYPE_CHECKING:
     from email.message import Message as Mail
 
-    from monitor.documents import Entry
     from monitor.feeds.bundle import Message
+    from monitor.model.documents import Entry
 
 FORMAT: Final = "mailbox"
 _MOST_PARTS: Final = 200  # of one message that are looked at

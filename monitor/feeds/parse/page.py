@@ -22,16 +22,16 @@ from cssselect import HTMLTranslator
 from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
-from monitor.documents import Document, Page
 from monitor.errors import ParseError
 from monitor.feeds.parse.entries import make_entry, read_address, read_each, read_language
 from monitor.feeds.parse.instants import find_instant
+from monitor.model.documents import Document, Page
 from monitor.text.html import one_line, to_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.documents import Entry
+    from monitor.model.documents import Entry
 
 _CUT_SHORT: Final = ("...", "…", "⋯")
 

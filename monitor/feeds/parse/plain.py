@@ -12,7 +12,7 @@ from monitor.text.html import one_line, tidy, to_text
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from monitor.documents import Entry
+    from monitor.model.documents import Entry
 
 
 class Plain(NamedTuple):

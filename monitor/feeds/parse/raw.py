@@ -12,7 +12,7 @@ from monitor.text.html import one_line, tidy, to_text
 if TYPE_CHECKING:
     from time import struct_time
 
-    from monitor.documents import Entry
+    from monitor.model.documents import Entry
 
 Raw: TypeAlias = dict[str, Any]  # feedparser's dictionaries, without their old-name magic
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from monitor.documents import Document
 from monitor.feeds.discovery import Found, is_feedlike, names_feed
 from monitor.feeds.parse.entries import make_entry, read_address, read_language
 from monitor.feeds.parse.page import parse_html, words
+from monitor.model.documents import Document
 from monitor.text.html import one_line, to_text
 
 if TYPE_CHECKING:

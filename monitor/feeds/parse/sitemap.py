@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 from xml.parsers.expat import ErrorString
 
-from monitor.documents import Document
 from monitor.errors import ParseError
 from monitor.feeds.parse.entries import (
     make_entry,
@@ -29,13 +28,14 @@ from monitor.feeds.parse.entries import (
     reason_of,
 )
 from monitor.feeds.parse.instants import find_instant
+from monitor.model.documents import Document
 from monitor.text.html import one_line, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from xml.etree.ElementTree import Element
 
-    from monitor.documents import Entry
+    from monitor.model.documents import Entry
 
 _BLOCK: Final = re.compile(r"<url\s*>.*?</url\s*>", re.DOTALL)
 # The prefixes in use, for a block that is read without its document.
