@@ -24,6 +24,7 @@ def include_name(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "table" or not (name or "").startswith("article_words")
 
 
+t.columns.tell_conditions()
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=t.metadata,

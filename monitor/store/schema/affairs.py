@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, ForeignKey, Index, Table, Text, text
 
-from monitor.store.schema.columns import NUMBER, metadata, numbered, required
+from monitor.store.schema.columns import NUMBER, metadata, numbered, partial, required
 from monitor.store.types import Instant
 
 LISTED_BY = (  # what lists of stories are narrowed by, the latest news first
@@ -36,7 +36,7 @@ stories = Table(
     Column("regulator", Text),
     Column("amount_text", Text),
     *(Index(None, *columns, "last_at") for columns in LISTED_BY),
-    Index("ix_stories_gone", "last_at", sqlite_where=GONE, postgresql_where=GONE),
+    partial("ix_stories_gone", "last_at", where=GONE),
 )
 """Hits about one thing that happened.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData
 
 if TYPE_CHECKING:
+    from sqlalchemy import TextClause
     from sqlalchemy.schema import SchemaItem
     from sqlalchemy.types import TypeEngine
 
@@ -36,3 +37,21 @@ def required(
 ) -> Column[Any]:
     """Return a column that is never null."""
     return Column(name, kind, *items, nullable=False, **options)
+
+
+def partial(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    """Return an index of the rows of which *where* is true.
+
+    Migrations make it; SQLAlchemy itself is told of the condition by `tell_conditions` alone, since
+    that imports the dialects of both databases, which takes as long as all of these tables.
+    """
+    return Index(name, *columns, unique=unique, info={"where": where})
+
+
+def tell_conditions() -> None:
+    """Tell SQLAlchemy of which rows each partial index is, for whoever compares or makes tables."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if "where" in index.info:
+                for dialect in ("sqlite", "postgresql"):
+                    index.dialect_options[dialect]["where"] = index.info["where"]

@@ -18,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-from monitor.store.schema.columns import NUMBER, metadata, numbered, required
+from monitor.store.schema.columns import NUMBER, metadata, numbered, partial, required
 from monitor.store.types import Instant
 
 UNGROUPED = text("story_id IS NULL")
@@ -77,21 +77,13 @@ hits = Table(
     UniqueConstraint("article_id", "company", "topic", "revision"),
     Index(None, "company", "topic", "found_at"),
     Index(None, "company", "article_id"),
-    Index("ix_hits_live", "article_id", sqlite_where=LIVE, postgresql_where=LIVE),
+    partial("ix_hits_live", "article_id", where=LIVE),
     *(
-        Index(
-            f"ix_hits_live_{'_'.join(columns)}",
-            *columns,
-            "id",
-            sqlite_where=LIVE,
-            postgresql_where=LIVE,
-        )
+        partial(f"ix_hits_live_{'_'.join(columns)}", *columns, "id", where=LIVE)
         for columns in LISTED_BY
     ),
-    Index("ix_hits_ungrouped", "id", sqlite_where=UNGROUPED, postgresql_where=UNGROUPED),
-    Index(
-        "ix_hits_withdrawn_at", "withdrawn_at", sqlite_where=WITHDRAWN, postgresql_where=WITHDRAWN
-    ),
+    partial("ix_hits_ungrouped", "id", where=UNGROUPED),
+    partial("ix_hits_withdrawn_at", "withdrawn_at", where=WITHDRAWN),
 )
 """A company and a topic met in an article. `revision` is the text its evidence quotes.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
 
-from monitor.store.schema.columns import NUMBER, metadata, numbered, required
+from monitor.store.schema.columns import NUMBER, metadata, numbered, partial, required
 from monitor.store.types import Instant
 
 UNMATCHED = text("matched_with IS NULL")
@@ -28,8 +28,8 @@ articles = Table(
     Column("matched_with", Text),
     Column("indexed", NUMBER),
     Index(None, "feed_id", "first_seen", "published_at"),
-    Index("ix_articles_unmatched", "id", sqlite_where=UNMATCHED, postgresql_where=UNMATCHED),
-    Index("ix_articles_unindexed", "id", sqlite_where=UNINDEXED, postgresql_where=UNINDEXED),
+    partial("ix_articles_unmatched", "id", where=UNMATCHED),
+    partial("ix_articles_unindexed", "id", where=UNINDEXED),
 )
 """One published piece, in its present revision. `matched_with` is null if detection failed.
 

@@ -6,7 +6,6 @@ from sqlalchemy import (
     JSON,
     Column,
     ForeignKey,
-    Index,
     LargeBinary,
     Table,
     Text,
@@ -14,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from monitor.store.schema.columns import NUMBER, metadata, numbered, required
+from monitor.store.schema.columns import NUMBER, metadata, numbered, partial, required
 from monitor.store.types import Instant
 
 STILL_AWAY = text("returned_at IS NULL")
@@ -131,14 +130,7 @@ suppressions = Table(
     required("left_by", Text),
     Column("returned_at", Instant),
     Column("returned_by", Text),
-    Index(
-        "uq_suppressions_away",
-        "subscription",
-        "recipient",
-        unique=True,
-        sqlite_where=STILL_AWAY,
-        postgresql_where=STILL_AWAY,
-    ),
+    partial("uq_suppressions_away", "subscription", "recipient", unique=True, where=STILL_AWAY),
 )
 """A recipient who left a subscription, in lower case; over once `returned_at` is set.
 
