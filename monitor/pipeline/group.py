@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor import logs
-from monitor.store import candidates, proceedings, stories
 from monitor.store.engine import lock, reading
+from monitor.store.hits import any_ungrouped
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -54,11 +54,13 @@ def group_new(engine: Engine) -> int:
 def decide(engine: Engine) -> Decision | None:
     """Return where the oldest hits without a story belong, None if there are no such hits."""
     with reading(engine) as connection:
-        hits = candidates.ungrouped(connection, limit=BATCH)
-        if not hits:
+        if not any_ungrouped(connection):
             return None
-        from monitor.stories.group import WINDOW, group  # most rounds of polling find no hit
+        # Most rounds of polling find no hit: what groups them is imported here.
+        from monitor.store import candidates, proceedings
+        from monitor.stories.group import WINDOW, group
 
+        hits = candidates.ungrouped(connection, limit=BATCH)
         basis = candidates.basis(connection, hits, window=WINDOW)
         opened = candidates.open_stories(connection, basis)
         grouping = group(hits, opened)
@@ -69,6 +71,7 @@ def decide(engine: Engine) -> Decision | None:
 
 def record(engine: Engine, decision: Decision) -> bool:
     """Write down a decision; return False, and write nothing, if it no longer holds."""
+    from monitor.store import candidates, proceedings, stories
     from monitor.stories.group import WINDOW
 
     hits = decision.hits

@@ -47,6 +47,12 @@ _STORED: Final = (
 )
 
 
+def any_ungrouped(connection: Connection) -> bool:
+    """Return whether a hit has no story yet."""
+    query = select(t.hits.c.id).where(t.hits.c.story_id.is_(None), t.hits.c.withdrawn_at.is_(None))
+    return connection.scalar(query.limit(1)) is not None
+
+
 def evidence_of(stored: Sequence[dict[str, Any]]) -> tuple[Evidence, ...]:
     """Return stored quotes as values."""
     return tuple(Evidence(**{**quote, "role": Role(quote["role"])}) for quote in stored)
