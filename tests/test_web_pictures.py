@@ -276,3 +276,51 @@ def test_from_a_company_to_its_story(show):
     page.locator("ol.steps a").first.click()
     page.get_by_role("heading", name="市场监管总局", exact=False).first.wait_for()
     assert page.failures == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (390, "light"), (1280, "dark")])
+def test_logging_in_by_hand(show, width, scheme):
+    """Without a script, in Chinese: wrong, then right, the menu, and out; all fits and is read."""
+    page = show("/", width, scheme, language="zh", scripts=False, trusted=True)
+    page.context.clear_cookies()
+    page.goto(page.url + "hits/?company=ant")
+    _fits(page, "login")
+    page.get_by_label("用户名").fill("Ann")
+    page.get_by_label("密码").fill("not the password")
+    page.get_by_role("button", name="登录").click()
+    page.get_by_role("alert").get_by_text("用户名与密码不符").wait_for()
+    _fits(page, "login-wrong")
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url("**/hits/?company=ant")
+
+    page.locator(".account summary").click()
+    _fits(page, "menu")
+    page.get_by_role("link", name="账户").click()
+    page.get_by_role("heading", name="账户", exact=True).wait_for()
+    page.locator(".account summary").click()
+    page.get_by_role("button", name="退出登录").click()
+    page.get_by_role("heading", name="登录").wait_for()
+    # A browser tells of the first two, and of what it stops loading when it goes on.
+    told = ("401", "Clear-Site-Data", "/static/")
+    assert [it for it in page.failures if not any(word in it for word in told)] == []
+
+
+def _fits(page, name):
+    size = page.viewport_size["width"]
+    _keep(page, f"{name}-{size}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for said, ink, paper in page.evaluate(COLOURS):
+        light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, said, ink, paper)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_at_the_login(show, scheme):
+    """A reader with a screen reader meets no barrier at the login, nor in the open menu."""
+    page = show("/", scheme=scheme, trusted=True)
+    page.locator(".account summary").click()
+    assert Axe().run(page).response["violations"] == []
+    page.context.clear_cookies()
+    page.goto(page.url + "login")
+    assert Axe().run(page).response["violations"] == []
