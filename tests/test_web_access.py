@@ -71,6 +71,17 @@ def test_roles_are_in_order():
     assert [reader.covers(it) for it in UserRole] == [True, False, False]
 
 
+def test_a_role_that_does_not_suffice(site):
+    """A page for reviewers is shown to them and to admins, and to nobody else."""
+    nameless = site.ask("/review/")
+    assert (nameless.status, "This needs a name." in nameless.text) == (403, True)
+    for role, status in (("reader", 403), ("reviewer", 200), ("admin", 200)):
+        put_user(site.app, role, role)
+        answer = site.ask("/review/", cookie=site.log_in(role, PASSWORD))
+        assert answer.status == status, role
+        assert ("Your role does not allow this." in answer.text) == (status == 403)
+
+
 # --- logging in ---
 
 

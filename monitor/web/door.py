@@ -51,7 +51,7 @@ class Door:
                 await (await run_in_threadpool(_sent_away, request))(scope, receive, send)
                 return
             if not visitor.role.covers(needed):
-                raise HTTPException(403, "role")
+                raise HTTPException(403, "role" if visitor.name is not None else "name")
         if request.method not in SAFE:
             if request.url.path.startswith(problems.PATH):
                 _require_token(visitor)

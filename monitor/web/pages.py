@@ -64,6 +64,7 @@ _WRONG: dict[int | str, str] = {
     "login": "Your login has ended. Log in and send the form again.",
     "no users": "This page is for users, and there are none yet: `monitor users add` makes one.",
     "proxy": "This page is for users, and nothing in front of it said who you are.",
+    "name": "This needs a name. Once `monitor users add` has made a user, one logs in.",
     "role": "Your role does not allow this.",
     "token": "This token is not good: it is not one of ours, or was revoked, or is too old.",
     400: "This address cannot be read.",
