@@ -32,9 +32,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _poll(args: argparse.Namespace) -> int:
+    from monitor import heap
     from monitor.app import App
     from monitor.pipeline.group import group_new
 
+    heap.share()
     began = time.monotonic()
     with App.load(config_path(args)) as app:
         app.wants_full_texts()  # first of all: what is not installed stops the start
