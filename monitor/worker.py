@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -29,8 +29,7 @@ from monitor.store import feeds, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
 
     from monitor.app import App
 
@@ -59,13 +58,18 @@ def serve(app: App) -> int:
     return 0
 
 
-def _pages(app: App, stop: threading.Event) -> AbstractContextManager[object]:
-    listen = app.config.web.listen
-    if listen is None:
-        return nullcontext()
-    from monitor.web.server import serving
+@contextmanager
+def _pages(app: App, stop: threading.Event) -> Iterator[None]:
+    pages, figures = app.config.web.listen, app.config.metrics.listen
+    with ExitStack() as served:
+        if pages is not None or figures is not None:
+            from monitor.web.server import serving, serving_metrics
 
-    return serving(app, listen, stop)
+            if pages is not None:
+                served.enter_context(serving(app, pages, stop))
+            if figures is not None:
+                served.enter_context(serving_metrics(app, figures, stop))
+        yield
 
 
 def _serve_until(app: App, stop: threading.Event) -> None:

@@ -46,7 +46,10 @@ def check(
     with reading(engine) as connection:
         reasons = [
             *_silence(connection, now),
-            *_overdue_digests(connection, now, subscriptions),
+            *(
+                f"digest {name!r} of {slot:%Y-%m-%d %H:%M} UTC was not made"
+                for name, slot in overdue_digests(connection, now, subscriptions)
+            ),
             *_overdue_deliveries(connection, now),
             *_overdue_feeds(connection, now),
         ]
@@ -65,12 +68,13 @@ def _silence(connection: Connection, now: datetime) -> list[str]:
     return [f"no sign of life since {beat_at:%Y-%m-%d %H:%M:%S} UTC"]
 
 
-def _overdue_digests(
+def overdue_digests(
     connection: Connection, now: datetime, subscriptions: Sequence[Subscription]
-) -> list[str]:
+) -> list[tuple[str, datetime]]:
+    """Return name and slot of each digest that should have been made `OVERDUE` ago."""
     slots = [(item.name, latest_slot(item.schedule, now - OVERDUE)) for item in subscriptions]
     return [
-        f"digest {name!r} of {slot:%Y-%m-%d %H:%M} UTC was not made"
+        (name, slot)
         for name, slot in slots
         if digests.is_open(connection, name, slot)
         and not digests.made_since(connection, name, slot)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.web.visitor import Visitor
 
 SAFE: Final = frozenset({"GET", "HEAD"})
+BY_PROGRAMS: Final = (".atom", "/metrics")  # ends of addresses that no browser asks for
 
 
 class Door:
@@ -71,7 +72,7 @@ def _sent_away(request: Request) -> RedirectResponse:
     site = site_of(request)
     named = site.proxy is not None and site.proxy.user_header is not None
     path = request.url.path
-    if path.startswith(problems.PATH) or path.endswith(".atom"):
+    if path.startswith(problems.PATH) or path.endswith(BY_PROGRAMS):
         kind = "Basic" if path.endswith(".atom") else "Bearer"
         raise HTTPException(401, headers={"WWW-Authenticate": f'{kind} realm="monitor"'})
     with reading_for(request) as connection:

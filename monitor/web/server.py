@@ -22,9 +22,10 @@ from monitor.store import users
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import uvicorn
+    from starlette.applications import Starlette
 
     from monitor.app import App
 
@@ -56,13 +57,6 @@ def serving(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str,
 
     The database is at the schema we need. Raises ConfigError if it cannot start.
     """
-    try:
-        from uvicorn import Config, Server
-
-        from monitor.web.site import build_site
-    except ImportError as error:
-        missing = f"needs {error.name}: {INSTALL}"
-        raise ConfigError(Mistake("", "web", missing)) from None
     web = app.config.web
     try:
         with reading(app.store) as connection:
@@ -70,8 +64,45 @@ def serving(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str,
     except ValueError as error:
         raise ConfigError(Mistake("", "web", str(error))) from None
     local = web.is_local(listen)
+
+    def build() -> Starlette:
+        from monitor.web.site import build_site
+
+        return build_site(app, local=local)
+
+    with _answering("web", listen, stop, build) as (host, port):
+        log.info("pages served", host=host, port=port, local=local)
+        yield host, port
+
+
+@contextmanager
+def serving_metrics(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str, int]]:
+    """Serve the metrics of *app* alone at *listen*, to whoever can reach it; as `serving`."""
+
+    def build() -> Starlette:
+        from monitor.web.metrics import build_metrics_site
+
+        return build_metrics_site(app)
+
+    with _answering("metrics", listen, stop, build) as (host, port):
+        log.info("metrics served", host=host, port=port)
+        yield host, port
+
+
+@contextmanager
+def _answering(
+    key: str, listen: str, stop: threading.Event, build: Callable[[], Starlette]
+) -> Iterator[tuple[str, int]]:
+    """Serve what *build* gives, as the setting *key* wants it."""
+    try:
+        from uvicorn import Config, Server
+
+        site = build()
+    except ImportError as error:
+        missing = f"needs {error.name}: {INSTALL}"
+        raise ConfigError(Mistake("", key, missing)) from None
     settings = Config(
-        build_site(app, local=local),
+        site,
         http="h11",
         ws="none",
         loop="asyncio",
@@ -86,13 +117,12 @@ def serving(app: App, listen: str, stop: threading.Event) -> Iterator[tuple[str,
     # A page that fails is told by the shield; one that is cut at a stop is no failure.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     server = Server(settings)
-    listening = _listen(listen)
+    listening = _listen(key, listen)
     host, port = listening.getsockname()[:2]
-    thread = threading.Thread(target=server.run, args=([listening],), name="web", daemon=True)
-    ending = threading.Thread(target=_end, args=(server, stop), name="web-end", daemon=True)
+    thread = threading.Thread(target=server.run, args=([listening],), name=key, daemon=True)
+    ending = threading.Thread(target=_end, args=(server, stop), name=f"{key}-end", daemon=True)
     thread.start()
     ending.start()
-    log.info("pages served", host=host, port=port, local=local)
     try:
         yield host, port
     finally:
@@ -107,22 +137,22 @@ def _end(server: uvicorn.Server, stop: threading.Event) -> None:
     server.should_exit = True
 
 
-def _listen(listen: str) -> socket.socket:
+def _listen(key: str, listen: str) -> socket.socket:
     host, port = split_listen(listen)
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
-        raise _cannot(listen, error) from None
+        raise _cannot(key, listen, error) from None
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
-        raise _cannot(listen, error) from None
+        raise _cannot(key, listen, error) from None
     return listening
 
 
-def _cannot(listen: str, error: OSError) -> ConfigError:
-    return ConfigError(Mistake("", "web.listen", f"cannot listen at {listen}: {error.strerror}"))
+def _cannot(key: str, listen: str, error: OSError) -> ConfigError:
+    return ConfigError(Mistake("", f"{key}.listen", f"cannot listen at {listen}: {error.strerror}"))

@@ -29,6 +29,7 @@ from monitor.web import (
     feeds,
     leaving,
     login,
+    metrics,
     probes,
     push,
     review,
@@ -98,6 +99,7 @@ INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
     ("/review/{hit:int}", review.hit, BY_REVIEWERS),
     ("/rules/", rules.bench, BY_REVIEWERS),
     ("/rules/backtests/{backtest}", rules.backtest, BY_REVIEWERS),
+    ("/metrics", metrics.metrics, READ),
     ("/feeds/hits.atom", atom.hits, READ),
     ("/feeds/stories.atom", atom.stories, READ),
     ("/feeds/{feed}", feeds.feed, READ),
@@ -130,6 +132,7 @@ def build_site(app: App, *, local: bool) -> Starlette:
         lifespan=_served,
         max_body_size=MAX_BODY_BYTES,
     )
+    site.state.meter = metrics.meter_of(app)
     site.state.site = Site(
         engine=app.store,
         clock=app.clock,
