@@ -37,6 +37,8 @@ TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
 INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
+# A year: a job that runs once removes itself, at which APScheduler fails if a stop comes meanwhile.
+ONCE_S = 31_536_000
 THREADS = 12  # one for each step, so that none waits for another
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
@@ -119,6 +121,8 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
         "beat": (lambda: _beat(app), BEAT_S),
         "prune": (lambda: _prune(app, stop), PRUNE_S),
         "index": (lambda: _index(app, stop), INDEX_S),
+        # Where detection failed before, it fails again until another version runs.
+        "unmatched": (lambda: _match_unmatched(app, stop), ONCE_S),
     }
     for step, (work, seconds) in jobs.items():
         scheduler.add_job(
@@ -131,8 +135,6 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
             misfire_grace_time=None,
             next_run_time=app.clock.now(),
         )
-    # Once: where detection failed before, it fails again until another version runs.
-    scheduler.add_job(_guarded("unmatched", lambda: _match_unmatched(app, stop)), id="unmatched")
     return scheduler
 
 
