@@ -61,9 +61,11 @@ def site(tmp_path, clock):
 
 def put_polls(app):
     """Store a week of polls, some of which failed, one with a gap."""
+    with reading(app.store) as connection:
+        feed = connection.scalar(select(t.feeds.c.id).where(t.feeds.c.key == "a"))
     rows = [
         {
-            "feed_id": 1,
+            "feed_id": feed,
             "at": app.clock.now() - timedelta(hours=hours),
             "outcome": "failed" if hours % 50 < 3 else "stored",
             "new": hours % 4,

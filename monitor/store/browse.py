@@ -121,26 +121,41 @@ def hits_of_story(
     From the beginning its head is first. With each comes why it is in this story.
     """
     its = t.hits.c
-    query = hits_with_articles().where(its.story_id == shown.story.id, its.withdrawn_at.is_(None))
-    query = query.add_columns(its.joined)
-    behind = query.where(its.id > (after or 0), its.id != shown.head).order_by(its.id).limit(limit)
-    rows = [] if after else list(connection.execute(query.where(its.id == shown.head)))
-    rows += connection.execute(behind)
-    return [(reported_hit(row), row.joined) for row in rows[:limit]]
+    live = its.story_id == shown.story.id, its.withdrawn_at.is_(None)
+    behind = select(its.id).where(*live, its.id > (after or 0), its.id != shown.head)
+    # By a sum, since a planner may else walk along all hits to the first of the story.
+    ids = list(connection.scalars(behind.order_by(its.id + 0).limit(limit)))
+    if not after:
+        ids = [shown.head, *ids][:limit]
+    query = hits_with_articles().add_columns(its.joined).where(*live, its.id.in_(ids))
+    found = {row.id: (reported_hit(row), row.joined) for row in connection.execute(query)}
+    return [found[number] for number in ids if number in found]
 
 
 def page_of_hits(
     connection: Connection, wanted: Wanted, *, before: int | None = None, limit: int
 ) -> list[ReportedHit]:
     """Return up to *limit* hits that have a story, the newest first."""
+    found: list[ReportedHit] = []
+    while len(found) < limit:
+        ids = _newest_hits(connection, wanted, before, limit)
+        query = hits_with_articles().where(t.hits.c.id.in_(ids)).order_by(t.hits.c.id.desc())
+        found += [reported_hit(row) for row in connection.execute(query)]
+        if len(ids) < limit:
+            break
+        before = ids[-1]
+    return found[:limit]
+
+
+def _newest_hits(
+    connection: Connection, wanted: Wanted, before: int | None, limit: int
+) -> Sequence[int]:
+    """Return hits that hold, grouped or not: asked for no more, an index has all it takes."""
     its = t.hits.c
-    some = select(its.id).where(*wanted.of(t.hits), its.withdrawn_at.is_(None))
-    some = some.where(its.story_id.is_not(None))
+    query = select(its.id).where(*wanted.of(t.hits), its.withdrawn_at.is_(None))
     if before is not None:
-        some = some.where(its.id < before)
-    ids = connection.scalars(some.order_by(its.id.desc()).limit(limit)).all()
-    query = hits_with_articles().where(its.id.in_(ids)).order_by(its.id.desc())
-    return [reported_hit(row) for row in connection.execute(query)]
+        query = query.where(its.id < before)
+    return connection.scalars(query.order_by(its.id.desc()).limit(limit)).all()
 
 
 def told_in(connection: Connection, story_id: int) -> list[Told]:

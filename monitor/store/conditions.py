@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, Text, and_, column, func, literal, not_, or_, select, table, text
 
@@ -17,32 +17,70 @@ from monitor.store import schema as t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Connection
 
     from monitor.query import Need, Node
 
+_LOOKED_THROUGH: Final = 25  # articles for each that is wanted, before an index is asked,
+_AT_LEAST: Final = 20_000  # or so many
 
-def having(
-    connection: Connection, need: Need, below: int | None, limit: int, *, least: int
-) -> Select[int]:
-    """Return the query of the newest articles under *below* that have what is needed.
 
-    *least* is the smallest number they may have.
+def newest_with(
+    connection: Connection,
+    need: Need,
+    below: int | None,
+    limit: int,
+    *,
+    least: int,
+    before: Sequence[int] = (),
+) -> Sequence[int]:
+    """Return the newest articles under *below* that have what is needed, up to *limit*.
+
+    *least* is the smallest number they may have, *before* those of the page before, if any.
     """
     if connection.dialect.name == "postgresql":
-        number: ColumnElement[int] = column("article_id", Integer)
-        has = column("words", Text).op("@@")(
-            text("CAST(:need AS tsquery)").bindparams(need=_tsquery(need))
-        )
-    else:
-        number = column("rowid", Integer)
-        has = column("article_words", Text).op("MATCH")(literal(_fts5(need)))
-    query = select(number).select_from(table("article_words")).where(has)
+        rare = bool(before) and before[0] - before[-1] > _LOOKED_THROUGH * len(before)
+        return _of_tsvectors(connection, need, below, limit, least=least, rare=rare)
+    number: ColumnElement[int] = column("rowid", Integer)
+    has = column("article_words", Text).op("MATCH")(literal(_fts5(need)))
+    query = select(number).select_from(table("article_words")).where(has, number >= least)
     if below is not None:
         query = query.where(number < below)
-    if least:
-        query = query.where(number >= least)
-    return query.order_by(number.desc()).limit(limit)
+    return connection.scalars(query.order_by(number.desc()).limit(limit)).all()
+
+
+def _of_tsvectors(
+    connection: Connection, need: Need, below: int | None, limit: int, *, least: int, rare: bool
+) -> list[int]:
+    """Look through the newest first, one by one; what these lack is asked of the GIN index.
+
+    That has to gather all articles with common words before it can tell which are the newest, and
+    the planner, which takes words for independent, asks it all the same. It is good at *rare* ones.
+    """
+    number, words = column("article_id", Integer), column("words", Text)
+    query = select(number, words).select_from(table("article_words", number, words))
+    query = query.where(number >= least)
+    if below is not None:
+        query = query.where(number < below)
+    found: list[int] = []
+    if not rare:
+        looked_through = max(_LOOKED_THROUGH * limit, _AT_LEAST)
+        # The rows of a limited subquery are walked in its order, as far as they are asked for.
+        near = query.order_by(number.desc()).limit(looked_through).subquery()
+        some = select(near.c.article_id).where(_has(near.c.words, need))
+        found += connection.scalars(some.order_by(near.c.article_id.desc()).limit(limit))
+        ends = query.with_only_columns(number).order_by(number.desc()).offset(looked_through - 1)
+        end = None if len(found) == limit else connection.scalar(ends.limit(1))
+        if end is None:
+            return found
+        query = query.where(number < end)
+    far = query.with_only_columns(number).where(_has(words, need)).order_by(number.desc())
+    return [*found, *connection.scalars(far.limit(limit - len(found)))]
+
+
+def _has(words: ColumnElement[str], need: Need) -> ColumnElement[bool]:
+    asked = text("CAST(:need AS tsquery)").bindparams(need=_tsquery(need))
+    return words.op("@@")(asked)
 
 
 def _fts5(need: Need) -> str:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from heapq import merge, nlargest
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -27,7 +28,7 @@ from monitor.query import (
 )
 from monitor.query.tree import about_hits, needs_hit
 from monitor.store import schema as t
-from monitor.store.conditions import having, known, seen_in, time_of
+from monitor.store.conditions import known, newest_with, seen_in, time_of
 from monitor.store.rows import among
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 Kind = Literal["article", "hit", "story"]
 
 RANKED: Final = 1000  # the newest answers, of which the best come first if that is asked for
+DISORDER: Final = timedelta(hours=1)
 _FIRST: Final = 200  # candidates of the first page
 _LARGEST: Final = 5000
 _AT_ONCE: Final = 500  # so many texts are in memory
@@ -76,9 +78,13 @@ class Best:
 
 @dataclass(slots=True)
 class Bound:
-    """How many candidates are looked at, by each alternative of a query; None for all."""
+    """How many candidates are looked at, by each alternative of a query; None for all.
+
+    *first* of them are read at once, then more and more.
+    """
 
     most: int | None = None
+    first: int = _FIRST
     reached: bool = False
 
     def ends(self, looked_at: int) -> bool:
@@ -130,19 +136,20 @@ def best(
     *,
     limit: int,
     where: Sequence[ColumnElement[bool]] = (),
+    among: int = RANKED,
     within: int | None = None,
 ) -> Best:
-    """Return the *limit* best of the newest RANKED answers, by what they have of the query.
+    """Return the *limit* best of the newest *among* answers, by what they have of the query.
 
     With *within* they are looked for among so many of the newest articles that the index names: it
     bounds the work where answers are rare among these.
     """
-    bound = Bound(within)
-    newest = list(islice(find(connection, query, kind, where=where, bound=bound), RANKED))
+    bound = Bound(within, first=among)
+    newest = list(islice(find(connection, query, kind, where=where, bound=bound), among))
     terms = set(phrases(query))
     scored = [(relevance(terms, it.piece), it.article, it.hit or 0, it) for it in newest]
     some = nlargest(limit, scored, key=lambda row: row[:3])
-    whole = not bound.reached and len(newest) < RANKED
+    whole = not bound.reached and len(newest) < among
     return Best(tuple(it for *_, it in some), len(newest), whole=whole)
 
 
@@ -176,10 +183,10 @@ class _Asked:
         if seen is not None and seen.until is not None:
             lowest, highest = self._between(seen)
         below = None if highest is None else highest + 1
-        size, looked_at = _FIRST, 0
+        size, looked_at = self.bound.first, 0
+        ids: Sequence[int] = ()
         while True:
-            asked = having(self.connection, need, below, size, least=lowest)
-            ids = self.connection.scalars(asked).all()
+            ids = newest_with(self.connection, need, below, size, least=lowest, before=ids)
             for at in range(0, len(ids), _AT_ONCE):
                 some = among(self.connection, t.articles.c.id, ids[at : at + _AT_ONCE])
                 yield from self._judged(self._query().where(some))
@@ -191,10 +198,21 @@ class _Asked:
                 lowest, _ = self._between(seen)
 
     def _between(self, seen: Seen) -> tuple[int, int]:
-        """Return the first and the last article of that time, by number."""
-        ends = select(func.min(t.articles.c.id), func.max(t.articles.c.id)).where(time_of(seen))
-        lowest, highest = self.connection.execute(ends).one()
-        return (1, 0) if lowest is None else (lowest, highest)
+        """Return the first and the last article that can be of that time, by number.
+
+        Articles are numbered as they are stored: not quite in the order of the instants they were
+        stored as of, but within DISORDER.
+        """
+        at = t.articles.c.first_seen
+        first, last = func.min(at), func.max(at)
+        ends = self.connection.execute(select(first, last).where(time_of(seen))).one()
+        if ends[0] is None:
+            return 1, 0
+        number = t.articles.c.id + 0  # else a planner may walk along all numbers to the first
+        early = select(func.min(number)).where(at >= ends[0], at <= ends[0] + DISORDER)
+        late = select(func.max(number)).where(at >= ends[1] - DISORDER, at <= ends[1])
+        lowest, highest = self.connection.scalar(early), self.connection.scalar(late)
+        return lowest or 1, highest or 0
 
     def all(self, *limits: ColumnElement[bool]) -> Iterator[Found]:
         """Yield the answers among all articles that *limits* and the fields leave."""

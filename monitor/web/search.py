@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from monitor.store.search import Best, Found
 
 SHOWN = 30  # answers on a page
-LOOKED_AT = 10_000  # articles that the index names, for the best of them
+AMONG = 500  # answers of which the best come first
+WITHIN = 10_000  # articles that the index names, among which these are looked for
 RANKED = "relevance"
 
 
@@ -67,7 +68,9 @@ def find(request: Request) -> Response:
             found: Sequence[Found]
             with reading_for(request) as connection:
                 if ranked:
-                    best = search.best(connection, query, kind, limit=SHOWN, within=LOOKED_AT)
+                    best = search.best(
+                        connection, query, kind, limit=SHOWN, among=AMONG, within=WITHIN
+                    )
                     found = best.found
                 else:
                     found = _newest(connection, query, kind, before)
