@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from monitor.pipeline.alert import AlertStep
     from monitor.pipeline.compose import ComposeStep
     from monitor.pipeline.full_text import FullTextStep
+    from monitor.pipeline.heartbeat import HeartbeatStep
     from monitor.pipeline.poll import PollStep
     from monitor.pipeline.push import PushStep
     from monitor.pipeline.rematch import RematchStep
@@ -390,6 +391,24 @@ class App:
             worker=self.worker,
         )
 
+    @cached_property
+    def heartbeat_step(self) -> HeartbeatStep | None:
+        """The step that tells a watcher outside; None if there is none."""
+        url = self.config.delivery.heartbeat
+        if url is None:
+            return None
+        from monitor.pipeline.heartbeat import HeartbeatStep
+
+        self.heartbeat_fetcher = self.build_fetcher(1)
+        return HeartbeatStep(
+            engine=self.store,
+            clock=self.clock,
+            fetcher=self.heartbeat_fetcher,
+            url=url.get_secret_value(),
+            subscriptions=self.subscriptions,
+            lease=self.config.polling.timeout + timedelta(minutes=1),
+        )
+
     def rematch_step(self, *, news_since: datetime, jobs: int = 1) -> RematchStep:
         """Return the step that applies the rules to stored articles."""
         from monitor.pipeline.rematch import RematchStep
@@ -466,7 +485,14 @@ class App:
 
     def cut_polling(self) -> None:
         """End the fetching and reading that is under way; what is unfinished comes due again."""
-        for part in ("fetcher", "parser", "page_fetcher", "page_parser", "hub_fetcher"):
+        for part in (
+            "fetcher",
+            "parser",
+            "page_fetcher",
+            "page_parser",
+            "hub_fetcher",
+            "heartbeat_fetcher",
+        ):
             if part in self.__dict__:
                 getattr(self, part).close()
 

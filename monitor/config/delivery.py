@@ -5,6 +5,7 @@ from typing import Final, Literal, Self
 from pydantic import Field, model_validator
 
 from monitor.config import types
+from monitor.config.channels import Url
 from monitor.config.frozen import Settings, default_duration
 
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
@@ -74,6 +75,10 @@ class DeliverySettings(Settings):
     """Whom readers may write to, to be taken off a list."""
     dkim: DkimSettings | None = None
     """How mails are signed."""
+    heartbeat: Url | None = None
+    """An http or https address that is asked for after each round of digests that went well."""
+    heartbeat_file: types.Line | None = None
+    """A file that holds it instead."""
     outbox: types.Line = "outbox"
     """The folder mails are written to while `smtp` is not set up."""
     smtp: SmtpSettings | None = None

@@ -30,6 +30,7 @@ SECRETS: tuple[KeyPath, ...] = (
     ("database",),
     ("delivery", "smtp", "password"),
     ("delivery", "dkim", "key"),
+    ("delivery", "heartbeat"),
     ("feeds", "*", "imap", "password"),
     ("channels", "*", "apprise"),
     ("channels", "*", "webhook"),

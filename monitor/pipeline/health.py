@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.digest.slots import latest_slot
-from monitor.store import deliveries, digests, feeds, queries, workers
+from monitor.store import deliveries, digests, feeds, heartbeats, queries, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def check(
             *_overdue_deliveries(connection, now),
             *_overdue_feeds(connection, now),
         ]
-        warnings = [*_feeds(connection), *_failed_deliveries(connection, now)] if warn else []
+        warnings = _warnings(connection, now) if warn else []
     return Health(tuple(reasons), tuple(warnings))
 
 
@@ -69,10 +69,14 @@ def _silence(connection: Connection, now: datetime) -> list[str]:
 
 
 def overdue_digests(
-    connection: Connection, now: datetime, subscriptions: Sequence[Subscription]
+    connection: Connection,
+    now: datetime,
+    subscriptions: Sequence[Subscription],
+    *,
+    by: timedelta = OVERDUE,
 ) -> list[tuple[str, datetime]]:
-    """Return name and slot of each digest that should have been made `OVERDUE` ago."""
-    slots = [(item.name, latest_slot(item.schedule, now - OVERDUE)) for item in subscriptions]
+    """Return name and slot of each digest that should have been made that long ago."""
+    slots = [(item.name, latest_slot(item.schedule, now - by)) for item in subscriptions]
     return [
         (name, slot)
         for name, slot in slots
@@ -94,6 +98,14 @@ def _overdue_feeds(connection: Connection, now: datetime) -> list[str]:
     if feeds.any_due(connection, now=now - UNPOLLED):
         return ["a feed is due and nobody polls it"]
     return []
+
+
+def _warnings(connection: Connection, now: datetime) -> list[str]:
+    watcher = heartbeats.failing(connection, now=now)
+    untold = (
+        [f"the heartbeat failed (attempt {watcher.attempts}): {watcher.error}"] if watcher else []
+    )
+    return [*_feeds(connection), *_failed_deliveries(connection, now), *untold]
 
 
 def _feeds(connection: Connection) -> list[str]:

@@ -27,7 +27,7 @@ from monitor.errors import StoreError
 from monitor.model import DeliveryStatus, DigestKind, FeedState, PollOutcome
 from monitor.pipeline import health
 from monitor.resources import version
-from monitor.store import measures, migrate, workers
+from monitor.store import heartbeats, measures, migrate, workers
 from monitor.store.engine import reading
 from monitor.store.schema import SCHEMA
 from monitor.web.probes import alive
@@ -167,6 +167,9 @@ def _finding(connection: Connection, now: datetime) -> Iterator[Metric]:
 
 
 def _telling(connection: Connection, now: datetime) -> Iterator[Metric]:
+    watcher = heartbeats.failing(connection, now=now)
+    tries = watcher.attempts if watcher else 0
+    yield _gauge("monitor_heartbeat_failures", "Heartbeats that failed in a row", tries)
     made = dict.fromkeys(DigestKind, 0) | measures.digests_by_kind(connection, now=now)
     yield _gauge("monitor_digests_1d", "Digests and alerts made", made, label="kind")
     states = measures.deliveries_by_status(connection, now=now)

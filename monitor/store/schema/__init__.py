@@ -14,7 +14,7 @@ from monitor.store.schema.columns import metadata
 from monitor.store.schema.findings import hits, lexicons, near_misses, reviews
 from monitor.store.schema.intake import feeds, polls, pushes
 from monitor.store.schema.pieces import articles, full_texts, revisions, sightings
-from monitor.store.schema.running import audit, keys, workers
+from monitor.store.schema.running import audit, heartbeats, keys, workers
 from monitor.store.schema.sending import (
     alerts,
     attachments,
@@ -25,7 +25,7 @@ from monitor.store.schema.sending import (
     suppressions,
 )
 
-SCHEMA = "0020"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0021"  # the migration these tables need; the newest in migrations/versions
 
 __all__ = [
     "SCHEMA",
@@ -38,6 +38,7 @@ __all__ = [
     "digests",
     "feeds",
     "full_texts",
+    "heartbeats",
     "hits",
     "keys",
     "lexicons",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import Column, Table, Text, text
 
-from monitor.store.schema.columns import metadata, numbered, required
+from monitor.store.schema.columns import NUMBER, metadata, numbered, required
 from monitor.store.types import Instant
 
 keys = Table(
@@ -26,6 +26,23 @@ workers = Table(
     Column("stopped_at", Instant),
 )
 """A running service and its last sign of life."""
+
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", Text, primary_key=True),
+    required("digest_id", NUMBER, server_default=text("0")),
+    Column("called_at", Instant),
+    Column("due_at", Instant),
+    required("attempts", NUMBER, server_default=text("0")),
+    Column("tried_at", Instant),
+    Column("error", Text),
+)
+"""What a watcher outside was told: that all digests up to `digest_id` went well.
+
+`due_at` is when it is to be called again, after `attempts` that failed; null if none did.
+"""
 
 
 audit = Table(
