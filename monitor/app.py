@@ -409,6 +409,18 @@ class App:
             lease=self.config.polling.timeout + timedelta(minutes=1),
         )
 
+    def prune(self, stop: Event | None = None) -> dict[str, int]:
+        """Delete what is kept for a time only; return what, and how many."""
+        from monitor.pipeline.prune import Retention, prune
+
+        kept = self.config.retention
+        return prune(
+            self.store,
+            Retention(kept.near_misses, kept.polls, kept.articles, kept.full_texts),
+            now=self.clock.now(),
+            stop=stop,
+        )
+
     def rematch_step(self, *, news_since: datetime, jobs: int = 1) -> RematchStep:
         """Return the step that applies the rules to stored articles."""
         from monitor.pipeline.rematch import RematchStep

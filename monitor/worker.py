@@ -22,7 +22,6 @@ from monitor import logs
 from monitor.model import Way
 from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
-from monitor.pipeline.prune import prune
 from monitor.pipeline.rematch import match_unmatched
 from monitor.signals import heeding_signals
 from monitor.store import feeds, workers
@@ -197,7 +196,7 @@ def _heartbeat(app: App, stop: threading.Event) -> None:
 
 def _prune(app: App, stop: threading.Event) -> None:
     if not stop.is_set():
-        prune(app.store, now=app.clock.now())
+        app.prune(stop)
 
 
 def _index(app: App, stop: threading.Event) -> None:

@@ -182,7 +182,7 @@ def test_the_service_mends_and_prunes(folder, engine):
 
     with Running(folder) as service:
         service.wait_for("unmatched articles matched")
-        service.wait_for("near-misses pruned")
+        service.wait_for("pruned")
 
     with engine.begin() as connection:
         query = text("SELECT COUNT(*) FROM v_hits WHERE title = :title")

@@ -7,11 +7,13 @@ import pytest
 from sqlalchemy import select, text
 from test_articles import NOW, claim, entry, match, put
 
-from monitor.pipeline.prune import prune
+from monitor.pipeline.prune import Retention, prune
 from monitor.store import near_misses
 from monitor.store import schema as t
 
 APART = replace(match(), rejected="in different sentences", possible=True, score=0.4)
+
+KEPT = Retention()
 
 
 @pytest.fixture
@@ -67,10 +69,11 @@ def test_old_ones_are_pruned_in_batches(engine, feed):
     put(engine, feed, entries, lambda _: [APART])
     kept_for = near_misses.KEPT
 
-    assert prune(engine, now=NOW + kept_for) == 0
+    assert prune(engine, KEPT, now=NOW + kept_for) == {"near-misses": 0}
     with engine.begin() as connection:
         late = NOW + kept_for + timedelta(seconds=1) - kept_for
         assert near_misses.prune(connection, before=late, limit=2) == 2
     assert len(stored(engine)) == 5
-    assert prune(engine, now=NOW + kept_for + timedelta(seconds=1), batch=2) == 5
+    late = NOW + kept_for + timedelta(seconds=1)
+    assert prune(engine, KEPT, now=late, batch=2) == {"near-misses": 5}
     assert stored(engine) == []

@@ -42,7 +42,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     action("check", "say whether the database is there, and whether it is whole", _check)
     action("backup", "copy the whole database into a new file, while it is in use", _backup)
     action("restore", "put a backup in the place of what the database holds", _restore)
-    action("prune", "delete near-misses that are older than 30 days", _prune)
+    action("prune", "delete what is older than `retention` keeps it", _prune)
     action("index", "put into the search index what is missing there", _index)
 
 
@@ -121,10 +121,8 @@ def _require_rest(app: App) -> None:
 
 
 def _prune(app: App, _args: argparse.Namespace) -> int:
-    from monitor.pipeline.prune import prune
-
-    deleted = prune(app.store, now=app.clock.now())
-    print(f"{_shown(app)}: {deleted} old near-misses deleted")
+    for what, deleted in app.prune().items():
+        print(f"{_shown(app)}: {deleted} old {what} deleted")
     return 0
 
 

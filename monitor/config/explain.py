@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from monitor.config.marks import KeyPath
 
-LATER = frozenset({"retention"})  # keys a later version will have
-
 _WANTED = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
@@ -90,8 +88,6 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 
 def _unknown_key(path: KeyPath) -> str:
-    if len(path) == 1 and path[0] in LATER:
-        return "is a key of a later version; this one knows nothing to do with it"
     known = keys_at(path[:-1])
     hint = did_you_mean(str(path[-1]), known) or f"; known are {', '.join(known)}"
     return f"unknown key{hint}"

@@ -14,7 +14,7 @@ from monitor.store.schema.columns import metadata
 from monitor.store.schema.findings import hits, lexicons, near_misses, reviews
 from monitor.store.schema.intake import feeds, polls, pushes
 from monitor.store.schema.pieces import articles, full_texts, revisions, sightings
-from monitor.store.schema.running import audit, heartbeats, keys, workers
+from monitor.store.schema.running import audit, heartbeats, keys, prunings, workers
 from monitor.store.schema.sending import (
     alerts,
     attachments,
@@ -25,7 +25,7 @@ from monitor.store.schema.sending import (
     suppressions,
 )
 
-SCHEMA = "0021"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0022"  # the migration these tables need; the newest in migrations/versions
 
 __all__ = [
     "SCHEMA",
@@ -48,6 +48,7 @@ __all__ = [
     "near_misses",
     "polls",
     "proceedings",
+    "prunings",
     "pushes",
     "reviews",
     "revisions",

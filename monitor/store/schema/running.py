@@ -45,6 +45,18 @@ heartbeats = Table(
 """
 
 
+prunings = Table(
+    "prunings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    required("first_seen", Instant),
+    required("article_id", NUMBER),
+)
+"""Up to which article, in the order they were first seen, texts were looked through: see
+`monitor.store.retention`.
+"""
+
+
 audit = Table(
     "audit",
     metadata,
