@@ -11,17 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy import insert, select
 
 from monitor.detect.changes import changes
 from monitor.errors import StoreError
 from monitor.identity import article_key, clean_url, generic_links, identify
-from monitor.store import hits, known, near_misses, stories
+from monitor.store import hits, known, near_misses, numbering, stories
 from monitor.store import index as search_index
 from monitor.store import schema as t
 from monitor.store.known import chunks
+from monitor.store.many import Many
 from monitor.store.rows import change_rows
-from monitor.store.upsert import execute_many, inserting
+from monitor.store.upsert import inserting
 from monitor.text.index import CUT, index_words
 from monitor.text.words import claimed_language
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Insert, Row
 
     from monitor.detect.changes import KnownHit
     from monitor.identity import Identity, KnownArticle, Verdict
@@ -142,7 +143,7 @@ class _New:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._rows: dict[str, dict[str, Any]] = {}
+        self._rows: dict[str, tuple[Any, ...]] = {}  # by key: what `_article` gives
         self._firsts: dict[str, tuple[_Work, int]] = {}  # key -> the entry the article is made of
         self._works: list[_Work] = []
         self._links: set[str] = set()
@@ -154,7 +155,8 @@ class _New:
     def take(self, work: _Work, articles: Sequence[KnownArticle]) -> None:
         """Note the entries of *work* that are new, beside the known *articles*."""
         batch = work.batch
-        generic = generic_links(batch.identities, articles)
+        is_new = any(verdict.article is None for verdict in work.verdicts)
+        generic = generic_links(batch.identities, articles) if is_new else set()
         for index, verdict in enumerate(work.verdicts):
             if verdict.article is not None:
                 work.placed[index] = verdict.article.id
@@ -163,7 +165,7 @@ class _New:
             key = article_key(batch.feed.key, mine, generic=mine.link in generic)
             work.keys[index] = key
             if key not in self._rows:
-                self._rows[key] = _article(batch, index, key)
+                self._rows[key] = _article(batch, index)
                 self._firsts[key] = work, index
             if mine.link:
                 self._links.add(mine.link)
@@ -173,16 +175,14 @@ class _New:
         """Insert what was taken; an article that another worker stored meanwhile is known."""
         if self._rows:
             # In the order of keys, so that two workers who find the same articles cannot deadlock.
-            rows = [self._rows[key] for key in sorted(self._rows)]
-            numbers = _reserve(self._connection, len(rows))
-            for row, number in zip(rows, numbers, strict=True):
-                row["id"] = number
-            connection = self._connection
-            statement = inserting(self._connection, t.articles).on_conflict_do_nothing()
-            execute_many(connection, statement, rows)
-            span = {"first": min(numbers), "last": max(numbers)}
-            landed = {row[0] for row in connection.execute(_BETWEEN, span)}
-            ids = {row["key"]: row["id"] for row in rows if row["id"] in landed}
+            keys = sorted(self._rows)
+            numbers = numbering.reserve(self._connection, t.articles, len(keys))
+            rows = [
+                (number, key, *self._rows[key]) for number, key in zip(numbers, keys, strict=True)
+            ]
+            _ADD.execute(self._connection, rows)
+            landed = numbering.landed(self._connection, t.articles, numbers)
+            ids = {key: it for key, it in zip(keys, numbers, strict=True) if it in landed}
             words: list[search_index.Words] = []
             for key, number in ids.items():
                 work, index = self._firsts[key]
@@ -195,20 +195,13 @@ class _New:
         self._rows, self._firsts, self._works = {}, {}, []
 
 
-_BETWEEN: Final = select(t.articles.c.id).where(
-    t.articles.c.id.between(bindparam("first"), bindparam("last"))
+_ADD: Final = Many(
+    (
+        *("id", "key", "link", "url", "feed_id", "title", "summary", "language", "publisher"),
+        *("published_at", "first_seen", "revision", "matched_with", "indexed"),
+    ),
+    lambda connection: inserting(connection, t.articles).on_conflict_do_nothing(),
 )
-_SEQUENCE: Final = text(
-    "SELECT nextval(pg_get_serial_sequence('articles', 'id')) FROM generate_series(1, :number)"
-)
-
-
-def _reserve(connection: Connection, number: int) -> list[int]:
-    """Return *number* ids for new articles that nobody else will use, in ascending order."""
-    if connection.dialect.name == "postgresql":
-        return sorted(connection.scalars(_SEQUENCE, {"number": number}))
-    last = connection.scalar(select(func.max(t.articles.c.id))) or 0  # we write alone
-    return list(range(last + 1, last + 1 + number))
 
 
 def _stored_meanwhile(connection: Connection, keys: set[str]) -> dict[str, int]:
@@ -230,25 +223,23 @@ def titles(connection: Connection, ids: Sequence[int]) -> list[str]:
     return found
 
 
-def _article(batch: Batch, index: int, key: str) -> dict[str, Any]:
+def _article(batch: Batch, index: int) -> tuple[Any, ...]:
+    """Return the row of a new article, as `_ADD` takes it, but its id and key."""
     entry, mine = batch.entries[index], batch.identities[index]
-    return {
-        "key": key,
-        "link": mine.link or None,
-        "url": clean_url(entry.link) if entry.link else None,
-        "feed_id": batch.feed.id,
-        "title": entry.title,
-        "summary": entry.summary,
-        "language": entry.language
-        or batch.feed.language
-        or claimed_language(batch.language, entry.title),
-        "publisher": entry.publisher,
-        "published_at": entry.published_at,
-        "first_seen": batch.now,
-        "revision": 1,
-        "matched_with": None if batch.matches(index) is None else batch.lexicon,
-        "indexed": CUT,
-    }
+    return (
+        mine.link or None,
+        clean_url(entry.link) if entry.link else None,
+        batch.feed.id,
+        entry.title,
+        entry.summary,
+        entry.language or batch.feed.language or claimed_language(batch.language, entry.title),
+        entry.publisher,
+        entry.published_at,
+        batch.now,
+        1,
+        None if batch.matches(index) is None else batch.lexicon,
+        CUT,
+    )
 
 
 def _revise(
@@ -306,18 +297,22 @@ def _locked(connection: Connection, articles: Collection[int]) -> Iterator[Row[A
 
 def _see(connection: Connection, works: Sequence[_Work]) -> None:
     """Remember under which guid, and with which words, each feed showed each article."""
-    rows = [row for work in works for row in _sightings(work)]
-    if rows:
-        adding = inserting(connection, t.sightings)
-        statement = adding.on_conflict_do_update(
-            index_elements=[t.sightings.c.feed_id, t.sightings.c.guid, t.sightings.c.article_id],
-            set_={"content_hash": adding.excluded.content_hash},
-        )
-        execute_many(connection, statement, rows)
+    _ADD_SIGHTINGS.execute(connection, [row for work in works for row in _sightings(work)])
 
 
-def _sightings(work: _Work) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _adding_sightings(connection: Connection) -> Insert:
+    adding = inserting(connection, t.sightings)
+    return adding.on_conflict_do_update(
+        index_elements=[t.sightings.c.feed_id, t.sightings.c.guid, t.sightings.c.article_id],
+        set_={"content_hash": adding.excluded.content_hash},
+    )
+
+
+_ADD_SIGHTINGS: Final = Many(("feed_id", "guid", "article_id", "content_hash"), _adding_sightings)
+
+
+def _sightings(work: _Work) -> list[tuple[int, str, int, str]]:
+    rows: list[tuple[int, str, int, str]] = []
     feed = work.batch.feed.id
     handled: set[tuple[str, int]] = set()  # the first of a document speaks for it
     for index, (mine, verdict) in enumerate(zip(work.batch.identities, work.verdicts, strict=True)):
@@ -327,8 +322,7 @@ def _sightings(work: _Work) -> list[dict[str, Any]]:
         handled.add((mine.guid, article))
         before = verdict.article.sightings.get(mine.guid) if verdict.article else None
         if before != mine.content_hash:
-            about = {"feed_id": feed, "guid": mine.guid, "article_id": article}
-            rows.append({**about, "content_hash": mine.content_hash})
+            rows.append((feed, mine.guid, article, mine.content_hash))
     return rows
 
 

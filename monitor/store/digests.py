@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, exists, func, select
 
 from monitor.model import DigestKind, Rendered
 from monitor.store import attachments, audit, suppressions
 from monitor.store import schema as t
-from monitor.store.upsert import execute_many, insert_new, inserting
+from monitor.store.many import Many
+from monitor.store.upsert import insert_new, inserting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 REACH = timedelta(days=7)  # how far before the last digest a hit may have been found to be due yet
 LOOKBACK = timedelta(days=1)  # what a new subscription's first digest reaches back to
+_ADD_ITEMS: Final = Many(
+    ("digest_id", "subscription", "hit_id"),
+    lambda connection: inserting(connection, t.digest_items),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +163,8 @@ def freeze(connection: Connection, edition: FrozenDigest) -> bool:
         who=audit.SERVICE,
         now=edition.composed_at,
     )
-    items = [
-        {"digest_id": digest_id, "subscription": edition.subscription, "hit_id": hit_id}
-        for hit_id in edition.hits
-    ]
-    if items:
-        execute_many(connection, inserting(connection, t.digest_items), items)
+    items = [(digest_id, edition.subscription, hit_id) for hit_id in edition.hits]
+    _ADD_ITEMS.execute(connection, items)
     files = [
         {
             "digest_id": digest_id,

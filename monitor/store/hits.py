@@ -14,7 +14,9 @@ from sqlalchemy import select, update
 
 from monitor.detect.changes import KnownHit
 from monitor.model import Evidence, Role, ScorePart
+from monitor.store import numbering
 from monitor.store import schema as t
+from monitor.store.many import Many
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
@@ -81,6 +83,12 @@ def row(match: Match, at: Finding, *, quiet: bool = False) -> dict[str, Any]:
     return {**keys, **pair, **_details(match, at.lexicon), "found_at": at.now, "quiet": quiet}
 
 
+_DETAILS: Final = (
+    *("score", "stage", "regulator", "amount", "currency", "amount_text", "amounts"),
+    *("event_date", "sentence", "evidence", "parts", "lexicon"),
+)
+
+
 def _details(match: Match, lexicon: str) -> dict[str, Any]:
     amount = match.amounts[0] if match.amounts else None
     return {
@@ -111,10 +119,17 @@ def insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
     """Insert the hits *rows*, but those that are there; return the article of each inserted."""
     if not rows:
         return []
-    statement = (
-        inserting(connection, t.hits).on_conflict_do_nothing().returning(t.hits.c.article_id)
-    )
-    return list(connection.execute(statement, list(rows)).scalars())
+    numbers = numbering.reserve(connection, t.hits, len(rows))
+    numbered = [{"id": number, **row} for number, row in zip(numbers, rows, strict=True)]
+    _ADD.execute_dicts(connection, numbered)
+    landed = numbering.landed(connection, t.hits, numbers)
+    return [row["article_id"] for row in numbered if row["id"] in landed]
+
+
+_ADD: Final = Many(
+    ("id", "article_id", "revision", "company", "topic", *_DETAILS, "found_at", "quiet"),
+    lambda connection: inserting(connection, t.hits).on_conflict_do_nothing(),
+)
 
 
 def of_articles(connection: Connection, articles: Collection[int]) -> dict[int, list[KnownHit]]:

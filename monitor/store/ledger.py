@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, null, select, update
 
 from monitor.store import schema as t
+from monitor.store.many import Many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ _LINE: Final = {  # of the ledger, where a poll says nothing else
     for column in t.polls.columns
     if column.name not in {"id", "gap"}
 } | {"gap": False}
+_ADD: Final = Many(tuple(_LINE), lambda _: insert(t.polls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +49,22 @@ def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     its own. The caller commits.
     """
     lines = [{**_LINE, "feed_id": it.feed.id, **it.poll} for it in settlements]
-    connection.execute(insert(t.polls), lines)
+    _ADD.execute_dicts(connection, lines)
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}  # by the columns they change
     for it in sorted(settlements, key=lambda it: it.feed.id):  # in one order: no deadlock
         values = {f"new_{column}": value for column, value in it.after.items()}
         same = {"same_id": it.feed.id, "same_url": it.feed.url}
         alike.setdefault(tuple(sorted(it.after)), []).append(same | values)
     for columns, changes in alike.items():
-        connection.execute(_update_of(columns), changes)
+        _change_of(columns).execute_dicts(connection, changes)
 
 
 @cache
+def _change_of(columns: tuple[str, ...]) -> Many:
+    names = "same_id", "same_url", *(f"new_{column}" for column in columns)
+    return Many(names, lambda _: _update_of(columns))
+
+
 def _update_of(columns: tuple[str, ...]) -> Update:
     values: dict[str, Any] = {
         column: bindparam(f"new_{column}", type_=t.feeds.c[column].type) for column in columns
@@ -65,7 +72,7 @@ def _update_of(columns: tuple[str, ...]) -> Update:
     if "gaps" in values:
         values["gaps"] = t.feeds.c.gaps + values["gaps"]
     same = t.feeds.c.id == bindparam("same_id"), t.feeds.c.url == bindparam("same_url")
-    return update(t.feeds).where(*same).values(claimed_by=None, **values)
+    return update(t.feeds).where(*same).values(claimed_by=null(), **values)
 
 
 def shown(connection: Connection, feeds: Sequence[FeedToPoll]) -> dict[int, list[int]]:

@@ -15,19 +15,21 @@ from sqlalchemy import delete, select
 
 from monitor.store import schema as t
 from monitor.store.hits import evidence_of, plain
+from monitor.store.many import Many
 from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Insert
 
     from monitor.model import Evidence, Match
     from monitor.store.hits import Finding
 
 KEPT: Final = timedelta(days=30)
 _KEY: Final = ("article_id", "company", "topic")
+_JUDGED: Final = ("revision", "score", "reason", "possible", "sentence", "evidence", "parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,16 @@ def replace(
         gone = [number for number, *key in connection.execute(had) if tuple(key) not in wanted]
         if gone:
             connection.execute(delete(t.near_misses).where(t.near_misses.c.id.in_(gone)))
-    if rows:
-        insert = inserting(connection, t.near_misses)
-        kept = {*_KEY, "found_at"}
-        changed = {name: insert.excluded[name] for name in rows[0] if name not in kept}
-        connection.execute(
-            insert.on_conflict_do_update(index_elements=_KEY, set_=changed), list(rows)
-        )
+    _PUT.execute_dicts(connection, rows)
+
+
+def _putting(connection: Connection) -> Insert:
+    insert = inserting(connection, t.near_misses)
+    changed = {name: insert.excluded[name] for name in (*_JUDGED, "lexicon")}
+    return insert.on_conflict_do_update(index_elements=_KEY, set_=changed)
+
+
+_PUT: Final = Many((*_KEY, *_JUDGED, "lexicon", "found_at"), _putting)
 
 
 def of_article(connection: Connection, article: int) -> list[NearMiss]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, bindparam, cast, column, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
+
+from monitor.store.many import Many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +46,15 @@ def change_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
     The caller commits.
     """
     if rows:
-        changes = [{"its_id": row["id"], **row} for row in rows]
-        for row in changes:
-            del row["id"]
-        connection.execute(update(table).where(table.c.id == bindparam("its_id")), changes)
+        columns = tuple(name for name in rows[0] if name != "id")
+        _change_of(table, columns).execute(
+            connection, [(row["id"], *(row[name] for name in columns)) for row in rows]
+        )
+
+
+@cache
+def _change_of(table: Table, columns: tuple[str, ...]) -> Many:
+    names = {column: f"new_{column}" for column in columns}
+    values = {column: bindparam(name, type_=table.c[column].type) for column, name in names.items()}
+    change = update(table).where(table.c.id == bindparam("its_id")).values(values)
+    return Many(("its_id", *names.values()), lambda _: change)

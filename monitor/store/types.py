@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import DateTime, String
 from sqlalchemy.types import TypeDecorator
@@ -11,6 +11,9 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
+
+
+_WITHOUT_ZONE: Final = len("2026-11-23T08:00:00.000000")
 
 
 class Instant(TypeDecorator[datetime]):
@@ -41,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
             raise ValueError(f"a naive datetime cannot be stored: {value!r}")
         value = value.astimezone(UTC)
         if dialect.name == "sqlite":
-            return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+            return value.isoformat("T", "microseconds")[:_WITHOUT_ZONE] + "Z"
         return value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401 - see above

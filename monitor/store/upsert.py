@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import Connection, Insert, Table
+    from sqlalchemy import Connection, Table
     from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -27,24 +24,3 @@ def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]])
     """Insert those of *rows* that break no unique constraint; leave out the others."""
     if rows:
         connection.execute(inserting(connection, table).on_conflict_do_nothing(), rows)
-
-
-def execute_many(connection: Connection, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
-    """Execute *statement* with each of *rows*, which all have the same columns.
-
-    As `connection.execute` does, which takes as long over a row as the database does: values are
-    put in order and turned into the driver's own here, in *rows* themselves, and no default is
-    filled in.
-    """
-    dialect, names = connection.dialect, list(rows[0])
-    compiled = statement.compile(dialect=dialect, column_keys=names)
-    types = {name: statement.table.c[name].type.dialect_impl(dialect) for name in names}
-    for name, its_type in types.items():
-        if process := its_type.bind_processor(dialect):
-            for row in rows:
-                row[name] = process(row[name])
-    if compiled.positiontup is None:
-        connection.exec_driver_sql(str(compiled), list(rows))
-    else:
-        values = itemgetter(*compiled.positiontup)
-        connection.exec_driver_sql(str(compiled), [values(row) for row in rows])
