@@ -173,6 +173,8 @@ def identify(entries: Sequence[Identity], known: Sequence[KnownArticle]) -> list
     *known* must hold every stored article with the link of an entry, or seen in this feed under
     the guid of an entry.
     """
+    if not known:
+        return [Verdict(None)] * len(entries)
     by_link: dict[str, list[KnownArticle]] = {}
     by_guid: dict[str, list[KnownArticle]] = {}
     for article in known:

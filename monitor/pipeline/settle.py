@@ -19,7 +19,7 @@ from monitor.errors import FetchError
 from monitor.feeds import health, manners, rhythm, window
 from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.prints import Printed
-from monitor.identity import identify, identity
+from monitor.identity import identity
 from monitor.model import PollOutcome
 from monitor.pipeline import record
 from monitor.pipeline.matches import LateDetector, Matches
@@ -201,8 +201,8 @@ class Settler:
         """Match what looks new before the write transaction, which then stays short."""
         with reading(self.engine) as connection:
             ahead = known.look_up(connection, [(it.feed, it.batch.identities) for it in read])
-        for it, articles_known in zip(read, ahead.of, strict=True):
-            for index, verdict in enumerate(identify(it.batch.identities, articles_known)):
+        for it, verdicts in zip(read, ahead.verdicts, strict=True):
+            for index, verdict in enumerate(verdicts):
                 if verdict.article is None or verdict.revised:
                     it.batch.matches(index)
         return ahead

@@ -123,11 +123,13 @@ def store_all(
         ahead = known.look_up(connection, polls)
     new = _New(connection)
     works = []
-    for batch, poll, articles in zip(batches, polls, ahead.of, strict=True):
-        if new.may_be_among(batch.identities):
+    for at, batch in enumerate(batches):
+        articles, verdicts = ahead.of[at], ahead.verdicts[at]
+        if new.may_be_among(batch.identities):  # an earlier batch has added to what is known
             new.insert()
-            [articles] = known.find(connection, [poll])  # noqa: PLW2901 - an earlier batch has added to them
-        work = _Work(batch, identify(batch.identities, articles))
+            [articles] = known.find(connection, [polls[at]])
+            verdicts = identify(batch.identities, articles)
+        work = _Work(batch, verdicts)
         new.take(work, articles)
         works.append(work)
     new.insert()

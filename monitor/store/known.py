@@ -8,19 +8,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sqlalchemy import bindparam, func, select
 
-from monitor.identity import KnownArticle, article_key
+from monitor.identity import KnownArticle, article_key, identify
 from monitor.store import schema as t
+from monitor.store.among import among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import BindParameter, Connection
+    from sqlalchemy import Connection
 
-    from monitor.identity import Identity
+    from monitor.identity import Identity, Verdict
     from monitor.model import FeedToPoll
 
 _T = TypeVar("_T")
@@ -29,9 +30,13 @@ AT_ONCE: Final = 500  # values in one IN list: well under every database's limit
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The known articles of each poll, and the *state* of the store in which they were found."""
+    """The known articles *of* each poll and what they make of its entries.
+
+    *state* is that of the store in which they were found.
+    """
 
     of: list[list[KnownArticle]]
+    verdicts: list[list[Verdict]]
     state: tuple[int | None, ...]
 
 
@@ -43,7 +48,12 @@ def look_up(
     They are those with its links, those seen in its feed under its guids and, for entries with
     neither, those with its keys.
     """
-    return Known(find(connection, polls), _state(connection))
+    state = _state(connection)
+    found = find(connection, polls)
+    verdicts = [
+        identify(entries, articles) for (_, entries), articles in zip(polls, found, strict=True)
+    ]
+    return Known(found, verdicts, state)
 
 
 def holds(connection: Connection, known: Known) -> bool:
@@ -56,14 +66,12 @@ def find(
 ) -> list[list[KnownArticle]]:
     """Return what `look_up` finds, at the present state of the store."""
     by_link: dict[str, list[tuple[int, str]]] = {}
-    for some in chunks({mine.link for _, entries in polls for mine in entries if mine.link}):
-        for article, link, title in connection.execute(_BY_LINK, {"some": some}):
-            by_link.setdefault(link, []).append((article, title))
-    feeds = {feed.id for feed, _ in polls}
-    before = {
-        row[0] for some in chunks(feeds) for row in connection.execute(_SHOWN, {"some": some})
-    }
-    found = []
+    links = list({mine.link for _, entries in polls for mine in entries if mine.link})
+    for article, link, title in connection.execute(_BY_LINK, {"some": links}):
+        by_link.setdefault(link, []).append((article, title))
+    feeds = [feed.id for feed, _ in polls]
+    before = set(connection.scalars(_SHOWN, {"some": feeds}))
+    found: list[dict[int, tuple[str, str]]] = []  # of each poll: id -> link and title
     for feed, entries in polls:
         articles = {
             article: (mine.link, title)
@@ -72,8 +80,15 @@ def find(
         }
         if feed.id in before:
             articles |= _seen_in(connection, feed, entries)
-        found.append(_with_sightings(connection, feed, articles, seen=feed.id in before))
-    return found
+        found.append(articles)
+    sightings = _sightings(connection, before, {it for articles in found for it in articles})
+    return [
+        [
+            KnownArticle(article, link, title, sightings.get((feed.id, article), {}))
+            for article, (link, title) in sorted(articles.items())
+        ]
+        for (feed, _), articles in zip(polls, found, strict=True)
+    ]
 
 
 def _seen_in(
@@ -84,23 +99,23 @@ def _seen_in(
     keys = {article_key(feed.key, mine) for mine in entries if not (mine.link or mine.guid)}
     return {
         article: (link or "", title)
-        for query, values in ((_BY_KEY, keys), (_BY_GUID, guids))
-        for some in chunks(values)
-        for article, link, title in connection.execute(query, {"feed": feed.id, "some": some})
+        for query, some in ((_BY_KEY, keys), (_BY_GUID, guids))
+        if some
+        for article, link, title in connection.execute(query, {"feed": feed.id, "some": list(some)})
     }
 
 
-def _with_sightings(
-    connection: Connection, feed: FeedToPoll, articles: dict[int, tuple[str, str]], *, seen: bool
-) -> list[KnownArticle]:
-    sightings: dict[int, dict[str, str]] = {article: {} for article in articles}
-    for some in chunks(articles.keys()) if seen else ():
-        for article, guid, words in connection.execute(_SIGHTINGS, {"feed": feed.id, "some": some}):
-            sightings[article][guid] = words
-    return [
-        KnownArticle(article, link, title, sightings[article])
-        for article, (link, title) in sorted(articles.items())
-    ]
+def _sightings(
+    connection: Connection, feeds: Collection[int], articles: Collection[int]
+) -> dict[tuple[int, int], dict[str, str]]:
+    """Return what *feeds* showed of *articles*: feed and article -> guid -> content hash."""
+    shown: dict[tuple[int, int], dict[str, str]] = {}
+    if feeds and articles:
+        rows = connection.execute(_SIGHTINGS, {"some": list(articles)})
+        for feed, article, guid, content_hash in rows:
+            if feed in feeds:  # to ask for them would have SQLite look through all a feed showed
+                shown.setdefault((feed, article), {})[guid] = content_hash
+    return shown
 
 
 def chunks(values: Collection[_T]) -> Iterator[list[_T]]:
@@ -114,19 +129,20 @@ def _state(connection: Connection) -> tuple[int | None, ...]:
     return tuple(connection.execute(_STATE).one())
 
 
-# Made once: a list of values is a single parameter, which costs nothing to put together.
-_SOME: Final[BindParameter[Any]] = bindparam("some", expanding=True)
 _KNOWN: Final = select(t.articles.c.id, t.articles.c.link, t.articles.c.title)
-_BY_LINK: Final = _KNOWN.where(t.articles.c.link.in_(_SOME))
-_BY_KEY: Final = _KNOWN.where(t.articles.c.key.in_(_SOME))
+_BY_LINK: Final = _KNOWN.where(among(t.articles.c.link, "some"))
+_BY_KEY: Final = _KNOWN.where(among(t.articles.c.key, "some"))
 _BY_GUID: Final = _KNOWN.join(t.sightings, t.sightings.c.article_id == t.articles.c.id).where(
-    t.sightings.c.feed_id == bindparam("feed"), t.sightings.c.guid.in_(_SOME)
+    t.sightings.c.feed_id == bindparam("feed"), among(t.sightings.c.guid, "some")
 )
 _SIGHTINGS: Final = select(
-    t.sightings.c.article_id, t.sightings.c.guid, t.sightings.c.content_hash
-).where(t.sightings.c.feed_id == bindparam("feed"), t.sightings.c.article_id.in_(_SOME))
+    t.sightings.c.feed_id,
+    t.sightings.c.article_id,
+    t.sightings.c.guid,
+    t.sightings.c.content_hash,
+).where(among(t.sightings.c.article_id, "some"))
 _SHOWN: Final = select(t.feeds.c.id).where(
-    t.feeds.c.id.in_(_SOME),
+    among(t.feeds.c.id, "some"),
     select(t.sightings.c.id).where(t.sightings.c.feed_id == t.feeds.c.id).exists(),
 )
 _STATE: Final = select(
