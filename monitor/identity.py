@@ -212,6 +212,9 @@ def _one_title_each(entries: Sequence[Identity], verdicts: Sequence[Verdict]) ->
 
 def generic_links(entries: Sequence[Identity], known: Sequence[KnownArticle]) -> set[str]:
     """Return the links that this feed gives to articles under more than one guid."""
+    links = [mine.link for mine in entries if mine.link]
+    if not known and len(set(links)) == len(links):
+        return set()
     guids: dict[str, set[str]] = {}
     contents: dict[str, set[str]] = {}
     for mine in entries:

@@ -152,7 +152,7 @@ class _New:
 
     def may_be_among(self, identities: Iterable[Identity]) -> bool:
         """Return whether one of *identities* may mean an article taken before."""
-        return any(mine.link in self._links for mine in identities)
+        return not self._links.isdisjoint(mine.link for mine in identities)
 
     def take(self, work: _Work, articles: Sequence[KnownArticle]) -> None:
         """Note the entries of *work* that are new, beside the known *articles*."""
