@@ -12,24 +12,25 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from monitor.model import HitToGroup, OpenStory
 from monitor.store import schema as t
-from monitor.store.grouping import Kind, chunks, earliest, hits_of, to_group, told_at
+from monitor.store.among import among
+from monitor.store.grouping import HITS_OF, Kind, earliest, hits_of, to_group, told_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection, Select
 
 MERGED: Final = "merge by "  # so begins `joined` of a hit that an analyst's merge moved
 MOST: Final = 200  # hits that speak for a story
 _EACH: Final = 40  # of them of each language
-_CONDITIONS: Final = 100  # in one OR
+_SUMS: Final = 20  # in one OR
 _ROUNDED: Final = 0.02  # by which two outlets' words for one sum may be apart
 
 
@@ -46,8 +47,7 @@ class Basis:
 
 def ungrouped(connection: Connection, *, limit: int) -> list[HitToGroup]:
     """Return up to *limit* hits without a story, oldest first."""
-    query = hits_of().where(t.hits.c.story_id.is_(None), t.hits.c.withdrawn_at.is_(None))
-    return [to_group(row) for row in connection.execute(query.order_by(t.hits.c.id).limit(limit))]
+    return [to_group(row) for row in connection.execute(_UNGROUPED, {"most": limit})]
 
 
 def basis(connection: Connection, hits: Sequence[HitToGroup], *, window: timedelta) -> Basis:
@@ -56,31 +56,19 @@ def basis(connection: Connection, hits: Sequence[HitToGroup], *, window: timedel
     The stories are about the same company and topic, and have a report within *window* of a hit,
     or one of the same day of the event or of the same sum, however long ago.
     """
-    newest = connection.execute(
-        select(
-            select(func.max(t.stories.c.id)).scalar_subquery(),
-            select(func.max(t.story_edits.c.id)).scalar_subquery(),
-        )
-    ).one()
-    without: list[int] = []
-    for chunk in chunks(hit.id for hit in hits):
-        still = t.hits.c.id.in_(chunk), t.hits.c.story_id.is_(None), t.hits.c.withdrawn_at.is_(None)
-        without += connection.scalars(select(t.hits.c.id).where(*still).order_by(t.hits.c.id))
+    newest = connection.execute(_NEWEST).one()
+    without = connection.scalars(_WITHOUT, {"some": [hit.id for hit in hits]}).all()
     about: set[tuple[int, str, str]] = set()
-    for near in _near(hits, window):
-        query = select(t.stories.c.id, t.stories.c.company, t.stories.c.topic).where(near)
-        about |= {(row.id, row.company, row.topic) for row in connection.execute(query)}
+    for query, values in _near(hits, window):
+        about |= {(row.id, row.company, row.topic) for row in connection.execute(query, values)}
     speaking: list[tuple[int, int]] = []
     merged: set[int] = set()
-    for chunk in chunks(story for story, _, _ in about):
-        rows = connection.execute(earliest(chunk, *_KINDS))
+    if about:
+        stories = {"some": [story for story, _, _ in about]}
+        rows = connection.execute(earliest(*_KINDS), stories)
         for story, own in groupby(rows, key=lambda row: row.story_id):
             speaking += ((story, row.hit_id) for row in islice(own, MOST))
-        moved = t.hits.c.joined.startswith(MERGED), t.hits.c.withdrawn_at.is_(None)
-        by_analyst = (
-            select(t.hits.c.story_id).where(t.hits.c.story_id.in_(chunk), *moved).distinct()
-        )
-        merged |= {story for story in connection.scalars(by_analyst) if story is not None}
+        merged.update(connection.scalars(_MERGED, stories))
     return Basis(
         ungrouped=tuple(without),
         about=tuple(sorted(about)),
@@ -90,6 +78,48 @@ def basis(connection: Connection, hits: Sequence[HitToGroup], *, window: timedel
     )
 
 
+_LIVE: Final = t.hits.c.withdrawn_at.is_(None)
+_FREE: Final = t.hits.c.story_id.is_(None), _LIVE
+_UNGROUPED: Final = hits_of().where(*_FREE).order_by(t.hits.c.id).limit(bindparam("most"))
+_WITHOUT: Final = (
+    select(t.hits.c.id).where(among(t.hits.c.id, "some"), *_FREE).order_by(t.hits.c.id)
+)
+_NEWEST: Final = select(
+    select(func.max(t.stories.c.id)).scalar_subquery(),
+    select(func.max(t.story_edits.c.id)).scalar_subquery(),
+)
+_MERGED: Final = (
+    select(t.hits.c.story_id)
+    .where(among(t.hits.c.story_id, "some"), t.hits.c.joined.startswith(MERGED), _LIVE)
+    .distinct()
+)
+_OF_PAIR: Final = select(t.stories.c.id, t.stories.c.company, t.stories.c.topic).where(
+    t.stories.c.company == bindparam("company"), t.stories.c.topic == bindparam("topic")
+)
+_AT_THE_TIME: Final = _OF_PAIR.where(
+    t.stories.c.last_at >= bindparam("start"), t.stories.c.first_at <= bindparam("end")
+)
+_TOLD: Final = select(t.hits.c.story_id).where(
+    t.hits.c.company == bindparam("company"), t.hits.c.topic == bindparam("topic")
+)
+_OF_DAYS: Final = _OF_PAIR.where(
+    t.stories.c.id.in_(_TOLD.where(among(t.hits.c.event_date, "some")))
+)
+_OF_SUMS: Final = _OF_PAIR.where(
+    t.stories.c.id.in_(
+        _TOLD.where(
+            or_(
+                *(
+                    and_(
+                        t.hits.c.currency == bindparam(f"currency{at}"),
+                        t.hits.c.amount.between(bindparam(f"low{at}"), bindparam(f"high{at}")),
+                    )
+                    for at in range(_SUMS)
+                )
+            )
+        )
+    )
+)
 _KINDS: Final[tuple[Kind, ...]] = (
     (_EACH, (t.articles.c.language,)),
     (
@@ -106,10 +136,8 @@ def open_stories(connection: Connection, decided_by: Basis) -> list[OpenStory]:
     """Return the stories of a basis, each with the hits that speak for it."""
     story_of = {hit: story for story, hit in decided_by.speaking}
     held: dict[int, list[HitToGroup]] = defaultdict(list)
-    for chunk in chunks(story_of):
-        for row in connection.execute(
-            hits_of().where(t.hits.c.id.in_(chunk)).order_by(t.hits.c.id)
-        ):
+    if story_of:
+        for row in connection.execute(HITS_OF, {"some": list(story_of)}):
             held[story_of[row.id]].append(to_group(row))
     return [
         OpenStory(story, company, topic, tuple(held[story]), story in decided_by.merged)
@@ -117,27 +145,28 @@ def open_stories(connection: Connection, decided_by: Basis) -> list[OpenStory]:
     ]
 
 
-def _near(hits: Iterable[HitToGroup], window: timedelta) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions of which a story that may take any of *hits* fulfils one."""
+def _near(
+    hits: Iterable[HitToGroup], window: timedelta
+) -> Iterator[tuple[Select[Any], dict[str, Any]]]:
+    """Yield queries, with their values, one of which finds a story that may take any of *hits*."""
     by_pair: dict[tuple[str, str], list[HitToGroup]] = defaultdict(list)
     for hit in hits:
         by_pair[hit.company, hit.topic].append(hit)
     for (company, topic), about in sorted(by_pair.items()):
-        same = and_(t.stories.c.company == company, t.stories.c.topic == topic)
+        pair = {"company": company, "topic": topic}
         for start, end in _spans(about, window):
-            yield and_(same, t.stories.c.last_at >= start, t.stories.c.first_at <= end)
-        alike: list[ColumnElement[bool]] = []
-        if days := {hit.event_date for hit in about if hit.event_date}:
-            alike.append(t.hits.c.event_date.in_(days))
-        for currency, value in {(it.currency, it.value) for hit in about for it in hit.amounts}:
-            low, high = float(value) * (1 - _ROUNDED), float(value) * (1 + _ROUNDED)
-            alike.append(and_(t.hits.c.currency == currency, t.hits.c.amount.between(low, high)))
-        for chunk in range(0, len(alike), _CONDITIONS):
-            of_story = t.hits.c.company == company, t.hits.c.topic == topic
-            told = select(t.hits.c.story_id).where(
-                *of_story, or_(*alike[chunk : chunk + _CONDITIONS])
-            )
-            yield and_(same, t.stories.c.id.in_(told))
+            yield _AT_THE_TIME, {**pair, "start": start, "end": end}
+        if days := {hit.event_date.isoformat() for hit in about if hit.event_date}:
+            yield _OF_DAYS, {**pair, "some": list(days)}
+        sums = sorted({(it.currency, it.value) for hit in about for it in hit.amounts})
+        for first in range(0, len(sums), _SUMS):
+            values: dict[str, Any] = dict(pair)
+            for at in range(_SUMS):  # the last again and again, so that it stays one statement
+                currency, value = sums[min(first + at, len(sums) - 1)]
+                values[f"currency{at}"] = currency
+                values[f"low{at}"] = float(value) * (1 - _ROUNDED)
+                values[f"high{at}"] = float(value) * (1 + _ROUNDED)
+            yield _OF_SUMS, values
 
 
 def _spans(hits: Iterable[HitToGroup], window: timedelta) -> list[tuple[datetime, datetime]]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sqlalchemy import Select, func, or_, select
 
 from monitor.model import Amount, HitToGroup, Role
 from monitor.store import schema as t
+from monitor.store.among import among
 from monitor.store.queries import hit_title, text_of_hit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row
@@ -35,9 +37,11 @@ def told_at() -> ColumnElement[datetime]:
     return when.label("at")
 
 
-def earliest(story_ids: Collection[int], *kinds: Kind) -> Select[*tuple[Any, ...]]:
-    """Return the query of live hits of stories (`story_id`, `hit_id`) in order of story and time.
+@cache
+def earliest(*kinds: Kind) -> Select[*tuple[Any, ...]]:
+    """Return the query of live hits (`story_id`, `hit_id`) of the stories that are its list `some`.
 
+    They come in order of story and time.
     A hit is in it if it is among the earliest of its story that are alike in the columns of some
     kind, as many as that kind says: so a story of thousands is known by few, whatever the order
     in which they came. The columns may be of the hit, its article and its feed.
@@ -54,7 +58,7 @@ def earliest(story_ids: Collection[int], *kinds: Kind) -> Select[*tuple[Any, ...
         )
         .join(t.articles, t.articles.c.id == t.hits.c.article_id)
         .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
-        .where(t.hits.c.story_id.in_(story_ids), t.hits.c.withdrawn_at.is_(None))
+        .where(among(t.hits.c.story_id, "some"), t.hits.c.withdrawn_at.is_(None))
         .subquery()
     )
     few = or_(*(ranked.c[f"rank{at}"] <= most for at, (most, _) in enumerate(kinds)))
@@ -85,6 +89,9 @@ def hits_of() -> Select[*tuple[Any, ...]]:
         *(hit_title(), summary.label("summary"), told_at()),
     )
     return text_of_hit(query)
+
+
+HITS_OF: Final = hits_of().where(among(t.hits.c.id, "some")).order_by(t.hits.c.id)
 
 
 def to_group(row: Row[Any]) -> HitToGroup:

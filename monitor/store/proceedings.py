@@ -6,17 +6,18 @@ What is there already is read before the lock is taken (`affairs`); what was jus
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from monitor.store import schema as t
-from monitor.store.grouping import chunks, hits_of, to_group
+from monitor.store.among import among
+from monitor.store.grouping import HITS_OF, to_group
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import Connection, Select
 
     from monitor.model import HitToGroup
     from monitor.stories.proceedings import Affairs, Chapter
@@ -35,13 +36,9 @@ def affairs(connection: Connection, hits: Iterable[HitToGroup]) -> dict[Pair, Af
         by_pair.setdefault((hit.company, hit.topic), []).append(hit)
     for (company, topic), about in by_pair.items():
         first, last = min(it.at for it in about), max(it.at for it in about)
-        near = (
-            t.stories.c.company == company,
-            t.stories.c.topic == topic,
-            t.stories.c.first_at.between(first - LONG, last + LONG),
-            t.stories.c.merged_into.is_(None),
-        )
-        found[company, topic] = Affairs(_chapters(connection, *near))
+        pair = {"company": company, "topic": topic}
+        span = {"start": first - LONG, "end": last + LONG}
+        found[company, topic] = Affairs(_chapters(connection, _NEAR, pair | span))
     return found
 
 
@@ -57,12 +54,11 @@ def link(
     A story that no other is a step with has no proceeding until one is. The caller commits.
     """
     chapters: dict[int, Chapter] = {}
-    for chunk in chunks(changed):
-        for chapter in _chapters(connection, t.stories.c.id.in_(chunk)):
-            chapters[chapter.story_id] = chapter
-            pair = chapter.head.company, chapter.head.topic
-            if pair in known:
-                known[pair].put(chapter)
+    for chapter in _chapters(connection, _NAMED, {"some": list(changed)}):
+        chapters[chapter.story_id] = chapter
+        pair = chapter.head.company, chapter.head.topic
+        if pair in known:
+            known[pair].put(chapter)
     linked = 0
     for story_id in sorted(new):
         if story_id not in chapters or chapters[story_id].proceeding_id is not None:
@@ -92,22 +88,31 @@ def link(
     return linked
 
 
-def _chapters(connection: Connection, *which: ColumnElement[bool]) -> Iterator[Chapter]:
-    """Yield stories, each by the hit that heads it."""
+_HEADED: Final = select(
+    *(t.stories.c.head_hit_id, t.stories.c.id, t.stories.c.stage, t.stories.c.first_at),
+    t.stories.c.proceeding_id,
+).where(t.stories.c.head_hit_id.is_not(None))
+_NAMED: Final = _HEADED.where(among(t.stories.c.id, "some"))
+_NEAR: Final = _HEADED.where(
+    t.stories.c.company == bindparam("company"),
+    t.stories.c.topic == bindparam("topic"),
+    t.stories.c.first_at.between(bindparam("start"), bindparam("end")),
+    t.stories.c.merged_into.is_(None),
+)
+_HEADS: Final = HITS_OF.where(t.hits.c.withdrawn_at.is_(None))
+
+
+def _chapters(
+    connection: Connection, query: Select[Any], values: dict[str, Any]
+) -> Iterator[Chapter]:
+    """Yield the stories that *query* finds, each by the hit that heads it."""
     from monitor.stories.proceedings import Chapter
 
     told: dict[int | None, tuple[Any, ...]] = {}
-    query = select(
-        *(t.stories.c.head_hit_id, t.stories.c.id, t.stories.c.stage, t.stories.c.first_at),
-        t.stories.c.proceeding_id,
-    )
-    for head, *story in connection.execute(
-        query.where(t.stories.c.head_hit_id.is_not(None), *which)
-    ):
+    for head, *story in connection.execute(query, values):
         told[head] = tuple(story)
-    for chunk in chunks(head for head in told if head is not None):
-        heads = hits_of().where(t.hits.c.id.in_(chunk), t.hits.c.withdrawn_at.is_(None))
-        for row in connection.execute(heads):
+    if told:
+        for row in connection.execute(_HEADS, {"some": list(told)}):
             story_id, stage, at, proceeding = told[row.id]
             if row.story_id == story_id:
                 yield Chapter(story_id, stage, at, to_group(row), proceeding)

@@ -15,6 +15,7 @@ from sqlalchemy import Select, func, insert, select
 
 from monitor.model import Source, Step, Story
 from monitor.store import schema as t
+from monitor.store.among import among
 from monitor.store.grouping import chunks, earliest, told_at
 from monitor.store.queries import hit_title, text_of_hit
 from monitor.store.rows import change_rows, row_of
@@ -190,28 +191,29 @@ def _of_hits() -> Select[*tuple[Any, ...]]:
 def _counts(connection: Connection, story_ids: Collection[int]) -> dict[int, list[_Count]]:
     """Return the stages of the live hits of each story that has some, the first told first."""
     counted: dict[int, list[_Count]] = defaultdict(list)
-    at = told_at()
-    for chunk in chunks(story_ids):
-        query = (
-            select(t.hits.c.story_id, t.hits.c.stage, func.count(), func.min(at), func.max(at))
-            .join(t.articles, t.articles.c.id == t.hits.c.article_id)
-            .where(t.hits.c.story_id.in_(chunk), t.hits.c.withdrawn_at.is_(None))
-            .group_by(t.hits.c.story_id, t.hits.c.stage)
-        )
-        for story_id, stage, hits, first_at, last_at in connection.execute(query):
-            if story_id is not None:
-                counted[story_id].append(_Count(stage, hits, first_at, last_at))
+    if story_ids:
+        for story, *stage in connection.execute(_COUNTS, {"some": list(story_ids)}):
+            counted[story].append(_Count(*stage))
     return {story: sorted(own, key=lambda it: it.first_at) for story, own in counted.items()}
 
 
-def _telling() -> tuple[Kind, ...]:
-    """Return by which hits a story is told: all, of one that has no more than `_FIRST`.
-
-    Of a larger one the first of each publisher and stage, and with a regulator and a sum.
-    """
-    each = (1, (_publisher(), t.hits.c.stage))
-    facts = (1, (t.hits.c.regulator.is_(None),)), (1, (t.hits.c.amount_text.is_(None),))
-    return (_FIRST, ()), each, *facts
+_COUNTS: Final = (
+    select(
+        *(t.hits.c.story_id, t.hits.c.stage, func.count()),
+        *(func.min(told_at()), func.max(told_at())),
+    )
+    .join(t.articles, t.articles.c.id == t.hits.c.article_id)
+    .where(among(t.hits.c.story_id, "some"), t.hits.c.withdrawn_at.is_(None))
+    .group_by(t.hits.c.story_id, t.hits.c.stage)
+)
+# By which hits a story is told: all, of one that has no more than `_FIRST`; of a larger one the
+# first of each publisher and stage, and with a regulator and a sum.
+_TELLING: Final[tuple[Kind, ...]] = (
+    *((_FIRST, ()), (1, (_publisher(), t.hits.c.stage))),
+    *((1, (t.hits.c.regulator.is_(None),)), (1, (t.hits.c.amount_text.is_(None),))),
+)
+_HITS: Final = _of_hits().where(among(t.hits.c.id, "some"))
+_LIVE: Final = _of_hits().where(among(t.hits.c.story_id, "some"), t.hits.c.withdrawn_at.is_(None))
 
 
 def _spoken(
@@ -221,18 +223,14 @@ def _spoken(
     found: dict[int, list[Row[Any]]] = {story: [] for story in counted}
     hits = {story: sum(it.hits for it in counts) for story, counts in counted.items()}
     small = [story for story in counted if hits[story] <= _FIRST]
-    for chunk in chunks(small):
-        live = t.hits.c.story_id.in_(chunk), t.hits.c.withdrawn_at.is_(None)
-        for row in connection.execute(_of_hits().where(*live)):
-            found[row.story_id].append(row)
-    large = [story for story in counted if hits[story] > _FIRST]
-    for some in chunks(large):
-        speaking = [row.hit_id for row in connection.execute(earliest(some, *_telling()))]
-        for chunk in chunks(speaking):
-            for row in connection.execute(_of_hits().where(t.hits.c.id.in_(chunk))):
-                found[row.story_id].append(row)
-    for rows in found.values():
-        rows.sort(key=lambda it: (it.at, it.id))
+    rows = list(connection.execute(_LIVE, {"some": small})) if small else []
+    if large := [story for story in counted if hits[story] > _FIRST]:
+        speaking = connection.execute(earliest(*_TELLING), {"some": large})
+        rows += connection.execute(_HITS, {"some": [row.hit_id for row in speaking]})
+    for row in rows:
+        found[row.story_id].append(row)
+    for own in found.values():
+        own.sort(key=lambda it: (it.at, it.id))
     return found
 
 
