@@ -48,6 +48,7 @@ VERBS = (
     "db",
     "web",
     "health",
+    "doctor",
     "demo",
 )
 

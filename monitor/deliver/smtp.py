@@ -69,6 +69,11 @@ class SmtpMailer:
             finally:
                 self._keep(dialogue, fuse)
 
+    def try_out(self) -> None:
+        """Connect, encrypt and log in as for a mail, and leave; raise MailDeferred if it fails."""
+        with self._guarded(self._settings.timeout) as fuse:
+            self._fresh(fuse).leave(fuse)
+
     def rest(self) -> None:
         """End the connections kept for the next mail; try a login again that was refused."""
         with self._lock:
