@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from monitor.links import Links
     from monitor.model import Subscription
     from monitor.pipeline.alert import AlertStep
+    from monitor.pipeline.backup import BackupStep
     from monitor.pipeline.compose import ComposeStep
     from monitor.pipeline.full_text import FullTextStep
     from monitor.pipeline.heartbeat import HeartbeatStep
@@ -407,6 +408,24 @@ class App:
             url=url.get_secret_value(),
             subscriptions=self.subscriptions,
             lease=self.config.polling.timeout + timedelta(minutes=1),
+        )
+
+    @cached_property
+    def backup_step(self) -> BackupStep | None:
+        """The step that copies the database; None if that is not wished."""
+        settings = self.config.backup
+        if settings is None:
+            return None
+        from pathlib import Path
+
+        from monitor.pipeline.backup import BackupStep
+
+        return BackupStep(
+            engine=self.store,
+            clock=self.clock,
+            folder=Path(settings.folder),
+            schedule=settings.to_schedule(),
+            keep=settings.keep,
         )
 
     def prune(self, stop: Event | None = None) -> dict[str, int]:

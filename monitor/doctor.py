@@ -114,6 +114,8 @@ def _disks(app: App) -> Iterator[Finding]:
         folders["database"] = Path(file).resolve().parent
     if app.config.delivery.smtp is None:
         folders["outbox"] = Path(app.config.delivery.outbox).resolve()
+    if app.config.backup is not None:
+        folders["backups"] = Path(app.config.backup.folder).resolve()
     for of, wanted in folders.items():
         # What is not there yet is made in the first folder above it that is.
         folder = next(it for it in (wanted, *wanted.parents) if it.is_dir())
@@ -199,5 +201,9 @@ def _service(app: App) -> Iterator[Finding]:
     health = check(app.engine, app.clock, app.subscriptions, warn=False)
     for reason in health.reasons:
         yield Finding("service", Grade.WARN, reason)
+    if app.backup_step is not None:
+        missing = app.backup_step.overdue()
+        said = missing or f"the latest is in {app.backup_step.folder}"
+        yield Finding("backup", Grade.WARN if missing else Grade.OK, said)
     if health.healthy:
         yield Finding("service", Grade.OK, "it runs and keeps its promises")

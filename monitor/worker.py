@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
 INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
+BACKUP_S = 60  # how often a backup is looked for that is due
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
 # A year: a job that runs once removes itself, at which APScheduler fails if a stop comes meanwhile.
 ONCE_S = 31_536_000
-THREADS = 13  # one for each step, so that none waits for another
+THREADS = 14  # one for each step, so that none waits for another
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
@@ -119,6 +120,7 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
         "channels": (lambda: _deliver(app, stop, Way.CHANNEL), TICK_S),
         "beat": (lambda: _beat(app), BEAT_S),
         "heartbeat": (lambda: _heartbeat(app, stop), BEAT_S),
+        "backup": (lambda: _back_up(app, stop), BACKUP_S),
         "prune": (lambda: _prune(app, stop), PRUNE_S),
         "index": (lambda: _index(app, stop), INDEX_S),
         # Where detection failed before, it fails again until another version runs.
@@ -192,6 +194,12 @@ def _heartbeat(app: App, stop: threading.Event) -> None:
     step = app.heartbeat_step
     if step is not None and not stop.is_set():
         step.call_due()
+
+
+def _back_up(app: App, stop: threading.Event) -> None:
+    step = app.backup_step
+    if step is not None and not stop.is_set():
+        step.make_due()
 
 
 def _prune(app: App, stop: threading.Event) -> None:

@@ -128,9 +128,10 @@ def test_the_guide_tells_defaults_as_they_are(tmp_path):
             part = part.setdefault(parent, {})
         part[last] = read(default.encode()).data
     tree["delivery"].pop("smtp")
+    tree["backup"]["folder"] = "copies"  # there is none unless one is named
     written, empty = tmp_path / "written.yaml", tmp_path / "empty.yaml"
     written.write_text(yaml.safe_dump(tree), "utf-8")
-    empty.write_text("{}\n", "utf-8")
+    empty.write_text("backup: {folder: copies}\n", "utf-8")
 
     assert len(rows) > 12
     assert load(written, {}) == load(empty, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
@@ -46,6 +47,8 @@ def _judge(args: argparse.Namespace) -> Health:
 
     with App.load(config_path(args)) as app:
         try:
-            return check(app.store, app.clock, app.subscriptions)
+            found = check(app.store, app.clock, app.subscriptions)
+            missing = app.backup_step and app.backup_step.overdue()
+            return replace(found, warnings=(*found.warnings, missing)) if missing else found
         except StoreError as error:
             return Health((str(error),), ())

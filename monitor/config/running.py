@@ -1,13 +1,15 @@
-"""The settings of running it for years: what is measured, and what is kept how long."""
+"""The settings of running it for years: what is measured, kept, copied."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Final, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from monitor.config import types
 from monitor.config.frozen import Settings, default_duration
 from monitor.config.values import write_duration
+from monitor.model import Schedule
 
 # Digests, pages and grouping look back that far at most.
 SHORTEST: Final = {
@@ -44,3 +46,22 @@ class RetentionSettings(Settings):
             if given is not None and given < shortest:
                 raise ValueError(f"has `{name}` shorter than {write_duration(shortest)}")
         return self
+
+
+class BackupSettings(Settings):
+    """When the database is copied, and where to."""
+
+    folder: types.Line
+    """The folder the copies are in; made if it is not there."""
+    at: types.TimesOfDay = Field(
+        default=(time(3),), json_schema_extra={"default": "03:00"}, min_length=1
+    )
+    """The times of day, one or several."""
+    timezone: types.Zone = Field(default=ZoneInfo("UTC"), json_schema_extra={"default": "UTC"})
+    """IANA time zone of these times."""
+    keep: types.Count = 7
+    """How many copies are kept; the oldest one goes when a new one is whole."""
+
+    def to_schedule(self) -> Schedule:
+        """Return the slots of the copies."""
+        return Schedule(self.timezone, at=self.at)

@@ -23,7 +23,7 @@ from monitor.config.delivery import DeliverySettings
 from monitor.config.frozen import Settings, default_duration
 from monitor.config.mailbox import ImapSettings
 from monitor.config.places import Places
-from monitor.config.running import MetricsSettings, RetentionSettings
+from monitor.config.running import BackupSettings, MetricsSettings, RetentionSettings
 from monitor.config.subscriptions import SubscriptionSettings
 from monitor.config.web import WebSettings
 
@@ -270,6 +270,8 @@ class Config(Settings):
     """Web pages, and what mails link to."""
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     """How long what is kept."""
+    backup: BackupSettings | None = None
+    """When the database is copied, and where to."""
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     """Figures for Prometheus."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
