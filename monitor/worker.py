@@ -24,7 +24,7 @@ from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
 from monitor.pipeline.rematch import match_unmatched
 from monitor.signals import heeding_signals
-from monitor.store import feeds, workers
+from monitor.store import feeds, room, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -110,9 +110,14 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(
         executors={"default": ThreadPoolExecutor(THREADS)}, timezone="UTC"
     )
+    disk = _Room(app)
+
+    def taking_in(work: Callable[[App, threading.Event], None]) -> Callable[[], None]:
+        return lambda: work(app, stop) if disk.there_is() else None
+
     jobs: dict[str, tuple[Callable[[], None], int]] = {
-        "poll": (lambda: _poll(app, stop), TICK_S),
-        "full_text": (lambda: _read_pages(app, stop), TICK_S),
+        "poll": (taking_in(_poll), TICK_S),
+        "full_text": (taking_in(_read_pages), TICK_S),
         "alert": (lambda: _alert(app, stop), TICK_S),
         "push": (lambda: _push(app, stop), TICK_S),
         "compose": (lambda: _compose(app, stop), TICK_S),
@@ -152,6 +157,23 @@ def _guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
             log.exception("tick failed", step=step)
 
     return run
+
+
+class _Room:
+    """Whether anything may be taken in; tells when that changes."""
+
+    def __init__(self, app: App) -> None:
+        self._app, self._full, self._lock = app, False, threading.Lock()
+
+    def there_is(self) -> bool:
+        shortage = room.shortage(self._app.store)
+        with self._lock:
+            before, self._full = self._full, shortage is not None
+        if shortage and not before:
+            log.error("disk full", reason=shortage)
+        elif before and not shortage:
+            log.info("disk has room again")
+        return shortage is None
 
 
 def _poll(app: App, stop: threading.Event) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.digest.slots import latest_slot
-from monitor.store import deliveries, digests, feeds, heartbeats, queries, workers
+from monitor.store import deliveries, digests, feeds, heartbeats, queries, room, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def check(
             *_overdue_feeds(connection, now),
         ]
         warnings = _warnings(connection, now) if warn else []
-    return Health(tuple(reasons), tuple(warnings))
+    full = room.shortage(engine)
+    return Health((*reasons, *([full] if full else ())), tuple(warnings))
 
 
 def _silence(connection: Connection, now: datetime) -> list[str]:

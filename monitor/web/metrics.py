@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from pathlib import Path
-from shutil import disk_usage
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -27,7 +25,7 @@ from monitor.errors import StoreError
 from monitor.model import DeliveryStatus, DigestKind, FeedState, PollOutcome
 from monitor.pipeline import health
 from monitor.resources import version
-from monitor.store import heartbeats, measures, migrate, workers
+from monitor.store import heartbeats, measures, migrate, room, workers
 from monitor.store.engine import reading
 from monitor.store.schema import SCHEMA
 from monitor.web.probes import alive
@@ -100,9 +98,8 @@ class Meter:
             yield from _telling(connection, now)
             size = measures.database_bytes(connection)
             yield _gauge("monitor_database_bytes", "Size of the database", size)
-        file = self._engine.url.database
-        if self._engine.dialect.name == "sqlite" and file:
-            free = disk_usage(Path(file).resolve().parent).free
+        free = room.free_bytes(self._engine)
+        if free is not None:
             yield _gauge("monitor_disk_free_bytes", "Free where the SQLite file is", free)
 
 
