@@ -31,6 +31,7 @@ VERBS = (
     "hits",
     "stories",
     "articles",
+    "searches",
     "sql",
     "feeds",
     "match",

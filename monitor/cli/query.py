@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from sqlalchemy import Connection
+
     from monitor.detect.lexicon import Lexicon
+    from monitor.query import Node
     from monitor.store.queries import Listing
+    from monitor.store.searches import Search
 
 OPTIONS = ("company", "topic", "stage", "since", "until", "min_score", "limit")
 
@@ -33,44 +37,78 @@ def add_query(
     command.add_argument("--since", type=instant, metavar="WHEN", help="30d, or 2026-11-01")
     command.add_argument("--until", type=instant, metavar="WHEN", help="before this instant")
     command.add_argument(
-        "--search", metavar="QUERY", help="words, phrases, operators and fields: see the guide"
+        "--search",
+        metavar="QUERY",
+        help="words, phrases, operators and fields: see the guide; @NAME is a saved one",
     )
+    command.add_argument("--min-score", type=float, metavar="0..1", help="at least this sure")
+    how_listed(command)
+    return command
+
+
+def how_listed(command: argparse.ArgumentParser, *, inherited: bool = False) -> None:
+    """Add the options that say in which order, how many and where to; see `format_option`."""
     command.add_argument(
         "--sort",
         choices=("newest", "relevance"),
         default="newest",
         help="of a search: the newest article first, or the best of the newest 1000",
     )
-    command.add_argument("--min-score", type=float, metavar="0..1", help="at least this sure")
     command.add_argument("--limit", type=count, metavar="N", help="at most so many, the newest")
-    format_option(command)
+    format_option(command, inherited=inherited)
     output_option(command)
-    return command
 
 
 def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str]) -> int:
     """Print the rows of a listing that *args* let through."""
     from monitor.app import App
     from monitor.query import parse
+    from monitor.store.engine import reading
+
+    text: str | None = args.search
+    saved = text[1:] if text is not None and text.startswith("@") else None
+    if text is None and args.sort == "relevance":
+        raise UsageError("--sort relevance needs a --search to be relevant to")
+    query = None if text is None or saved is not None else parse(text, now=datetime.now(UTC))
+    with App.load(config_path(args)) as app, reading(app.store) as connection:
+        _say_what_is_unknown(args, app.lexicon)
+        if saved is not None:
+            query = parse(saved_search(connection, saved).query, now=datetime.now(UTC))
+        show_answers(connection, args, listing_name, shown, query)
+    return 0
+
+
+def show_answers(
+    connection: Connection,
+    args: argparse.Namespace,
+    listing_name: str,
+    shown: Sequence[str],
+    query: Node | None,
+) -> None:
+    """Print the rows of a listing that *args* let through, and that answer *query* if it is one."""
     from monitor.store import queries
     from monitor.store.answers import answers
-    from monitor.store.engine import reading
 
     listing: Listing = getattr(queries, listing_name)
     wanted = queries.Filter(**{name: getattr(args, name, None) for name in OPTIONS})
-    query = None if args.search is None else parse(args.search, now=datetime.now(UTC))
-    if query is None and args.sort == "relevance":
-        raise UsageError("--sort relevance needs a --search to be relevant to")
-    with App.load(config_path(args)) as app, reading(app.store) as connection:
-        _say_what_is_unknown(args, app.lexicon)
-        if query is None:
-            rows = queries.rows(connection, listing, wanted)
-        else:
-            rows = answers(connection, listing, query, wanted, ranked=args.sort == "relevance")
-        kinds = {name: kind.python_type for name, kind in listing.columns.items()}
-        form = chosen_format(args)
-        show(rows, list(kinds), form, shown=shown, output=args.output, kinds=kinds)
-    return 0
+    if query is None:
+        rows = queries.rows(connection, listing, wanted)
+    else:
+        rows = answers(connection, listing, query, wanted, ranked=args.sort == "relevance")
+    kinds = {name: kind.python_type for name, kind in listing.columns.items()}
+    show(rows, list(kinds), chosen_format(args), shown=shown, output=args.output, kinds=kinds)
+
+
+def saved_search(connection: Connection, name: str) -> Search:
+    """Return the saved search of that name. Raises UsageError if there is none."""
+    from monitor.config.values import did_you_mean
+    from monitor.store import searches
+
+    found = searches.find_named(connection, name)
+    if found is None:
+        hint = did_you_mean(name, searches.names(connection)) or "; see `monitor searches`"
+        raise UsageError(f"no saved search is called {name!r}{hint}")
+    return found
 
 
 def _say_what_is_unknown(args: argparse.Namespace, lexicon: Lexicon) -> None:

@@ -11,6 +11,7 @@ from monitor.store import schema as t
 from monitor.store.engine import lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -49,6 +50,23 @@ def find(connection: Connection, number: int) -> Search | None:
     """Return the saved search of that number."""
     row = connection.execute(select(*_COLUMNS).where(t.searches.c.id == number)).first()
     return None if row is None else Search(*row)
+
+
+def find_named(connection: Connection, name: str) -> Search | None:
+    """Return the saved search of that name."""
+    row = connection.execute(select(*_COLUMNS).where(t.searches.c.name == name)).first()
+    return None if row is None else Search(*row)
+
+
+def names(connection: Connection) -> list[str]:
+    """Return the names of all saved searches."""
+    return list(connection.scalars(select(t.searches.c.name).order_by(t.searches.c.name)))
+
+
+def every(connection: Connection) -> Iterator[Search]:
+    """Yield all saved searches, by name."""
+    rows = connection.execute(select(*_COLUMNS).order_by(t.searches.c.name))
+    return (Search(*row) for row in rows)
 
 
 def add(
