@@ -3,6 +3,7 @@
 Fills a SQLite database in a temporary folder with hits of six companies and three topics, English
 and Chinese, in stories of one to four publishers; then composes and renders the digest of each of
 many subscriptions, no two of which want the same: by company, topic, language, score and zone.
+With --filtered some of them have a filter as well, half of these one with words.
 Prints how long making and storing them took, peak memory (RSS) and the largest mail; then the mail
 of one subscription that 2,000 hits are due to.
 
@@ -219,8 +220,12 @@ def _hit(
     }
 
 
-def subscriptions(count: int) -> Iterator[Subscription]:
-    """Yield subscriptions that all want something else, or read it elsewhere."""
+def subscriptions(count: int, filtered: int) -> Iterator[Subscription]:
+    """Yield subscriptions that all want something else, or read it elsewhere.
+
+    The first *filtered* have filters, no two of which are the same.
+    """
+    chance = random.Random(5)
     some = [pick for size in range(6, 0, -1) for pick in itertools.combinations(COMPANIES, size)]
     about = [pick for size in (3, 2, 1) for pick in itertools.combinations(TOPICS, size)]
     kinds = itertools.product((0.0, 0.8), ((), ("zh",), ("en",)), about, some, ZONES)
@@ -235,7 +240,23 @@ def subscriptions(count: int) -> Iterator[Subscription]:
             topics=topics,
             languages=languages,
             min_score=score,
+            filter=_filter(chance, number) if number < filtered else None,
         )
+
+
+def _filter(chance: random.Random, number: int) -> str:
+    """Return a filter of two or three parts; every second one asks for words."""
+    if number % 2:
+        stage, regulator = (
+            chance.choice(("fine", "probe", "filing")),
+            chance.choice(("samr", "csrc")),
+        )
+        return (
+            f"stage:{stage} OR regulator:{regulator} OR score>0.{chance.randrange(70, 95)}{number}"
+        )
+    latin, other = chance.sample(WORDS, 2)
+    han = "".join(chance.sample(CHARACTERS, 2))
+    return f"{latin} OR {han} OR ({other} NEAR/{number} {chance.choice(WORDS)}) NOT feed:feed-3"
 
 
 def main() -> None:
@@ -243,10 +264,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description="How long digests take.")
     options.add_argument("--subscriptions", type=int, default=1_000, metavar="N")
     options.add_argument("--hits", type=int, default=10_000, metavar="N")
+    options.add_argument(
+        "--filtered", type=int, default=0, metavar="N", help="of them with filters"
+    )
     options.add_argument("--profile", action="store_true", help="say where the time goes")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        many = list(subscriptions(given.subscriptions))
+        many = list(subscriptions(given.subscriptions, given.filtered))
         step = _step(f"sqlite:///{name}/many.db", given.hits, many)
         if given.profile:
             _profiled(step)
@@ -286,7 +310,7 @@ def _timed(step: ComposeStep, hits: int) -> None:
     making, storing = _Watch(), _Watch()
     due = largest = 0
     with making:
-        shared = step.round()
+        shared = step.round(step.subscriptions)
     for one in step.subscriptions:
         with making:
             digest = step.make(one, NOW, shared=shared)
@@ -325,7 +349,7 @@ def _profiled(step: ComposeStep) -> None:
     import pstats
 
     with cProfile.Profile() as profile:
-        shared = step.round()
+        shared = step.round(step.subscriptions)
         for one in step.subscriptions:
             step.make(one, NOW, shared=shared)
     pstats.Stats(profile).sort_stats("tottime").print_stats(45)

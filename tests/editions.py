@@ -305,6 +305,8 @@ def busy_edition():
     ]
     near = [
         NearMissToTell(
+            n,
+            "wire",
             Kind("huawei", "ipo", None, "en", 0.4),
             SLOT,
             title,

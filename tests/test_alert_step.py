@@ -1,6 +1,7 @@
 """Alerts on a real database: one for a story and stage, frozen once, and in no digest as new."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -175,6 +176,45 @@ def test_only_what_was_asked_for(engine, start, put_hit):
     step.alert_due()
 
     assert made(engine) == [[wanted]]
+
+
+def test_filters_of_alerts(engine, clock, start, put_hit):
+    """A hit has to match the filter of the subscription and that of its alert.
+
+    What only the alert's leaves out is left to the digest.
+    """
+    narrow = replace(ALERT, filter='record OR "巨额"')
+    desk = subscription(filter="regulator:samr NOT rumour", alert=narrow)
+    step = start(desk)
+    plain = put_hit()
+    rumoured = put_hit(title="Rumour of a record fine for Alibaba")
+    other = put_hit(title="Alibaba pays a record fine", regulator="csrc")
+    told = [put_hit(title="Alibaba pays a record fine"), put_hit(title="阿里巴巴被处巨额罚款")]
+    step.alert_due()
+
+    assert [hit for hits in made(engine) for hit in hits] == told
+    clock.at += timedelta(days=1)
+    editor = Editor(Names(), "f" * 64, body_octets, lambda _name, _slot: None)
+    compose = ComposeStep(engine, clock, (desk,), editor, lambda _: Renderer(), "x.example")
+    compose.compose_due()
+    assert [hit for hits in made(engine) for hit in hits] == [*told, plain]
+    assert {rumoured, other}.isdisjoint(told)
+
+
+def test_a_filter_is_asked_of_the_present_text(engine, start, put_hit):
+    """As a search is: a word that an article no longer has does not count, a new one does."""
+    step = start(subscription(alert=replace(ALERT, filter="record")))
+    gone, new = put_hit(title="Alibaba pays a record fine"), put_hit(title="Alibaba pays a fine")
+    with engine.begin() as connection:
+        for number, title in ((gone, "Alibaba pays"), (new, "Alibaba pays a record")):
+            before = {"article_id": number, "number": 1, "title": "x", "summary": ""}
+            kept = {**before, "replaced_at": step.clock.now()}
+            connection.execute(insert(t.revisions), [kept])
+            change = update(t.articles).where(t.articles.c.id == number)
+            connection.execute(change.values(title=title, revision=2))
+    step.alert_due()
+
+    assert made(engine) == [[new]]
 
 
 def test_old_news_is_no_alert(engine, clock, start, put_hit):

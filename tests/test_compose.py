@@ -547,7 +547,7 @@ def test_what_is_not_shown_is_counted():
 def test_possible_matches():
     """Ten near-misses are named, the others counted."""
     near = [
-        NearMissToTell(Kind("ant", "ipo", None, "en", 0.4), SLOT, f"t{n}", "data:x", "P", "en")
+        NearMissToTell(n, "f", Kind("ant", "ipo", None, "en", 0.4), SLOT, f"t{n}", "u", "P", "en")
         for n in range(13)
     ]
 

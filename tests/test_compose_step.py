@@ -1,5 +1,6 @@
 """Composing: one digest for each subscription and slot, each hit reported once."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -50,7 +51,15 @@ def put_hit(engine, clock):
     """Return a function that stores a hit found now, with its article and story."""
     numbers = iter(range(1, 1000))
 
-    def put(company="alibaba", topic="antitrust", score=0.9, language="en", stage=None):
+    def put(
+        company="alibaba",
+        topic="antitrust",
+        score=0.9,
+        language="en",
+        stage=None,
+        text=("Alibaba fined", ""),
+        **facts,
+    ):
         number = next(numbers)
         with engine.begin() as connection:
             if number == 1:
@@ -61,8 +70,8 @@ def put_hit(engine, clock):
                 "id": number,
                 "key": str(number),
                 "feed_id": 1,
-                "title": f"Alibaba fined {number}",
-                "summary": "",
+                "title": f"{text[0]} {number}",
+                "summary": text[1],
                 "url": f"https://x.example/{number}",
                 "language": language,
                 "first_seen": clock.now(),
@@ -85,6 +94,7 @@ def put_hit(engine, clock):
                 "found_at": clock.now(),
                 "story_id": number,
                 **about,
+                **facts,
             }
             connection.execute(insert(t.hits), [hit])
         return number
@@ -545,3 +555,117 @@ def test_what_became_of_a_reported_article(engine, clock, compose, put_hit):
         ("retitled", "Alibaba fined 1"),
     ]
     assert told[1] == []
+
+
+def test_a_filter_decides_what_is_due(engine, clock, compose, put_hit):
+    """A hit has to match the query too: by the words of its article, its facts, its story's stage.
+
+    What does not match is in no part of the digest, nor in what channels are given.
+    """
+    query = '(amount>1bn OR stage:fine OR "巨额 罚单" OR court NEAR/3 appeal) NOT lang:fr'
+    step = compose(subscription(filter=query, recipients=("ops",)), subscription("all"))
+    matching = [
+        put_hit(amount=2e9, currency="USD"),
+        put_hit(stage="fine"),
+        put_hit(text=("阿里巴巴收到", "这是一张巨额罚单。")),
+        put_hit(text=("Alibaba goes to court in an appeal", "")),
+    ]
+    left = [
+        put_hit(amount=2e8, currency="USD"),
+        put_hit(stage="probe"),
+        put_hit(text=("Alibaba goes to court, and says that it wants to appeal", "")),
+        put_hit(stage="fine", language="fr"),
+    ]
+    clock.at += timedelta(days=1)
+
+    assert step.compose_due() == 2
+    assert reported(engine, "desk") == matching
+    assert reported(engine, "all") == matching + left
+    with engine.begin() as connection:
+        query = select(t.digests).where(t.digests.c.subscription == "desk")
+        digest = connection.execute(query).one()
+    assert digest.content["hits"] == len(matching)
+    assert len(digest.brief["data"]["stories"]) == len(matching)
+    shown = f"{digest.content} {digest.text} {digest.html} {digest.brief}"
+    told = {int(number) for number in re.findall(r"https://x\.example/(\d+)", shown)}
+    assert told == set(matching)
+
+
+def test_a_filter_that_is_made_wider(engine, clock, compose, put_hit):
+    """It tells of what it left out before, a week back, as the other limits do; nothing twice."""
+    put_hit(stage="fine")
+    step = compose(subscription(filter="stage:fine"))
+    clock.at += timedelta(days=1)
+    old = put_hit(stage="probe")
+    step.compose_due()
+    clock.at += timedelta(days=9)
+    step.compose_due()
+    clock.at += timedelta(days=2)
+    recent = put_hit(stage="probe")
+    clock.at += timedelta(days=1)
+    compose(subscription(filter="stage:fine OR stage:probe")).compose_due()
+
+    assert reported(engine, "desk") == [1, recent]
+    assert old not in reported(engine, "desk")
+
+
+def test_a_preview_is_filtered_as_well(clock, compose, put_hit):
+    """What a subscription would be sent now is what its filter lets through; without a chart."""
+    step = compose(subscription(filter="NOT (feed:f company:tencent)"), subscription("all"))
+    put_hit("tencent")
+    wanted = put_hit()
+
+    desk, everything = (step.make(it, clock.now()) for it in step.subscriptions)
+
+    assert list(desk.hits) == [wanted]
+    assert len(everything.hits) == 2
+    assert not desk.content["chart"]
+    assert everything.content["chart"]
+
+
+def test_near_misses_are_filtered(engine, clock, compose, put_hit):
+    """Only those near-misses are offered that match too; they are at no stage."""
+    put_hit(text=("Alibaba and the weather", ""))
+    put_hit(text=("Alibaba and the court", ""))
+    with engine.begin() as connection:
+        common = {"company": "alibaba", "topic": "ipo", "score": 0.3, "possible": True}
+        text = {"reason": "weak", "sentence": "", "evidence": [], "parts": [], "lexicon": "f"}
+        rows = [
+            {"id": it, "article_id": it, "revision": 1, "found_at": clock.now(), **common, **text}
+            for it in (1, 2)
+        ]
+        connection.execute(insert(t.near_misses), rows)
+    clock.at += timedelta(minutes=1)
+    step = compose(
+        subscription(filter="court", min_score=0.5),
+        subscription("graver", filter="court stage:fine"),
+    )
+
+    words, stage = (step.make(it, clock.now()).content for it in step.subscriptions)
+
+    assert [it["title"] for it in words["possible"]] == ["Alibaba and the court 2"]
+    assert stage["possible"] in ([], ())
+
+
+def test_texts_are_read_for_words_alone(engine, clock, compose, put_hit):
+    """Filters of fields read no texts; all that have words read them once, together."""
+    for _ in range(3):
+        put_hit()
+    read = []
+
+    def look(_connection, _cursor, statement, *_):
+        if "articles.summary" in statement:
+            read.append(statement)
+
+    event.listen(engine, "before_cursor_execute", look)
+    try:
+        compose(*(subscription(f"f{it}", filter=f"score>0.9{it}") for it in range(5)))
+        step = compose(*(subscription(f"f{it}", filter=f"score>0.9{it}") for it in range(5)))
+        clock.at += timedelta(days=1)
+        assert (step.compose_due(), read) == (5, [])
+        words = [subscription(f"w{it}", filter=f"nothing{it} OR score>0.99") for it in range(5)]
+        step = compose(*words)
+        clock.at += timedelta(days=1)
+        assert (step.compose_due(), len(read)) == (5, 1)
+    finally:
+        event.remove(engine, "before_cursor_execute", look)

@@ -79,10 +79,13 @@ def test_every_setting_arrives():
         topics=("privacy",),
         languages=("en", "zh-Hans"),
         min_score=0.5,
+        filter='amount>1bn OR "record fine"',
         empty=EmptyDay.SKIP,
         stages=desk.stages,
         catch_up=CatchUp.EACH,
-        alert=Alerting(("fine", "settlement"), 5, timedelta(days=2), ("jd",), ("privacy",)),
+        alert=Alerting(
+            ("fine", "settlement"), 5, timedelta(days=2), ("jd",), ("privacy",), "NOT rumour"
+        ),
     )
     assert {"fine", "appeal"} <= set(desk.stages)
     assert not {"probe", "plan"} & set(desk.stages)

@@ -1,5 +1,6 @@
 """Searching: what a query finds, on both databases and by the pure function alike."""
 
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,8 +16,9 @@ from test_articles import NOW, claim, entry, match, put
 
 from monitor.model import Amount
 from monitor.pipeline.group import group_new
+from monitor.pipeline.sieve import Sieve, of_hit
 from monitor.query import HitFacts, Piece, matches, parse
-from monitor.store import index
+from monitor.store import due, index
 from monitor.store import schema as t
 from monitor.store.answers import answers
 from monitor.store.queries import ARTICLES, HITS, STORIES, Filter
@@ -128,6 +130,37 @@ def test_hits_and_stories_of_a_query(stored, case):
     listed = {(hit["url"].rpartition("/")[2], hit["company"], hit["topic"]) for hit in hits}
     assert (listed, len(hits)) == (wanted, len(wanted))
     assert sorted(it["story_id"] for it in stories) == sorted({it["story_id"] for it in hits})
+
+
+def test_filters_let_through_what_a_search_finds(stored):
+    """Many filters that are decided together, by their parts, say what each says by itself."""
+    filters = [case["query"] for case in QUERIES if "since:" not in case["query"]]
+    filters = [query for query in filters if "until:" not in query]
+    assert len(filters) > 50
+    with stored.begin() as connection:
+        hits = list(due.open_hits(connection, since=NOW - timedelta(days=1)))
+        wanted = {
+            query: {
+                it.hit
+                for it in find(connection, parse(query, now=LATER), "hit")
+                if it.hit in {hit.id for _, hit in hits}
+            }
+            for query in filters
+        }
+    assert len(hits) > 5
+
+    sieve = Sieve(stored, [of_hit(*hit) for hit in hits], deque(filters[10:]))
+
+    assert {query: {hits[at][1].id for at in sieve.through(query)} for query in filters} == wanted
+    assert any(wanted.values())
+    assert not all(wanted.values())
+
+
+def test_a_sieve_without_hits(engine):
+    """Lets nothing through, whatever it is asked."""
+    sieve = Sieve(engine, [], deque())
+
+    assert list(sieve.through("NOT fine OR fine OR company:a")) == []
 
 
 @pytest.mark.parametrize("case", QUERIES[:40], ids=lambda case: case["query"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from monitor.config.filters import check_fields
 from monitor.config.settings import feed_id
 from monitor.config.values import did_you_mean, same_address
 from monitor.model import is_address
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from monitor.config.marks import KeyPath
     from monitor.config.places import Places
+    from monitor.detect.lexicon import Lexicon
 
 
 def check_repeats(data: dict[str, Any], places: Places) -> None:
@@ -43,6 +45,26 @@ def check_names(data: dict[str, Any], watched: dict[str, list[str]], places: Pla
                 _known(((*path, kind, index), item), keys, places)
             for index, item in enumerate(_items(_alert(entry), kind)):
                 _known(((*path, "alert", kind, index), item), keys, places)
+
+
+def check_filters(data: dict[str, Any], lexicon: Lexicon, places: Places) -> None:
+    """Report each company, topic, stage, regulator or currency in a filter that no hit can have."""
+    from monitor.query.fields import CURRENCIES  # only where the watch-list is read
+
+    known = {
+        "currency": sorted(CURRENCIES),
+        "company": [company.key for company in lexicon.companies],
+        "topic": [topic.key for topic in lexicon.topics],
+        "stage": [stage.key for stage in lexicon.stages],
+        "regulator": [regulator.key for regulator in lexicon.regulators],
+    }
+    check_fields(data, known, places)
+
+
+def check_filtered_feeds(data: dict[str, Any], places: Places) -> None:
+    """Report each feed that a filter names and that is not among those polled."""
+    ids = [feed.get("id") or feed_id(feed["url"]) for _, feed in _entries(data, "feeds")]
+    check_fields(data, {"feed": [it for it in ids if isinstance(it, str)]}, places)
 
 
 def check_channels(data: dict[str, Any], places: Places) -> None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from monitor.config.checks import check_channels, check_names, check_repeats, check_stages
+from monitor.config.checks import (
+    check_channels,
+    check_filtered_feeds,
+    check_filters,
+    check_names,
+    check_repeats,
+    check_stages,
+)
 from monitor.config.environment import expand, override, read_files
 from monitor.config.explain import explain, keys_at
 from monitor.config.inputs import inputs_of
@@ -54,6 +61,7 @@ def load(path: str | Path, environ: Mapping[str, str], memory: Memory | None = N
     config = _validated(data, places)
     check_repeats(data, places)
     check_channels(data, places)
+    check_filtered_feeds(data, places)
     inputs = _inputs(data, path) if config is not None else None
     if config is not None and inputs and memory and not places.any:
         known = memory(config.database_url, inputs)
@@ -74,6 +82,7 @@ def _make_and_check(
     check_names(data, {kind: [it.key for it in entries[kind]] for kind in entries}, places)
     if lexicon is not None:
         check_stages(data, [stage.key for stage in lexicon.stages], places)
+        check_filters(data, lexicon, places)
     places.stop_if_any()
     if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError

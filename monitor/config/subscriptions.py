@@ -24,6 +24,8 @@ class AlertSettings(Settings):
     """Only these of the subscription's companies; all if not given."""
     topics: tuple[str, ...] = ()
     """Only these of the subscription's topics; all if not given."""
+    filter: types.Filter | None = None
+    """Only hits that match this query too, such as `amount>1bn OR "record fine"`."""
     at_most: types.Count = 10
     """How many alerts an hour have a mail of their own; more of them share one."""
     max_age: types.Duration = default_duration("7d")
@@ -43,6 +45,7 @@ class AlertSettings(Settings):
             max_age=self.max_age,
             companies=self.companies,
             topics=self.topics,
+            filter=self.filter,
         )
 
 
@@ -73,6 +76,8 @@ class SubscriptionSettings(Settings):
     """Only hits at or above this score, from 0 to 1."""
     min_stage: str | None = None
     """Only stories at this stage or a graver one, such as fine."""
+    filter: types.Filter | None = None
+    """Only hits that match this query, in the language of searches but without times."""
     empty: model.EmptyDay = model.EmptyDay.SEND
     """Whether a mail goes out when there is nothing new: send, skip, or one a week."""
     catch_up: model.CatchUp = model.CatchUp.ONE
@@ -110,6 +115,7 @@ class SubscriptionSettings(Settings):
             topics=self.topics,
             languages=self.languages,
             min_score=self.min_score,
+            filter=self.filter,
             empty=self.empty,
             templates=self.templates,
         )

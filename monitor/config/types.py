@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, SecretStr, WithJsonSchema
 
-from monitor.config import calendars, shapes, values
+from monitor.config import calendars, filters, shapes, values
 
 
 def _text(pattern: str, **more: object) -> WithJsonSchema:
@@ -122,6 +122,9 @@ HeaderName = Annotated[
     str,
     _matching(values.HEADER_NAME, "must be the name of an HTTP header, such as Remote-User"),
     _text(values.HEADER_NAME),
+]
+Filter = Annotated[
+    str, BeforeValidator(filters.read), WithJsonSchema({"type": "string", "maxLength": 2000})
 ]
 Line = Annotated[str, _matching(values.LINE, "must be one line of text")]
 Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_no_switch)]

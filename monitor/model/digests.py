@@ -19,7 +19,7 @@ class OpenHit:
     """A stored hit that may be due: what decides in which order it is told.
 
     *official* marks an authority's or exchange's own page, *searched* a search engine's feed;
-    *story_stage* is its story's stage.
+    *story_stage* is its story's stage. The last three are for filters.
     """
 
     id: int
@@ -32,12 +32,17 @@ class OpenHit:
     official: bool
     searched: bool
     story_stage: str | None
+    regulator: str | None = None
+    amount: float | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NearMissToTell:
     """A near-miss that a reader should be offered."""
 
+    article_id: int
+    feed: str
     kind: Kind
     found_at: datetime
     title: str

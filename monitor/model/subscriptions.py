@@ -47,7 +47,7 @@ class Alerting:
     """What a subscription is told of at once: stories at *stages*, *companies* and *topics*.
 
     All companies or topics of the subscription if empty. *at_most* a mail each in an hour; nothing
-    published longer ago than *max_age*.
+    published longer ago than *max_age*. Hits have to match the query *filter* as well.
     """
 
     stages: tuple[str, ...]
@@ -55,13 +55,14 @@ class Alerting:
     max_age: timedelta
     companies: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    filter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """Who gets what, when. *companies*, *topics*, *languages*, *stages*: all of them if empty.
 
-    *templates* is a folder of its own templates.
+    Hits have to match the query *filter* as well. *templates* is a folder of its own templates.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Subscription:
     topics: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     min_score: float = 0.0
+    filter: str | None = None
     empty: EmptyDay = EmptyDay.SEND
     stages: tuple[str, ...] = ()
     catch_up: CatchUp = CatchUp.ONE
@@ -93,7 +95,7 @@ class Kind:
 
 
 def wants(subscription: Subscription, kind: Kind) -> bool:
-    """Return whether *subscription* is to be told of hits of that kind.
+    """Return whether *subscription* is to be told of hits of that kind, if its filter agrees.
 
     "zh" wants "zh-Hans" too; an article that does not say its language is not left out.
     """

@@ -62,18 +62,21 @@ class ComposeStep:
     def compose_due(self) -> int:
         """Compose the digest of every open slot; return how many were made."""
         now = self.clock.now()
-        shared: Round | None = None
+        due = [item for item in self.subscriptions if self._try_slots(item, now)]
+        if not due:
+            return 0
+        shared = self.round(due)
         made = 0
-        for subscription in self.subscriptions:
-            slots = self._try_slots(subscription, now)
-            if slots:
-                shared = shared or self.round()
+        for subscription in due:
+            # Looked at once more: another process may have made it meanwhile.
+            if slots := self._try_slots(subscription, now):
                 made += self._try(subscription, slots, shared)
         return made
 
-    def round(self) -> Round:
-        """Return a round as of now, for one or more digests."""
-        return Round(self.engine, self.clock.now(), self.editor.names)
+    def round(self, due: Sequence[Subscription] = ()) -> Round:
+        """Return a round as of now, for one or more digests: of those that are *due*, if known."""
+        filters = [item.filter for item in due if item.filter is not None]
+        return Round(self.engine, self.clock.now(), self.editor.names, filters)
 
     def _try_slots(self, subscription: Subscription, now: datetime) -> list[datetime]:
         failed_at = self._failed_at.get(subscription.name)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from monitor.digest.chart import DAYS
 from monitor.digest.edition import HIGH
 from monitor.digest.sheet import line
 from monitor.model import wants
+from monitor.pipeline.sieve import Sieve, of_hit, of_near_miss
 from monitor.store import alerts, coverage, deliveries, digests, due, stories
 from monitor.store.engine import reading
 
@@ -54,11 +55,12 @@ RECENT = timedelta(days=7)  # how long a digest that did not arrive is told of
 
 @dataclass
 class Round:
-    """What the digests made at *now* share."""
+    """What the digests made at *now* share. *filters* are those that will be asked, in order."""
 
     engine: Engine
     now: datetime
     names: Names
+    filters: Sequence[str] = ()
     rest: int = 12_000  # about what a mail takes without entries, as it was measured last
     _open: dict[Kind, list[OpenHit]] = field(default_factory=dict)
     _open_since: datetime | None = None
@@ -75,6 +77,8 @@ class Round:
     _daily: dict[str, Counter[tuple[Kind, date]]] = field(default_factory=dict)
     _charts: dict[tuple[Any, ...], dict[date, tuple[int, int]]] = field(default_factory=dict)
     _wanted: dict[tuple[Any, ...], list[OpenHit]] = field(default_factory=dict)
+    _sieve: Sieve | None = None
+    _sieves: dict[datetime, Sieve] = field(default_factory=dict)  # of near-misses
 
     def standing(self, subscription: Subscription, slot: datetime) -> Standing:
         """Return where *subscription* stands before its digest of *slot*."""
@@ -89,6 +93,7 @@ class Round:
         if wanted is None:
             if len(self._wanted) > FILTERS:
                 self._wanted.clear()
+            let_through = self._let_through(subscription)
             wanted = self._wanted[key] = sorted(
                 (
                     hit
@@ -96,6 +101,7 @@ class Round:
                     if wants(subscription, kind)
                     for hit in hits
                     if hit.found_at >= standing.reaches
+                    and (let_through is None or hit.id in let_through)
                 ),
                 key=lambda hit: hit.id,
             )
@@ -104,6 +110,16 @@ class Round:
         with reading(self.engine) as connection:
             told = due.reported(connection, subscription.name, from_hit=wanted[0].id)
         return [hit for hit in wanted if hit.id not in told] if told else wanted
+
+    def _let_through(self, subscription: Subscription) -> set[int] | None:
+        """Return the open hits that match the filter of *subscription*, if it has one."""
+        if subscription.filter is None:
+            return None
+        if self._sieve is None:
+            items = [of_hit(kind, hit) for kind, hits in self._open.items() for hit in hits]
+            self._sieve = Sieve(self.engine, items, deque(self.filters))
+        hits = [hit.id for hits in self._open.values() for hit in hits]
+        return {hits[at] for at in self._sieve.through(subscription.filter)}
 
     @property
     def made(self) -> dict[tuple[int, ...], Due]:
@@ -226,10 +242,21 @@ class Round:
                 self._possible[since] = due.possible(connection, since=since, until=self.now)
         # A near-miss has a low score by its nature.
         lenient = _without_score(subscription)
-        return [it for it in self._possible[since] if wants(lenient, it.kind)]
+        possible = self._possible[since]
+        if subscription.filter is not None:
+            if since not in self._sieves:
+                items = [of_near_miss(it) for it in possible]
+                self._sieves[since] = Sieve(self.engine, items, deque(self.filters))
+            possible = [possible[at] for at in self._sieves[since].through(subscription.filter)]
+        return [it for it in possible if wants(lenient, it.kind)]
 
     def counted(self, subscription: Subscription) -> dict[date, tuple[int, int]]:
-        """Return hits, and how many at a high stage, by the local day they were found on."""
+        """Return hits, and how many at a high stage, by the local day they were found on.
+
+        None for a filter: it would have to be asked of a month of texts.
+        """
+        if subscription.filter is not None:
+            return {}
         zone = subscription.schedule.zone
         key = (*_filter(subscription), zone.key)
         if key not in self._charts:
@@ -255,6 +282,7 @@ class Round:
         self._open.clear()
         self._made.clear()
         self._wanted.clear()
+        self._sieve = None
         with reading(self.engine) as connection:
             for kind, hit in due.open_hits(connection, since=since):
                 self._open.setdefault(kind, []).append(hit)
@@ -265,13 +293,14 @@ FEW = tuple(due.LISTED.index(name) for name in ("hit_id", "company", "topic", "s
 
 
 def _filter(subscription: Subscription) -> tuple[Any, ...]:
-    """Return what `wants` looks at: subscriptions that agree in it want the same."""
+    """Return what decides which hits are due: subscriptions that agree in it want the same."""
     return (
         subscription.companies,
         subscription.topics,
         subscription.languages,
         subscription.stages,
         subscription.min_score,
+        subscription.filter,
     )
 
 

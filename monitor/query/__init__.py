@@ -4,11 +4,13 @@
 * `matches` decides whether a text, with what is known of it, answers a tree; `narrow` says which
   words it must have, so that an index can be asked first; `marks` shows where it answers.
 * A query is about an article together with one of its hits, or with none.
+* `read_filter` reads what subscriptions want, `parts` and `combined` decide many of them at once.
 
 The language is described in docs/guide/search.md.
 """
 
-from monitor.query.evaluate import matches, relevance
+from monitor.query.evaluate import each, matches, relevance
+from monitor.query.filters import asks_text, combined, named, parts, read_filter
 from monitor.query.marks import Snippet, marks, snippet
 from monitor.query.narrow import AllOf, AnyOf, Need, Word, alternatives, narrow
 from monitor.query.parse import parse
@@ -46,11 +48,17 @@ __all__ = [
     "Snippet",
     "Word",
     "alternatives",
+    "asks_text",
+    "combined",
+    "each",
     "marks",
     "matches",
+    "named",
     "narrow",
     "parse",
+    "parts",
     "phrases",
+    "read_filter",
     "relevance",
     "snippet",
 ]

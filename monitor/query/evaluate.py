@@ -35,6 +35,12 @@ def matches(node: Node, piece: Piece) -> bool:
     return _holds(node, piece, [(text, *text.whole) for text in piece.texts])
 
 
+def each(nodes: Sequence[Node], piece: Piece) -> list[bool]:
+    """Return for each of *nodes* whether *piece* answers it."""
+    scope = [(text, *text.whole) for text in piece.texts]
+    return [_holds(node, piece, scope) for node in nodes]
+
+
 def _holds(node: Node, piece: Piece, scope: Sequence[_Range]) -> bool:  # noqa: PLR0911 - one line for each kind
     match node:
         case Phrase():

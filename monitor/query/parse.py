@@ -47,8 +47,11 @@ _FIELD: Final = re.compile(r"([A-Za-z]+)(:|>=|<=|>|<)(.*)", re.DOTALL)
 _TAKEN: Final = {"AND", "OR"}
 
 
-def parse(query: str, *, now: datetime) -> Node:
-    """Return the tree of *query*; times ago count from *now*. Raises QueryError."""
+def parse(query: str, *, now: datetime | None) -> Node:
+    """Return the tree of *query*; times ago count from *now*. Raises QueryError.
+
+    Without *now* it is a filter, which may ask for no times.
+    """
     reader = _Reader(query, now, tokens(query))
     if reader.is_at(Kind.END):
         raise reader.mistake(reader.next, "there is nothing to search for")
@@ -61,7 +64,7 @@ def parse(query: str, *, now: datetime) -> Node:
 @dataclass
 class _Reader:
     query: str
-    now: datetime
+    now: datetime | None
     tokens: list[Token]
     at: int = 0
     depth: int = 0
@@ -228,6 +231,8 @@ class _Reader:
         if sign != ":":
             raise ValueError(f"write {name}: with a colon")
         if name in {"since", "until"}:
+            if self.now is None:
+                raise ValueError(f"{name}: has no place in a filter: what is due is always new")
             return Seen(**{name: fields.read_instant(value, now=self.now)})
         values = tuple(part.strip() for part in value.split(",") if part.strip())
         return Is(name, tuple(it.upper() if name == "currency" else it.lower() for it in values))

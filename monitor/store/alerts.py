@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import bindparam, exists, func, insert, or_, select
 
 from monitor.model import Alerted, DigestKind, Kind, wants
+from monitor.query import HitFacts, Piece, matches, read_filter
 from monitor.store import digests
 from monitor.store import schema as t
 from monitor.store.queries import hits_with_articles, reported_hit
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from monitor.model import Alerting, ReportedHit, Subscription
     from monitor.store.digests import FrozenDigest
@@ -72,12 +73,16 @@ def due(
         "oldest": now - alert.max_age,
         "stages": alert.stages,
     }
+    filters = [read_filter(it) for it in (subscription.filter, alert.filter) if it is not None]
     found: dict[tuple[int, str], list[ReportedHit]] = {}
     for chunk in _chunks(stories):
         for row in connection.execute(_due_hits(), values | {"stories": chunk}):
             hit = reported_hit(row)
             kind = Kind(hit.company, hit.topic, row.story_stage, hit.language, hit.score)
-            if wants(subscription, kind) and _narrowed(alert, kind):
+            if not (wants(subscription, kind) and _narrowed(alert, kind)):
+                continue
+            piece = _piece(row, kind)
+            if all(matches(query, piece) for query in filters):
                 found.setdefault((hit.story_id, row.story_stage), []).append(hit)
     return found
 
@@ -87,7 +92,11 @@ def _due_hits() -> Select[*tuple[Any, ...]]:
     """Return the query of `due`, made once: making it costs more than running it."""
     return (
         hits_with_articles()
-        .add_columns(t.stories.c.stage.label("story_stage"))
+        .add_columns(
+            t.stories.c.stage.label("story_stage"),
+            t.articles.c.title.label("title_now"),
+            t.articles.c.summary.label("summary_now"),
+        )
         .where(t.hits.c.story_id.in_(bindparam("stories", expanding=True)))
         .where(t.stories.c.stage.in_(bindparam("stages", expanding=True)))
         .where(
@@ -205,6 +214,14 @@ def _narrowed(alert: Alerting, kind: Kind) -> bool:
     return (not alert.companies or kind.company in alert.companies) and (
         not alert.topics or kind.topic in alert.topics
     )
+
+
+def _piece(row: Row[Any], kind: Kind) -> Piece:
+    """Return what a filter is asked of: a row of `_due_hits`, whose story is of that *kind*."""
+    facts = HitFacts(
+        kind.company, kind.topic, kind.stage, row.regulator, row.amount, row.currency, kind.score
+    )
+    return Piece(row.title_now, row.summary_now, row.feed, kind.language, row.found_at, facts)
 
 
 def _reported() -> ColumnElement[bool]:

@@ -56,6 +56,9 @@ def open_hits(connection: Connection, *, since: datetime) -> Iterator[tuple[Kind
             func.coalesce(t.stories.c.stage, t.hits.c.stage).label("stage"),
             t.articles.c.language,
             t.hits.c.score,
+            t.hits.c.regulator,
+            t.hits.c.amount,
+            t.hits.c.currency,
         )
         .join(t.articles, t.articles.c.id == t.hits.c.article_id)
         .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
@@ -81,7 +84,20 @@ def open_hits(connection: Connection, *, since: datetime) -> Iterator[tuple[Kind
                 official=is_official(row.url),
                 searched=searched,
                 story_stage=row.story_stage,
+                regulator=row.regulator,
+                amount=row.amount,
+                currency=row.currency,
             ),
+        )
+
+
+def texts(connection: Connection, articles: Iterable[int]) -> Iterator[tuple[int, str, str]]:
+    """Yield the ids of *articles*, each with its present title and summary."""
+    for chunk in _chunks(articles):
+        about = (t.articles.c.id, t.articles.c.title, t.articles.c.summary)
+        yield from (
+            tuple(row)
+            for row in connection.execute(select(*about).where(t.articles.c.id.in_(chunk)))
         )
 
 
@@ -211,7 +227,12 @@ def possible(connection: Connection, *, since: datetime, until: datetime) -> lis
     publisher = func.coalesce(t.articles.c.publisher, t.feeds.c.name).label("publisher")
     query = (
         select(
-            t.near_misses, t.articles.c.title, t.articles.c.url, t.articles.c.language, publisher
+            t.near_misses,
+            t.articles.c.title,
+            t.articles.c.url,
+            t.articles.c.language,
+            publisher,
+            t.feeds.c.key.label("feed"),
         )
         .join(t.articles, t.articles.c.id == t.near_misses.c.article_id)
         .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
@@ -224,6 +245,8 @@ def possible(connection: Connection, *, since: datetime, until: datetime) -> lis
     )
     return [
         NearMissToTell(
+            article_id=near.article_id,
+            feed=near.feed,
             kind=Kind(near.company, near.topic, None, near.language, near.score),
             found_at=near.found_at,
             title=near.title,
