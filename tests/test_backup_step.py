@@ -1,6 +1,7 @@
 """Scheduled backups: one for each slot, whole before an older one goes; nothing else is touched."""
 
 import fcntl
+import json
 import shutil
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ from conftest import needs
 from sqlalchemy import text
 from stored import contents, put
 
+from monitor.app import App
+from monitor.cli import main
 from monitor.model import Schedule
 from monitor.pipeline.backup import RETRY, BackupStep
 from monitor.store.backup import restore
@@ -112,3 +115,23 @@ def test_one_works_at_a_time(step):
         assert left.exists()
     assert step.make_due()
     assert not left.exists()
+
+
+def test_health_tells_of_a_backup_that_is_missing(tmp_path, monkeypatch, capsys):
+    """An hour after its time a copy that is not there is a warning of `monitor health`."""
+    monkeypatch.chdir(tmp_path)
+    config = f"database: sqlite:///{tmp_path}/monitor.db\nbackup: {{folder: copies, keep: 1}}\n"
+    (tmp_path / "config.yaml").write_text(config, "utf-8")
+    with App.load("config.yaml", {}) as app:
+        app.prepare()
+
+        def warnings():
+            with pytest.raises(SystemExit):
+                main(["health", "--json"])
+            return json.loads(capsys.readouterr().out)["warnings"]
+
+        [warning] = warnings()
+        assert warning.startswith("backup of ")
+        assert warning.endswith("03:00 UTC is not in copies: there is none")
+        assert app.backup_step.make_due()
+        assert warnings() == []

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, insert, or_, select
 
 from monitor.store import index
 from monitor.store import schema as t
@@ -26,7 +26,7 @@ from monitor.text.index import CUT, index_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, RowMapping
 
 ARTICLES: Final = "articles"
 FULL_TEXTS: Final = "full_texts"  # the same, of articles whose page was read
@@ -66,30 +66,35 @@ def prune_texts(connection: Connection, which: str, *, before: datetime, limit: 
         read = read.where(t.full_texts.c.article_id.in_(candidates))
         candidates = list(connection.scalars(read))
     held = select(t.articles).where(its.id.in_(candidates)).order_by(its.id)
-    rows = connection.execute(held.with_for_update(skip_locked=True)).all()
+    rows = connection.execute(held.with_for_update(skip_locked=True)).mappings().all()
     # Looked for only now that nobody else can give them one.
-    hit = select(t.hits.c.article_id).where(t.hits.c.article_id.in_([row.id for row in rows]))
+    hit = select(t.hits.c.article_id).where(t.hits.c.article_id.in_([row["id"] for row in rows]))
     with_hits = set(connection.scalars(hit))
-    rows = [row for row in rows if row.id not in with_hits]
+    rows = [row for row in rows if row["id"] not in with_hits]
     if rows:
         _hollow(connection, rows)
     return Looked(len(found), len(rows))
 
 
-def _hollow(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+def _hollow(connection: Connection, rows: Sequence[RowMapping]) -> None:
     """Leave of articles what they are known by, and their titles in the search index."""
-    ids = [row.id for row in rows]
+    ids = [row["id"] for row in rows]
     for table in (t.revisions, t.near_misses, t.full_texts):
         connection.execute(delete(table).where(table.c.article_id.in_(ids)))
-    indexed = [row for row in rows if row.indexed == CUT]
-    index.drop(connection, [(row.id, index_words(row.title, row.summary)) for row in indexed])
-    cut = {row.id: CUT for row in indexed}  # those that do not fit get another chance
-    change_rows(
-        connection,
-        t.articles,
-        [{"id": row.id, "summary": "", "indexed": cut.get(row.id)} for row in rows],
-    )
-    index.add(connection, [(row.id, index_words(row.title, "")) for row in indexed])
+    indexed = [row for row in rows if row["indexed"] == CUT]
+    had = [(row["id"], index_words(row["title"], row["summary"])) for row in indexed]
+    index.drop(connection, had)
+    cut = {row["id"]: CUT for row in indexed}  # those that do not fit get another chance
+    short = [{**row, "summary": "", "indexed": cut.get(row["id"])} for row in rows]
+    if connection.dialect.name == "sqlite":
+        # A row that shrinks leaves its page half empty for good, one that is deleted does not.
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")  # until this transaction ends
+        connection.execute(delete(t.articles).where(t.articles.c.id.in_(ids)))
+        connection.execute(insert(t.articles), short)
+    else:
+        changed = [{name: it[name] for name in ("id", "summary", "indexed")} for it in short]
+        change_rows(connection, t.articles, changed)
+    index.add(connection, [(row["id"], index_words(row["title"], "")) for row in indexed])
 
 
 def _reached(connection: Connection, which: str) -> tuple[datetime, int]:
