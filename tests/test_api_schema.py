@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stored import put
 from websites import put_digest, put_token, put_user, website
@@ -73,15 +73,23 @@ class Bearer:
         case.headers["Authorization"] = f"Bearer {token}"
 
 
-@calls.parametrize()
+# By names of our own: processes that share the tests would take all calls for one test.
+MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
+OPERATIONS = {it.ok().label: it.ok() for it in calls.get_all_operations()}
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+@given(data=st.data())
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-def test_every_call_does_what_the_document_says(case, site):
+def test_every_call_does_what_the_document_says(label, data, site):
     """No call that can be made up gets an answer that the document does not describe."""
+    mode = data.draw(st.sampled_from(MODES))
+    case = data.draw(OPERATIONS[label].as_strategy(generation_mode=mode))
     if case.query.get("cursor") == A_CURSOR:
         case.query["cursor"] = cursor_of(site, case.operation.path, case.query.get("q"))
     answer = case.call_and_validate(base_url=f"http://127.0.0.1:{site.port}{ROOT}")

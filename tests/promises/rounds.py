@@ -222,12 +222,15 @@ class Simulation:
     def judge(self):
         """Hold the new lines of the ledger against the answers; return the feeds they are of."""
         with self.engine.begin() as connection:
-            query = select(t.polls, t.feeds.c.key).join(t.feeds, t.feeds.c.id == t.polls.c.feed_id)
+            query = select(t.polls, t.feeds.c.key.label("key")).join(
+                t.feeds, t.feeds.c.id == t.polls.c.feed_id
+            )
             rows = connection.execute(
                 query.where(t.polls.c.id > self.last_poll).order_by(t.polls.c.id)
             )
             settled = set()
-            for poll, key in rows:
+            for poll in rows:
+                key = poll.key
                 self.last_poll = poll.id
                 self.report.polls += 1
                 settled.add(key)
