@@ -1,4 +1,4 @@
-"""`monitor review`: an analyst's verdict on a hit, and what verdicts say of the rules."""
+"""`monitor review`: an analyst's verdict on a hit, what verdicts say of the rules, and propose."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from monitor.text.html import one_line
 
 VERDICTS = ", ".join(Verdict)
 PRECISION: Final = "precision"  # in place of a hit
+PROPOSALS: Final = "proposals"
 BY: Final = ("company", "topic", "stage", "feed", "spelling")
 
 
@@ -24,7 +25,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "hit",
         type=_hit,
         metavar="HIT_ID",
-        help=f"number of the hit; or `{PRECISION}`: how often hits were right, by verdicts",
+        help=f"number of the hit; or `{PRECISION}`: how often hits were right, by verdicts; "
+        f"or `{PROPOSALS}`: what rejected hits share, and a rule against it",
     )
     command.add_argument(
         "verdict", type=_verdict, nargs="?", metavar="VERDICT", help=f"of a hit: {VERDICTS}"
@@ -35,14 +37,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--by", choices=BY, default=BY[0], help=f"of what, with {PRECISION} (default: {BY[0]})"
     )
     command.add_argument(
+        "--min", type=count, metavar="N", help=f"rejected hits at least, with {PROPOSALS} (10)"
+    )
+    command.add_argument(
         "--since", type=instant, metavar="WHEN", help="verdicts given since then: 90d (all)"
     )
     format_option(command)
     command.set_defaults(work=_work)
 
 
-def _hit(text: str) -> int | None:
-    return None if text == PRECISION else count(text)
+def _hit(text: str) -> int | str:
+    return text if text in {PRECISION, PROPOSALS} else count(text)
 
 
 def _verdict(text: str) -> Verdict:
@@ -53,8 +58,10 @@ def _verdict(text: str) -> Verdict:
 
 
 def _work(args: argparse.Namespace) -> int:
-    if args.hit is None:
-        return _precision(args)
+    if isinstance(args.hit, str):
+        if args.verdict is not None or args.note is not None or args.who is not None:
+            raise UsageError(f"{args.hit} only shows: it takes no verdict, note or name")
+        return _precision(args) if args.hit == PRECISION else _proposals(args)
     if args.verdict is None:
         raise UsageError(f"a hit is given a verdict: one of {VERDICTS}")
     return _review(args)
@@ -65,8 +72,6 @@ def _precision(args: argparse.Namespace) -> int:
     from monitor.store.engine import reading
     from monitor.store.precision import precision
 
-    if args.verdict is not None or args.note is not None or args.who is not None:
-        raise UsageError(f"{PRECISION} only shows: it takes no verdict, note or name")
     with App.load(config_path(args)) as app, reading(app.store) as connection:
         found = precision(connection, args.by, since=args.since)
     columns = (args.by, "precision", "verdicts", "relevant", "duplicate", "irrelevant")
@@ -82,6 +87,42 @@ def _precision(args: argparse.Namespace) -> int:
         for it in found
     )
     show(rows, columns, chosen_format(args), shown=columns)
+    return 0
+
+
+def _proposals(args: argparse.Namespace) -> int:
+    from monitor.app import App
+    from monitor.config.proposed import Proposer
+    from monitor.detect.contexts import LEAST, shared_contexts
+    from monitor.store.engine import reading
+    from monitor.store.judged import judged
+
+    with App.load(config_path(args)) as app:
+        with reading(app.store) as connection:
+            found = judged(connection, since=args.since)
+        proposer = Proposer(app.config)
+        contexts = shared_contexts(
+            found,
+            args.min or LEAST,
+            writable=lambda key: proposer.propose(key) is not None,
+        )
+    columns = ("kind", "of", "context", "rejected", "kept", "share", "yaml", "hits", "lost")
+    rows = (
+        {
+            "kind": it.key.kind,
+            "of": it.key.of,
+            "context": it.key.phrase,
+            "rejected": len(it.rejected),
+            "kept": len(it.kept),
+            "share": round(it.share, 3),
+            "yaml": proposed.addition,
+            "hits": list(it.rejected),
+            "lost": list(it.kept),
+        }
+        for it in contexts
+        if (proposed := proposer.propose(it.key)) is not None
+    )
+    show(rows, columns, chosen_format(args), shown=columns[:6])
     return 0
 
 

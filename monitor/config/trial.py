@@ -26,8 +26,13 @@ _NAME: Final = "rules"  # in mistakes
 
 def written(config: Config) -> str:
     """Return the rules of *config* as YAML, to be changed."""
-    rules = {kind: _plain(getattr(config, kind)) for kind in KINDS}
-    return yaml.safe_dump(rules, allow_unicode=True, sort_keys=False, width=100)
+    rules = {kind: plain(getattr(config, kind)) for kind in KINDS}
+    return as_yaml(rules)
+
+
+def as_yaml(data: object) -> str:
+    """Return *data* as YAML that reads as the same."""
+    return yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100)
 
 
 def read_rules(text: str, config: Config) -> Lexicon:
@@ -40,7 +45,7 @@ def read_rules(text: str, config: Config) -> Lexicon:
     given = marked.data if isinstance(marked.data, dict) else {}
     if not isinstance(marked.data, dict) and not marked.mistakes:
         places.report((), "must be a mapping: `companies:` and `topics:`, each with a list below")
-    data: dict[str, Any] = {kind: _plain(getattr(config, kind)) for kind in KINDS}
+    data: dict[str, Any] = {kind: plain(getattr(config, kind)) for kind in KINDS}
     for key, value in given.items():
         if key not in data:
             places.report((key,), "only `companies` and `topics` can be tried")
@@ -59,9 +64,22 @@ def read_rules(text: str, config: Config) -> Lexicon:
     return lexicon
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+class _Dumper(yaml.SafeDumper):
+    """Puts what looks like a number into quotes: PyYAML leaves 0089 bare, other readers do not."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    bare = text[:1] in "+-." or text[:1].isdigit()
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if bare else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Return a part of a configuration as YAML has it: mappings and lists that can be changed."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

@@ -56,9 +56,14 @@ def phrase_parts(text: str) -> tuple[str, ...]:
             raise ValueError('has a "*" that is not at the end of a word before "..." or the end')
         if part.endswith("*") and not (stem and len(stem[0]) >= _STEM and is_letter(folded[-1])):
             raise ValueError(f'has a "*" after fewer than {_STEM} letters')
-    if all(word in _IDLE for part in parts for word in fold(part).text.split()):
+    if all(is_idle(word) for part in parts for word in fold(part).text.split()):
         raise ValueError("is only words that stand in every text")
     return parts
+
+
+def is_idle(word: str) -> bool:
+    """Return whether a folded *word* stands in every text, and so tells nothing."""
+    return word in _IDLE
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from monitor.store import schema as t
 from monitor.store.queries import hits_with_articles, reported_hit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import Connection
 
     from monitor.model import ReportedHit
@@ -29,7 +31,12 @@ def waiting(
     if before is not None:
         some = some.where(its.id < before)
     ids = connection.scalars(some.order_by(its.id.desc()).limit(limit)).all()
-    query = hits_with_articles().where(its.id.in_(ids)).order_by(its.id.desc())
+    return hits(connection, ids)
+
+
+def hits(connection: Connection, numbers: Collection[int]) -> list[ReportedHit]:
+    """Return the hits of those numbers that are in a story, the newest first."""
+    query = hits_with_articles().where(t.hits.c.id.in_(numbers)).order_by(t.hits.c.id.desc())
     return [reported_hit(row) for row in connection.execute(query)]
 
 
