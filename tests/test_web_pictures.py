@@ -16,10 +16,11 @@ from monitor.digest.render import Renderer
 from monitor.model import Review, Verdict
 from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.group import group_new
-from monitor.store import reviews
+from monitor.store import reviews, searches
 from monitor.store import schema as t
 from monitor.store.engine import reading
 
+PROPOSED = "/rules/?kind=topic&role=topic&of=antitrust&phrase=彩票"
 SHOTS = os.environ.get("SHOTS")  # a folder to keep pictures in, for people to look at
 
 
@@ -56,7 +57,30 @@ def site(tmp_path, clock):
         served.cookie = served.log_in("ann", PASSWORD)
         with app.store.begin() as connection:
             reviews.add(connection, Review(3, Verdict.IRRELEVANT, "李明", clock.now(), "旧闻"))
+            put_searches(connection, clock.now())
         yield served
+
+
+def put_rejected(app):
+    """Store hits that were rejected and share words, in Chinese and English, and one kept."""
+    now = app.clock.now()
+    titles = [f"第{n}期彩票，{'甲乙丙丁戊己'[n]}腾讯反垄断案" for n in range(6)]
+    titles += [f"Number {n}: Alibaba Cave fined in antitrust case <b>" for n in range(6)]
+    put(app.store, titles, lexicon=app.lexicon, now=now, feed="b")
+    with app.store.begin() as connection:
+        found = select(t.hits.c.id).join(t.articles, t.articles.c.id == t.hits.c.article_id)
+        for hit in connection.scalars(found.where(t.articles.c.title.in_(titles))).all():
+            reviews.add(connection, Review(hit, Verdict.IRRELEVANT, "ann", now))
+    group_new(app.store)
+
+
+def put_searches(connection, now):
+    """Save a search in Chinese, and one of long words."""
+    for name, query, kind in (
+        ("反垄断罚款", "反垄断 stage:fine", "stories"),
+        ("x" * 100, "y" * 300, "articles"),
+    ):
+        searches.add(connection, name=name, query=query, kind=kind, who="李明", now=now)
 
 
 def put_polls(app):
@@ -118,7 +142,8 @@ def addresses(site):
         *("/companies/", "/companies/tencent", "/companies/ant"),
         *("/subscriptions/", "/subscriptions/daily"),
         *("/review/", "/review/?done=3", "/review/3", "/review/precision?by=spelling"),
-        *("/rules/", "/account"),
+        *("/review/proposals", PROPOSED),
+        *("/rules/", "/account", "/searches/", "/searches/?done=1"),
         *("/", "/stories/", "/stories/1", "/stories/2", "/hits/", "/feeds/", "/feeds/a"),
         *("/search/", "/search/?q=反垄断", "/search/?q=antitrust&in=stories", "/search/?q=(罚款"),
         *("/digests/", "/digests/1", "/digests/2", f"/unsubscribe/{token}"),
@@ -268,6 +293,55 @@ def test_the_rule_bench(show):
     _keep(page, "backtest-1280")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.failures == []
+
+
+def test_saving_a_search_by_hand(show):
+    """Without a script, in Chinese: a search is saved, run and removed again."""
+    page = show("/search/?q=反垄断", language="zh", scripts=False)
+    page.get_by_text("保存此搜索", exact=True).click()
+    page.get_by_label("将此搜索保存为").fill("腾讯与反垄断")
+    _keep(page, "search-save-390")
+    page.get_by_role("button", name="保存", exact=True).click()
+    page.get_by_text("已保存：").wait_for()
+    _keep(page, "searches-saved-390")
+
+    page.get_by_role("link", name="腾讯与反垄断").click()
+    page.get_by_role("link", name="市场监管总局", exact=False).first.wait_for()
+    page.go_back()
+    page.get_by_role("button", name="删除 腾讯与反垄断").click()
+    page.wait_for_url("**/searches/")
+    assert page.get_by_text("腾讯与反垄断").count() == 0
+    assert page.failures == []
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [(390, "light", "zh"), (390, "dark", "en"), (1280, "dark", "zh")],
+)
+def test_proposals_by_hand(show, site, width, scheme, language):
+    """Without a script: from a proposal to the bench, and what its rule would remove."""
+    put_rejected(site.app)
+    page = show("/review/proposals?min=5", width, scheme, language, scripts=False)
+    assert page.locator("ol.rows > li").count() >= 2
+    _fits(page, f"proposals-{scheme}-{language}")
+    page.locator("ol.rows > li", has_text="彩票").locator("a[href^='/rules/']").click()
+    _fits(page, f"proposed-{scheme}-{language}")
+    page.locator("button[value=backtest]").click()
+    page.locator("h3.headline", has_text="彩票").first.wait_for()
+    _fits(page, f"proposed-backtest-{scheme}-{language}")
+    assert page.failures == []
+    checked = show("/review/proposals?min=5", width, scheme, language, trusted=True)
+    assert Axe().run(checked).response["violations"] == []
+
+
+@pytest.mark.parametrize(("width", "language"), [(390, "en"), (390, "zh"), (360, "en")])
+def test_the_menu_of_a_phone(show, width, language):
+    """Even a reviewer's menu, the longest, takes two rows of a phone at most."""
+    page = show("/review/", width, language=language)
+    rows = page.locator(".top nav li").evaluate_all(
+        "entries => new Set(entries.map(it => it.offsetTop)).size"
+    )
+    assert rows <= 2
 
 
 def test_from_a_company_to_its_story(show):

@@ -8,7 +8,7 @@ import yaml
 from monitor.model import DeliveryStatus, FeedState, PollOutcome, UserRole, Verdict
 from monitor.resources import shipped
 from monitor.store.precision import BY
-from monitor.web import login, rules
+from monitor.web import login, proposals, rules, searches
 from monitor.web.backtests import FIGURES, State
 from monitor.web.pages import _WRONG, MENU, MENU_OF_REVIEWERS
 
@@ -21,11 +21,11 @@ def used():
     words = {said for _, _, said in MENU + MENU_OF_REVIEWERS} | set(_WRONG.values())
     words |= {str(it) for kind in (DeliveryStatus, FeedState, PollOutcome, UserRole) for it in kind}
     words |= {"Company", "Topic", "Stage"}  # of the filters
-    for module in (login, rules):
+    for module in (login, rules, searches):
         said = {name: it for name, it in vars(module).items() if isinstance(it, str)}
         words |= {it for name, it in said.items() if name.isupper()}
     words |= {str(it) for kind in (State, FIGURES, Verdict) for it in kind}
-    words |= {kind.capitalize() for kind in BY}
+    words |= {kind.capitalize() for kind in BY} | set(proposals.WORDS.values())
     search = (WEB / "search.html.j2").read_text("utf-8")
     words |= set(re.findall(r"^  \('[^']+', '([^']+)'\)", search, re.MULTILINE))
     for path in WEB.glob("*.j2"):

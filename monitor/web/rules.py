@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
+from monitor.config.proposed import Proposer
 from monitor.config.trial import read_rules, written
 from monitor.detect.associate import Detector
 from monitor.detect.explain import explain
@@ -26,6 +27,7 @@ from monitor.web.backtests import FIGURES, Backtest, Busy, State, new_id
 from monitor.web.context import reading_for, site_of
 from monitor.web.forms import form_of
 from monitor.web.pages import page
+from monitor.web.proposals import asked_key
 from monitor.web.visitor import visitor_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ DAYS = (30, 90, 365)  # back
 MOST = 200_000  # articles of a backtest
 PAUSE_S = 2  # between two looks at one that is under way
 TOO_MANY = "These are more articles than can be tried here: take a shorter time."
+NO_LONGER = "This proposal does not fit the rules in force, which stand below."
 BUSY = "Another backtest is under way: wait for its end, or end it."
 
 
@@ -68,7 +71,7 @@ def bench(request: Request) -> Response:
     """Show the bench; on POST, what the rules find in the text, or begin a backtest."""
     config = site_of(request).config
     if request.method == "GET":
-        return _shown(request, Asked("", "", written(config)))
+        return _begin(request)
     form = form_of(request)
     asked = Asked(*(form.get(name, "") for name in Asked._fields))
     if max(len(asked.title), len(asked.text)) > LONGEST_TEXT or len(asked.rules) > LONGEST_RULES:
@@ -85,6 +88,19 @@ def bench(request: Request) -> Response:
     found = explain(Detector(lexicon), title, text, published=site_of(request).clock.now())
     matches = list(_found(found, title, text))
     return _shown(request, asked, found=found, matches=matches, names=names_of(lexicon))
+
+
+def _begin(request: Request) -> Response:
+    """Show the rules in force, with the proposal filled in that the address names, if any."""
+    config = site_of(request).config
+    asked = Asked("", "", written(config))
+    if "kind" not in request.query_params:
+        return _shown(request, asked)
+    key = asked_key(request.query_params)
+    proposed = Proposer(config).propose(key) if key else None
+    if proposed is None or proposed.rules is None:
+        return _shown(request, asked, 404, said=NO_LONGER)
+    return _shown(request, asked._replace(rules=proposed.rules), addition=proposed.addition)
 
 
 def backtest(request: Request) -> Response:
@@ -129,7 +145,7 @@ def _begun(request: Request, lexicon: Lexicon, asked: Asked, days: str) -> Respo
 
 def _shown(request: Request, asked: Asked, status: int = 200, **told: object) -> Response:
     site = site_of(request)
-    usual = {"mistakes": (), "said": None, "found": None, "matches": (), "names": site.names}
+    usual = {"mistakes": (), "said": None, "found": None, "matches": (), "addition": None}
     return page(
         request,
         "web/rules.html.j2",
@@ -138,7 +154,7 @@ def _shown(request: Request, asked: Asked, status: int = 200, **told: object) ->
         threshold=THRESHOLD,
         days=DAYS,
         runs=site.backtests.all(),
-        **{**usual, **told},
+        **{**usual, "names": site.names, **told},
     )
 
 

@@ -14,6 +14,7 @@ from monitor.store import browse, listed, search
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, reading_for, site_of
 from monitor.web.pages import page
+from monitor.web.searches import may_save
 from monitor.web.stories import HIGH
 from monitor.web.stories import older as next_page
 
@@ -84,6 +85,7 @@ def find(request: Request) -> Response:
         request,
         "web/search.html.j2",
         status=400 if mistake else 200,
+        may_save=may_save(request),
         asked=asked,
         kind=kind,
         ranked=ranked,
