@@ -245,7 +245,7 @@ def subscriptions(count: int, filtered: int) -> Iterator[Subscription]:
 
 
 def _filter(chance: random.Random, number: int) -> str:
-    """Return a filter of two or three parts; every second one asks for words."""
+    """Return a filter of three parts; every second one asks for words, every tenth with NEAR."""
     if number % 2:
         stage, regulator = (
             chance.choice(("fine", "probe", "filing")),
@@ -254,9 +254,10 @@ def _filter(chance: random.Random, number: int) -> str:
         return (
             f"stage:{stage} OR regulator:{regulator} OR score>0.{chance.randrange(70, 95)}{number}"
         )
-    latin, other = chance.sample(WORDS, 2)
+    one, two, three = chance.sample(WORDS, 3)
     han = "".join(chance.sample(CHARACTERS, 2))
-    return f"{latin} OR {han} OR ({other} NEAR/{number} {chance.choice(WORDS)}) NOT feed:feed-3"
+    near = f"({two} NEAR/{number} {three})" if number % 10 == 0 else f'"{two} {three}"'
+    return f"({one} OR {han} OR {near}) NOT feed:feed-{1 + number % FEEDS}"
 
 
 def main() -> None:

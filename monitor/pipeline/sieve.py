@@ -9,11 +9,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import compress
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Final
 
 from monitor.query import (
+    Compares,
     HitFacts,
+    Is,
     Piece,
     asks_text,
     combined,
@@ -50,6 +52,7 @@ class Sieve:
     coming: deque[str]
     _of_facts: dict[Node, int] = field(default_factory=dict)
     _of_texts: dict[Node, int] = field(default_factory=dict)
+    _by_field: dict[str, list[tuple[Piece, list[int]]]] = field(default_factory=dict)
 
     def through(self, text: str) -> Iterable[int]:
         """Return the numbers of the items that the filter *text* lets through, in order."""
@@ -59,19 +62,29 @@ class Sieve:
 
     def _answers(self, query: Node) -> dict[Node, int]:
         asked = set(parts(query))
-        of_texts = {part for part in asked if asks_text(part)}
-        self._ask_facts(asked - of_texts)
-        self._ask_texts(of_texts)
+        of_facts = {part for part in asked if isinstance(part, Is | Compares)}
+        self._ask_facts(of_facts)
+        self._ask_texts(asked - of_facts)
         return {
-            part: (self._of_texts if part in of_texts else self._of_facts)[part] for part in asked
+            part: (self._of_facts if part in of_facts else self._of_texts)[part] for part in asked
         }
 
-    def _ask_facts(self, wanted: set[Node]) -> None:
+    def _ask_facts(self, wanted: set[Is | Compares]) -> None:
         if len(self._of_facts) > KEPT:
             self._of_facts.clear()
         for part in wanted - self._of_facts.keys():
-            found = (at for at, (_, piece) in enumerate(self.items) if matches(part, piece))
-            self._of_facts[part] = self._bits(found)
+            alike = self._alike(part.name)
+            found = (places for piece, places in alike if matches(part, piece))
+            self._of_facts[part] = self._bits(chain.from_iterable(found))
+
+    def _alike(self, field: str) -> list[tuple[Piece, list[int]]]:
+        """Return the numbers of the items by what is known of *field*, with one item for each."""
+        if field not in self._by_field:
+            places: dict[object, list[int]] = {}
+            for at, (_, piece) in enumerate(self.items):
+                places.setdefault(_value(field, piece), []).append(at)
+            self._by_field[field] = [(self.items[at[0]][1], at) for at in places.values()]
+        return self._by_field[field]
 
     def _ask_texts(self, wanted: set[Node]) -> None:
         if wanted <= self._of_texts.keys():
@@ -98,6 +111,16 @@ class Sieve:
         for at in places:
             bits[at >> 3] |= 1 << (at & 7)
         return int.from_bytes(bits, "little")
+
+
+def _value(field: str, piece: Piece) -> object:
+    if field == "feed":
+        return piece.feed
+    if field == "lang":
+        return piece.language
+    if field == "amount":
+        return piece.hit and (piece.hit.amount, piece.hit.currency)
+    return getattr(piece.hit, field)
 
 
 def of_hit(kind: Kind, hit: OpenHit) -> tuple[int, Piece]:

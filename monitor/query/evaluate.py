@@ -38,7 +38,17 @@ def matches(node: Node, piece: Piece) -> bool:
 def each(nodes: Sequence[Node], piece: Piece) -> list[bool]:
     """Return for each of *nodes* whether *piece* answers it."""
     scope = [(text, *text.whole) for text in piece.texts]
-    return [_holds(node, piece, scope) for node in nodes]
+    folded = "\n".join(text.folded for text in piece.texts)
+    return [_may_hold(node, folded) and _holds(node, piece, scope) for node in nodes]
+
+
+def _may_hold(node: Node, folded: str) -> bool:
+    """Return False if a quick look at a whole text shows that it does not answer *node*."""
+    if isinstance(node, Phrase):
+        return node.parts[0] in folded
+    if isinstance(node, Near):
+        return any(term.parts[0] in folded for term in node.left)
+    return True
 
 
 def _holds(node: Node, piece: Piece, scope: Sequence[_Range]) -> bool:  # noqa: PLR0911 - one line for each kind
@@ -92,17 +102,23 @@ def _is(name: str, value: str, piece: Piece) -> bool:
 
 def _near(node: Near, text: Text, start: int, end: int) -> bool:
     left = _places(node.left, text, start, end)
-    right = _places(node.right, text, start, end)
-    return _close(left, right, node.words) or _close(right, left, node.words)
+    right = _places(node.right, text, start, end) if left else []
+    return bool(right) and (_close(left, right, node.words) or _close(right, left, node.words))
 
 
-def _places(terms: Sequence[Phrase], text: Text, start: int, end: int) -> list[tuple[int, int]]:
+def _places(terms: tuple[Phrase, ...], text: Text, start: int, end: int) -> list[tuple[int, int]]:
     """Return where one of *terms* stands, in words: the first, and the one behind the last."""
-    return sorted(
+    whole = (start, end) == text.whole
+    if whole and terms in text.places:  # as many filters ask for the same
+        return text.places[terms]
+    found = sorted(
         (bisect_left(text.units, first), bisect_left(text.units, last))
         for term in terms
         for first, last in find(term, text.folded, start, end)
     )
+    if whole:
+        text.places[terms] = found
+    return found
 
 
 def _close(

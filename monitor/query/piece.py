@@ -16,6 +16,8 @@ from monitor.text.folding import fold
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from monitor.query.tree import Phrase
+
 
 class Text:
     """A title or summary, folded, with what is worked out of it when first asked for.
@@ -26,6 +28,7 @@ class Text:
     def __init__(self, text: str) -> None:
         self.folded = fold(text).text
         self.whole = 0, len(self.folded)
+        self.places: dict[tuple[Phrase, ...], list[tuple[int, int]]] = {}  # in words, as found
 
     @cached_property
     def units(self) -> list[int]:

@@ -23,7 +23,7 @@ _PART: Final = re.compile(rf"[{SOLID}]+|{_LETTER}+")
 _BETWEEN: Final = rf"(?:[^\w{SOLID}]|_)"
 _UNIT: Final = re.compile(rf"[{SOLID}]|{_LETTER}+")
 _IS_SOLID: Final = re.compile(f"[{SOLID}]")
-_REMEMBERED: Final = 1000
+_REMEMBERED: Final = 4000  # more than a round of digests asks for at once
 
 
 def phrase(text: str, *, prefix: bool = False) -> Phrase:
@@ -39,15 +39,21 @@ def is_solid(part: str) -> bool:
 
 def find(term: Phrase, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield where *term* stands in `text[start:end]`, which is folded."""
-    if term.parts[0] not in text:  # as in most texts, and quick to see
+    first = term.parts[0]
+    at = text.find(first, start, end)  # far quicker than to look for the pattern everywhere
+    if at < 0:
         return
-    for found in _pattern(term).finditer(text, start, end):
-        yield found.span()
+    pattern = _pattern(term)
+    while at >= 0:
+        found = pattern.match(text, at, end)
+        if found:
+            yield found.span()
+        at = text.find(first, found.end() if found else at + 1, end)
 
 
 def stands(term: Phrase, text: str, start: int, end: int) -> bool:
     """Return whether *term* stands in `text[start:end]`, which is folded."""
-    return term.parts[0] in text and _pattern(term).search(text, start, end) is not None
+    return next(find(term, text, start, end), None) is not None
 
 
 @lru_cache(maxsize=_REMEMBERED)
