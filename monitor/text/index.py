@@ -15,7 +15,6 @@ import sys
 from array import array
 from typing import Final
 
-from monitor.text.folding import fold
 from monitor.text.words import SOLID
 
 CUT: Final = 1  # the version of these rules
@@ -41,6 +40,8 @@ def index_words(*texts: str) -> str:
 
 
 def _words_of(text: str) -> str:
+    from monitor.text.folding import fold  # slow to import: a poll without news does without
+
     folded = fold(text)
     if text.isascii() and folded.starts is None:  # nothing was taken out from the midst of a word
         return text
