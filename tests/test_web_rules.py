@@ -92,6 +92,24 @@ def test_it_is_bounded(site):
     assert bench(site, rules="#" * 40_001).status == 413
 
 
+def test_a_backtest_that_fails_says_so(site, monkeypatch):
+    """What it meets is logged, its page tells that it failed, and another can be begun."""
+
+    def broken(*_, **__):
+        raise RuntimeError("the archive is away")
+        yield  # pragma: no cover - as the real one is a generator
+
+    monkeypatch.setattr("monitor.web.backtests.backtest", broken)
+    there = bench(site, "backtest", days="30").headers["Location"]
+    until = time.monotonic() + 60
+    while (shown := site.ask(there, cookie=site.cookie)).headers["Refresh"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert '<span class="state state-failed">failed</span>' in shown.text
+    monkeypatch.undo()
+    assert bench(site, "backtest", days="30").status == 303
+
+
 def test_a_backtest(site):
     """A backtest runs beside the pages, tells its progress and its outcome, and changes nothing."""
     before = contents(site.app.store)
