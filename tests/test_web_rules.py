@@ -92,6 +92,16 @@ def test_it_is_bounded(site):
     assert bench(site, rules="#" * 40_001).status == 413
 
 
+def ended(site, begun):
+    """Return the page of a backtest once it is over."""
+    assert begun.status == 303
+    until = time.monotonic() + 60
+    while (shown := site.ask(begun.headers["Location"], cookie=site.cookie)).headers["Refresh"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return shown.text
+
+
 def test_a_backtest_that_fails_says_so(site, monkeypatch):
     """What it meets is logged, its page tells that it failed, and another can be begun."""
 
@@ -100,14 +110,10 @@ def test_a_backtest_that_fails_says_so(site, monkeypatch):
         yield  # pragma: no cover - as the real one is a generator
 
     monkeypatch.setattr("monitor.web.backtests.backtest", broken)
-    there = bench(site, "backtest", days="30").headers["Location"]
-    until = time.monotonic() + 60
-    while (shown := site.ask(there, cookie=site.cookie)).headers["Refresh"]:
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    assert '<span class="state state-failed">failed</span>' in shown.text
+    shown = ended(site, bench(site, "backtest", days="30"))
+    assert '<span class="state state-failed">failed</span>' in shown
     monkeypatch.undo()
-    assert bench(site, "backtest", days="30").status == 303
+    assert "2 of 2 articles" in ended(site, bench(site, "backtest", days="30"))
 
 
 def test_a_backtest(site):
