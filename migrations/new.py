@@ -1,6 +1,7 @@
 """Write the next migration: `python migrations/new.py 0002 "what it adds"`.
 
-Compares the models with a fresh database at the newest migration. Read what it writes.
+Compares the models with a fresh database at the newest migration. Read what it writes; then take
+the snapshot anew with `python migrations/snapshot.py`.
 """
 
 import sys

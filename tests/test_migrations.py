@@ -4,11 +4,14 @@ import json
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from monitor.errors import StoreError
+from monitor.resources import shipped
+from monitor.store import snapshot
 from monitor.store.engine import open_engine
 from monitor.store.migrate import alembic_config, integrity, migrating, upgrade
+from monitor.store.schema import SCHEMA
 
 AT = "2026-11-23T08:00:00.000000Z"
 QUOTES = json.dumps([{"role": "company", "field": "title", "start": 0, "end": 4, "text": "Acme"}])
@@ -130,3 +133,43 @@ def test_a_migration_that_would_break_a_reference_is_undone(first):
         connection.execute(text("DELETE FROM hits"))
 
     assert contents(first) == before
+
+
+def test_a_new_sqlite_database_is_what_the_migrations_leave(tmp_path):
+    """The snapshot is the outcome of all migrations, and what is made from it is the same again."""
+    kept = shipped("migrations/snapshot.sql").read_text(encoding="utf-8")
+    migrated, made = (open_engine(f"sqlite:///{tmp_path}/{name}.db") for name in ("one", "two"))
+    with migrating(migrated) as connection:
+        command.upgrade(alembic_config(connection), "head")
+    upgrade(made)
+
+    for engine in (migrated, made):
+        with engine.connect() as connection:
+            assert snapshot.taken(connection) == kept, "run migrations/snapshot.py"
+            assert everything(connection) == {"alembic_version": [(SCHEMA,)]}
+        assert integrity(engine) == []
+        engine.dispose()
+
+
+def everything(connection):
+    """Return the rows of the tables that have any, but those the search index keeps itself in."""
+    names = inspect(connection).get_table_names()
+    tables = {
+        name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))]
+        for name in names
+        if not name.startswith("article_words")
+    }
+    return {name: rows for name, rows in tables.items() if rows}
+
+
+def test_a_new_database_is_made_whole_or_not_at_all(tmp_path):
+    """Where making it breaks off, an empty database is left, which the next start makes."""
+    engine = open_engine(f"sqlite:///{tmp_path}/new.db")
+    with engine.connect() as connection:
+        connection.begin()
+        snapshot.make(connection)
+        connection.rollback()
+
+    assert upgrade(engine) is None
+    assert upgrade(engine) == SCHEMA
+    engine.dispose()

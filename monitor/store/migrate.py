@@ -2,6 +2,7 @@
 
 * `SCHEMA` in `schema.py` names the newest migration; reading it costs no import of Alembic.
 * An upgrade is one transaction; two processes that start at once do it one after the other.
+* A new SQLite database is made from a snapshot of what all migrations come to (`snapshot`).
 * SQLite changes a table by making it anew. References between tables rest meanwhile, and are all
   checked before the commit, as https://www.sqlite.org/lang_altertable.html (section 7) wants it.
 """
@@ -16,6 +17,7 @@ from sqlalchemy import inspect, text
 
 from monitor.errors import StoreError
 from monitor.resources import shipped
+from monitor.store import snapshot
 from monitor.store.engine import lock
 from monitor.store.schema import SCHEMA
 
@@ -64,6 +66,8 @@ def upgrade(engine: Engine) -> str | None:
         return found
     if found is not None and found > SCHEMA:
         require(engine)
+    if found is None and engine.dialect.name == "sqlite" and _make_new(engine):
+        return found
     # Alembic imports Mako, for templates it writes with, and that all lexers of Pygments.
     sys.modules.setdefault("mako.ext.pygmentplugin", None)  # type: ignore[arg-type]  # "not there"
     from alembic import command
@@ -72,6 +76,15 @@ def upgrade(engine: Engine) -> str | None:
         lock(connection, "upgrade")
         command.upgrade(alembic_config(connection), "head")
     return found
+
+
+def _make_new(engine: Engine) -> bool:
+    """Make all tables in a database that has none; return False if it has some by now."""
+    with engine.begin() as connection:
+        if inspect(connection).get_table_names():  # another process was quicker
+            return False
+        snapshot.make(connection)
+        return True
 
 
 @contextmanager
