@@ -199,6 +199,24 @@ def test_downtime_makes_a_late_digest_not_several(engine, clock, compose, put_hi
     assert reported(engine, "desk") == [1, 2, 3]
 
 
+def test_the_polls_of_a_digest_are_counted(engine, clock, compose, put_hit):
+    """What was polled is in the frozen digest, as numbers, on each database."""
+    step = compose(subscription())
+    put_hit()
+    polls = [
+        {"feed_id": 1, "at": clock.now(), "outcome": "stored", "entries": 40, "new": new}
+        for new in (2, 3)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(t.polls), polls)
+    clock.at += timedelta(days=1)
+
+    assert step.compose_due() == 1
+    with engine.begin() as connection:
+        [line] = connection.scalar(select(t.digests.c.content))["table"]
+    assert [line[name] for name in ("polls", "entries", "new")] == [2, 80, 5]
+
+
 def test_an_empty_day_still_sends(engine, clock, compose):
     """Nothing found is said, because silence must always mean a fault."""
     step = compose(subscription())

@@ -37,7 +37,8 @@ def coverage(connection: Connection, standing: Standing, *, now: datetime) -> Co
     gaps = gaps.where(t.polls.c.gap, t.polls.c.at <= now).order_by(t.polls.c.at)
     if after is not None:
         polls, gaps = polls.where(t.polls.c.at > after), gaps.where(t.polls.c.at > after)
-    ledger = {feed: figures for feed, *figures in connection.execute(polls)}
+    # PostgreSQL adds numbers up to a numeric, which JSON does not know.
+    ledger = {feed: [*map(int, figures)] for feed, *figures in connection.execute(polls)}
     feeds = connection.execute(select(t.feeds).order_by(t.feeds.c.name)).all()
     watched = [feed for feed in feeds if feed.enabled]
     return Coverage(
