@@ -634,3 +634,7 @@ CREATE VIEW v_withdrawn_hits AS
         LEFT JOIN revisions r ON r.article_id = h.article_id AND r.number = h.revision
         WHERE h.withdrawn_at IS NOT NULL;
 
+INSERT INTO article_words (article_words, rank) VALUES ('automerge', 16);
+
+INSERT INTO article_words (article_words, rank) VALUES ('crisismerge', 32);
+

@@ -1,7 +1,9 @@
 """The schema: migrations and models agree, on SQLite and PostgreSQL."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -144,3 +146,19 @@ def test_no_mapped_classes():
     look = "import sys, monitor.app, monitor.worker; print('sqlalchemy.orm' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_new_file_has_larger_pages(tmp_path):
+    """A new SQLite file is made for articles; one that is there stays as it is, and is used."""
+    old = tmp_path / "old.db"
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("PRAGMA page_size=4096")
+        connection.execute("VACUUM")
+    sizes = []
+    for file in (old, tmp_path / "new.db"):
+        engine = open_engine(f"sqlite:///{file}")
+        upgrade(engine)
+        with engine.connect() as connection:
+            sizes.append(connection.scalar(text("PRAGMA page_size")))
+        engine.dispose()
+    assert sizes == [4096, 8192]

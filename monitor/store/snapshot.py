@@ -28,10 +28,20 @@ _MADE: Final = text(
     """
 )
 
+# How the search index is kept, which is no part of its CREATE.
+_SET: Final = text(
+    """
+    SELECT 'INSERT INTO article_words (article_words, rank)'
+        || ' VALUES (' || quote(k) || ', ' || v || ')'
+    FROM article_words_config WHERE k <> 'version' ORDER BY k
+    """
+)
+
 
 def taken(connection: Connection) -> str:
     """Return the script that makes tables, indexes and views like those *connection* leads to."""
-    return "".join(f"{statement}{_APART}" for statement in connection.scalars(_MADE))
+    statements = [*connection.scalars(_MADE), *connection.scalars(_SET)]
+    return "".join(f"{statement}{_APART}" for statement in statements)
 
 
 def make(connection: Connection) -> None:
