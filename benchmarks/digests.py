@@ -37,6 +37,7 @@ from monitor.store import digests
 from monitor.store import schema as t
 from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
+from monitor.store.subscriptions import sync as sync_subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -295,7 +296,7 @@ def _step(url: str, count: int, wanted: list[Subscription]) -> ComposeStep:
     upgrade(engine)
     fill(engine, count)
     with engine.begin() as connection:
-        digests.sync_subscriptions(connection, [it.name for it in wanted], now=NOW)
+        sync_subscriptions(connection, [it.name for it in wanted], now=NOW)
     lexicon = bundled_lexicon()
     editor = Editor(names_of(lexicon), lexicon.fingerprint, body_octets, lambda _name, _slot: None)
     renderer = Renderer()

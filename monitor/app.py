@@ -21,7 +21,7 @@ from monitor.config import Remembered
 from monitor.errors import ConfigError, Mistake
 from monitor.model import Way
 from monitor.resources import version
-from monitor.store import digests, feeds, keys, lexicons, migrate, workers
+from monitor.store import feeds, keys, lexicons, migrate, subscriptions, workers
 from monitor.store.engine import open_engine, usable
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class App:
         with self.store.begin() as connection:
             feeds.sync(connection, configured, now=now, interval=interval, host_of=host_of)
             names = [subscription.name for subscription in self.config.subscriptions]
-            digests.sync_subscriptions(connection, names, now=now)
+            subscriptions.sync(connection, names, now=now)
             if not self.config.remembered:
                 lexicons.keep(
                     connection,

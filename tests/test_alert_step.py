@@ -26,6 +26,7 @@ from monitor.pipeline.compose import ComposeStep
 from monitor.pipeline.edition import Editor
 from monitor.store import deliveries, digests, suppressions
 from monitor.store import schema as t
+from monitor.store.subscriptions import sync as sync_subscriptions
 
 ALERT = Alerting(("fine", "settlement"), at_most=10, max_age=timedelta(days=7))
 NAMES = {
@@ -49,7 +50,7 @@ def start(engine, clock):
     def step(*subscriptions, of=engine):
         with engine.begin() as connection:
             names = [item.name for item in subscriptions]
-            digests.sync_subscriptions(connection, names, now=clock.now())
+            sync_subscriptions(connection, names, now=clock.now())
         ranks = {"fine": 95, "settlement": 92, "probe": 60}
         words = AlertRenderer(), NAMES, ranks, "f" * 64, "x.example"
         return AlertStep(of, clock, subscriptions, *words, body_octets)

@@ -17,6 +17,7 @@ from monitor.pipeline.health import check
 from monitor.store import deliveries, digests, reviews, workers
 from monitor.store import schema as t
 from monitor.store.rows import change_rows, row_of
+from monitor.store.subscriptions import sync as sync_subscriptions
 
 HONG_KONG, NEW_YORK = ZoneInfo("Asia/Hong_Kong"), ZoneInfo("America/New_York")
 
@@ -39,7 +40,7 @@ def compose(engine, clock, renderer):
     def start(*subscriptions):
         with engine.begin() as connection:
             names = [item.name for item in subscriptions]
-            digests.sync_subscriptions(connection, names, now=clock.now())
+            sync_subscriptions(connection, names, now=clock.now())
         editor = Editor(Names(), "f" * 64, body_octets, lambda _name, _slot: None)
         return ComposeStep(engine, clock, subscriptions, editor, lambda _: renderer, "x.example")
 

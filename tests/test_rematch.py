@@ -16,8 +16,9 @@ from monitor.pipeline.group import group_new
 from monitor.pipeline.match import match_all, pages
 from monitor.pipeline.rematch import RematchStep, RematchTotals, match_unmatched
 from monitor.pipeline.round import Round
-from monitor.store import digests, lexicons, texts
+from monitor.store import lexicons, texts
 from monitor.store import schema as t
+from monitor.store.subscriptions import sync as sync_subscriptions
 
 DAY = timedelta(days=1)
 
@@ -51,7 +52,7 @@ def shown(engine):
 
 def unreported(engine):
     with engine.begin() as connection:
-        digests.sync_subscriptions(connection, ["desk"], now=NOW - 400 * DAY)
+        sync_subscriptions(connection, ["desk"], now=NOW - 400 * DAY)
     shared, desk = Round(engine, NOW, Names()), subscription(name="desk")
     found = shared.due(desk, shared.standing(desk, NOW))
     return sorted(f"{it.company}/{it.topic}" for it in found)

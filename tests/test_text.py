@@ -1,5 +1,6 @@
 """Text: nothing dangerous comes out, every span leads back, no input takes for ever."""
 
+import re
 import unicodedata
 from hashlib import sha256
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.text.folding import fold
 from monitor.text.html import looks_like_html, one_line, to_text
+from monitor.text.patterns import lazy
 from monitor.text.simplified import simplified
 from monitor.text.words import language_of, words
 
@@ -258,3 +260,14 @@ def test_words():
 def test_language_of(text, language):
     """A spelling is labelled by its script."""
     assert language_of(text) == language
+
+
+def test_a_lazy_pattern_is_the_pattern():
+    """Whatever is asked of it first, the answer is that of the compiled pattern."""
+    assert lazy(r"(\d)(?P<last>[a-z])", re.IGNORECASE).sub(r"\2\1", "1A 2b") == "A1 b2"
+    assert lazy("b+").split("abbc") == ["a", "c"]
+    pattern = lazy("[甲-乙]")
+    assert pattern.pattern == "[甲-乙]"
+    assert (pattern.search("x"), pattern.search("乙")[0]) == (None, "乙")
+    with pytest.raises(re.error):
+        lazy("(").search("")

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from monitor.text.patterns import lazy
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,9 +34,7 @@ _INT = re.compile(r"[-+]?[0-9]{1,30}")
 _OCTAL = re.compile(r"0o[0-7]{1,30}")
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,30}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
-_UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff\ufeff]"
-)
+_UNPRINTABLE = lazy("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff\ufeff]")
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def read(content: bytes) -> Marked:
         line = content.count(b"\n", 0, error.start) + 1
         marked.mistakes.append(((), line, "is not UTF-8; save the file in that encoding"))
         return marked
-    if odd := _UNPRINTABLE.search(text):
+    if not all(map(str.isprintable, text.splitlines())) and (odd := _UNPRINTABLE.search(text)):
         line = text.count("\n", 0, odd.start()) + 1
         marked.mistakes.append(((), line, f"a character YAML does not allow: {odd[0]!a}"))
         return marked

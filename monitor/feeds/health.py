@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.feeds.rhythm import usual_gap
 from monitor.model import FeedState
+from monitor.text.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ STALE_AFTER_GAPS = 6
 MOST_NOTICES: Final = 2  # entries that a placeholder shows
 FEWEST_REPLACED: Final = 5  # entries of a feed that one without a link stands in for
 
-_NOTICE: Final = re.compile(
+_NOTICE: Final = lazy(
     r"\b(this|the|your|rss|news|web) ?feed (is|was|has been|are)\b.{0,30}"
     r"\b(un|not |no longer )(available|active|supported|maintained|found|exist)"
     r"|\bfeed (is |was |has been )?(un|not |no longer )(available|found)\b"

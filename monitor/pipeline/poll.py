@@ -3,7 +3,7 @@
 * What fails, fails alone: a feed, an entry, an article's detection. Feeds that cannot be settled
   together are settled one by one.
 * Nothing waits for others to be settled with: whenever there is nothing to do, what is there is.
-* What is settled, and what a crash leaves, is in `settle`.
+* What is settled, and what a crash leaves, is in `settle` and `documents`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from monitor import logs
 from monitor.errors import FetchError, ParseError, StoreError
 from monitor.pipeline.claims import Claims
 from monitor.pipeline.record import body_hash
-from monitor.pipeline.settle import Read, Settler
+from monitor.pipeline.settle import Settler
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from monitor.errors import MonitorError
     from monitor.feeds.manners import Pace
     from monitor.model import Answer, Document, FeedToPoll
+    from monitor.pipeline.documents import Read
     from monitor.pipeline.matches import LateDetector
     from monitor.pipeline.settle import Judged
     from monitor.ports import Clock, Fetcher, Parser
@@ -165,6 +166,8 @@ class _Round:
         if isinstance(document, ParseError):
             self._fail(feed, document, answer)
             return
+        from monitor.pipeline.documents import Read  # most rounds find nothing to read
+
         if feed.id in self._read or feed.id in self._judged:
             self.settle()
         self._read[feed.id] = Read(self._settler, feed, answer, document)
@@ -207,8 +210,10 @@ class _Round:
 
     def _settle_together(self, read: list[Read]) -> Exception | None:
         """Settle these documents; return why they could not be, if so."""
+        from monitor.pipeline import documents
+
         try:
-            all_stored = self._settler.documents(read)
+            all_stored = documents.settle(self._settler, read)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told for the feed it is of
             return error
         for it, stored in zip(read, all_stored, strict=True):

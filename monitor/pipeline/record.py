@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from monitor.feeds import health, window
     from monitor.model import Answer, Document, FeedToPoll
-    from monitor.pipeline.settle import Read
+    from monitor.pipeline.documents import Read
     from monitor.store import articles
 
 MOST_NOTES = 20  # of one poll in the ledger; the rest are counted

@@ -16,10 +16,10 @@ from monitor.model import DigestKind, Rendered
 from monitor.store import attachments, audit, suppressions
 from monitor.store import schema as t
 from monitor.store.many import Many
-from monitor.store.upsert import insert_new, inserting
+from monitor.store.upsert import inserting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -72,12 +72,6 @@ class Frozen:
 
     rendered: Rendered
     hits: tuple[int, ...]
-
-
-def sync_subscriptions(connection: Connection, names: Iterable[str], *, now: datetime) -> None:
-    """Remember when each subscription was first seen. The caller commits."""
-    rows = [{"name": name, "started_at": now} for name in names]
-    insert_new(connection, t.subscriptions, rows)
 
 
 def _of(subscription: str) -> ColumnElement[bool]:

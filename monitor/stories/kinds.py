@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from monitor.text.folding import fold
+from monitor.text.patterns import lazy
 
-_ROUND_UP: Final = re.compile(
+_ROUND_UP: Final = lazy(
     r"早报|晚报(?!道)|午报|早餐|早知道|早新闻|早参|[0-9]{1,2}点1氪|氪星|要闻(?:精选|汇总|速览|回顾|一览)"
     r"|(?:今日|每日|本周|一周|昨夜今晨|隔夜)[^,。:]{0,6}(?:要闻|头条|速递|热点|回顾|新闻)|新闻联播|速览|财经日历"
     r"|(?<![a-z])(?:morning|evening|daily|weekly|news|market|tech|asia|china) "
@@ -22,14 +22,14 @@ _ROUND_UP: Final = re.compile(
     r"|(?:five|5|ten|10|[0-9]) (?:things|stories)|what to watch|live updates?|headlines)(?![a-z])"
     r"|(?<![a-z])(?:presseschau|tagesüberblick|revue de presse|l'essentiel)(?![a-z])"
 )
-_OPINION: Final = re.compile(
+_OPINION: Final = lazy(
     r"^(?:opinion|op-ed|editorial|commentary|comment|column|analysis|viewpoint|breakingviews|lex"
     r"|kommentar|tribune|analyse|opinión)(?: ?[:|–—-])"
     r"|(?:[:|–—-] ?)(?:opinion|op-ed|editorial|commentary|analysis|breakingviews)$"
     r"|社评|社论|评论员|(?:快|热|锐|时|短)评|(?:观察|观点|评论|专栏|深度|解读)[|:]|如何看待|如何评价|怎么看"
     r"|如何解读|哪些(?:信息|影响|信号|问题|警示|变化)|意味着什么|对话|专访"
 )
-_REACTION: Final = re.compile(
+_REACTION: Final = lazy(
     r"回应|评[^估级选审论测]|股价|大涨|大跌|涨超|跌超|盘前|(?:涨|跌)[0-9]|应声"
     r"|(?<![a-z])(?:responds?|responded|replies|replied|reacts?|reacted|reaction|(?:shares"
     r"|stocks?|adrs?)"
@@ -42,7 +42,7 @@ _REACTION: Final = re.compile(
     r"|株価|高$|安$|(?<![a-z])(?:aktien?|kurs|reagiert|bourse|réagit|répond)(?![a-z])"
 )
 
-_FORETOLD: Final = re.compile(
+_FORETOLD: Final = lazy(
     r"或将|或被|或因|或遭|或面临|恐将|恐遭|恐被|恐面临|恐因|将会?(?:因|被|遭|对)|网传|据传|传(?=[^统说闻递播媒])|传将|拟|考虑|准备|可能|面临|有望"
     r"|(?<![a-z])(?:may|might|could|would|will|faces?|facing|expected to|set to|considers?"
     r"|considering"
@@ -53,7 +53,7 @@ _FORETOLD: Final = re.compile(
     r"|to (?:sue|fine|probe|investigate|block|ban|order|open|launch|appeal|face)|envisag\w*|soll"
     r"|droht|könnte|podría|potrebbe|poderá)(?![a-z])"
 )
-_DONE: Final = re.compile(
+_DONE: Final = lazy(
     r"(?<![a-z])(?:(?:is|was|been|gets?|got) fined|fined|imposed?s?|slapped|slaps|hit with|hits"
     r"|orders|ordered"
     r"|launche[sd]|opene?[sd]?|blocked|blocks|approve[sd]|inflige|verhängt|condamné\w*)(?![a-z])"

@@ -17,6 +17,7 @@ from bisect import bisect_right
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
+from monitor.text.patterns import lazy
 from monitor.text.simplified import simplified
 from monitor.text.words import HAN
 
@@ -54,7 +55,7 @@ class Folded(NamedTuple):
 _QUOTES: Final = dict.fromkeys("‘’‚‛ʼ′`´", "'") | dict.fromkeys("“”„‟«»″", '"')
 _DASHES: Final = dict.fromkeys("‐‑‒–—―−", "-")
 _KEPT: Final = {"…": "…"} | _QUOTES | _DASHES
-_VARIANT: Final = re.compile(r"[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # selects a glyph
+_VARIANT: Final = lazy(r"[\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # selects a glyph
 _LINE_ENDS: Final = frozenset("\n\r\u2028\u2029\x85\x0b\x0c")
 _UNEVEN: Final = "\uffff"  # no character at all: Unicode promises that it never will be one
 
@@ -63,28 +64,27 @@ _MARKS: Final = (
     r"[\u0300-\u036f\u1160-\u11ff\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
     r"\u3099\u309a\ufe00-\ufe0f\ufe20-\ufe2f]"
 )
-_MARK: Final = re.compile(_MARKS)
-_CLUSTER: Final = re.compile(rf"\S{_MARKS}{{0,30}}|\s")
-_UNEVEN_RUN: Final = re.compile(rf"[^{_UNEVEN}]?{_UNEVEN}+", re.DOTALL)  # with the letter before
-_BREAK: Final = re.compile(r"\r?\n\s*+")
-_GOES_ON: Final = re.compile(
-    r"[a-z,;:)，、；：）]"
-)  # so begins a line that belongs to the one above
+_MARK: Final = lazy(_MARKS)
+_CLUSTER: Final = lazy(rf"\S{_MARKS}{{0,30}}|\s")
+_UNEVEN_RUN: Final = lazy(rf"[^{_UNEVEN}]?{_UNEVEN}+", re.DOTALL)  # with the letter before
+_BREAK: Final = lazy(r"\r?\n\s*+")
+_ON: Final = r"[a-z,;:)，、；：）]"  # so begins a line that belongs to the one above
+_GOES_ON: Final = lazy(_ON)
 _OPEN: Final = (",", "(", "，", "、", "（")  # so ends one that goes on below
 # Looking for what may go on, or be left out, is far quicker than asking at each break and blank.
-_MAY_GO_ON: Final = re.compile(rf"\n(?:(?<=[\s{''.join(_OPEN)}]\n)|\s*+{_GOES_ON.pattern})")
-_LOOSE_BREAK: Final = re.compile(r"\n(?:(?<=[ \n]\n)|[ \n])")
+_MAY_GO_ON: Final = lazy(rf"\n(?:(?<=[\s{''.join(_OPEN)}]\n)|\s*+{_ON})")
+_LOOSE_BREAK: Final = lazy(r"\n(?:(?<=[ \n]\n)|[ \n])")
 _PINYIN: Final = (
     r"[a-zɑɡ]{0,4}[āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹḿü][a-zɑɡ]{0,3}|me|men|le|zhe|zi|de|ne|ma"
 )
 # Each branch starts with a letter of its own, so that a search skips to the next of them.
-_LEFT_OUT: Final = re.compile(
+_LEFT_OUT: Final = lazy(
     rf" (?:(?<=[{HAN}] ) *+(?P<seam>(?=[{HAN}]))|(?<=[{HAN}] ) *+(?=[0-9a-z])"
     rf"|(?<=[0-9a-z%] ) *+(?=[{HAN}])|(?<=[$€£¥₩₹] ) *+(?=\d)|(?P<blanks>[ \n]++))"
     rf"|\n(?P<lines>[ \n]++)"
     rf"|\((?<=[{HAN}]\()(?:{_PINYIN})\)(?:\((?:{_PINYIN})\))*+(?: ++(?=[{HAN}0-9a-z]))?+"
 )
-_LEFT_OUT_OF_ASCII: Final = re.compile(r" (?:(?<=\$ ) *+(?=\d)|(?P<blanks>[ \n]++))|\n[ \n]++")
+_LEFT_OUT_OF_ASCII: Final = lazy(r" (?:(?<=\$ ) *+(?=\d)|(?P<blanks>[ \n]++))|\n[ \n]++")
 
 
 class _FoldTable(dict[int, int | str]):

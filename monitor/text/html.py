@@ -13,22 +13,22 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING, Final
 
+from monitor.text.patterns import lazy
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MARKUP: Final = re.compile(r"<[A-Za-z/!?]|&(?:#\d|#[xX][0-9A-Fa-f]|[A-Za-z]{2,31};)")
-_TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})|<[!?/]")
+_MARKUP: Final = lazy(r"<[A-Za-z/!?]|&(?:#\d|#[xX][0-9A-Fa-f]|[A-Za-z]{2,31};)")
+_TAG: Final = lazy(r"</?([A-Za-z][A-Za-z0-9:-]{0,30})|<[!?/]")
 # A tag as nearly all are: no "<" or ">" in its attributes, and every quote closed.
-_PLAIN_TAG: Final = re.compile(
-    r"</?[A-Za-z][^<>\"'!?]*(?:\"[^\"<>]*\"[^<>\"']*|'[^'<>]*'[^<>\"']*)*>"
-)
+_PLAIN_TAG: Final = lazy(r"</?[A-Za-z][^<>\"'!?]*(?:\"[^\"<>]*\"[^<>\"']*|'[^'<>]*'[^<>\"']*)*>")
 # The same, for nearly all texts have no other: what it splits are words and names, by turns.
-_PLAIN_TAGS: Final = re.compile(
+_PLAIN_TAGS: Final = lazy(
     r"<(/?[A-Za-z][A-Za-z0-9:-]{0,30})(?:[^A-Za-z0-9:<>\"'!?-][^<>\"'!?]*(?:\"[^\"<>]*\"[^<>\"']*"
     r"|'[^'<>]*'[^<>\"']*)*)?>"
 )
-_QUOTE_OR_END: Final = re.compile(r"[\"'>]")
-_LONG_REFERENCE: Final = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9A-Fa-f]{7,});?")
+_QUOTE_OR_END: Final = lazy(r"[\"'>]")
+_LONG_REFERENCE: Final = lazy(r"&#(?:[0-9]{8,}|[xX][0-9A-Fa-f]{7,});?")
 
 _BLOCKS: Final = frozenset(
     re.findall(
@@ -48,7 +48,7 @@ _STANDS_FOR: Final = {
     for slash in ("", "/")
 }
 _HIDDEN: Final = frozenset({"script", "style", "template", "iframe", "noembed", "svg", "math"})
-_HIDDEN_END: Final = {name: re.compile(f"</{name}(?![a-z0-9])", re.IGNORECASE) for name in _HIDDEN}
+_HIDDEN_END: Final = {name: lazy(f"</{name}(?![a-z0-9])", re.IGNORECASE) for name in _HIDDEN}
 
 
 def any_of(codes: Iterable[int]) -> re.Pattern[str]:
@@ -62,7 +62,7 @@ def any_of(codes: Iterable[int]) -> re.Pattern[str]:
             ranges[-1][1] = code
         else:
             ranges.append([code, code])
-    return re.compile("[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in ranges) + "]")
+    return lazy("[" + "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in ranges) + "]")
 
 
 def looks_like_html(text: str) -> bool:

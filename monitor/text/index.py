@@ -10,20 +10,20 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from array import array
 from typing import Final
 
+from monitor.text.patterns import lazy
 from monitor.text.words import SOLID
 
 CUT: Final = 1  # the version of these rules
 
 LONGEST: Final = 255  # letters of a word that count: a database's own limit is in bytes
 
-_RUN: Final = re.compile(f"([{SOLID}]+)")
-_PARTS: Final = re.compile(r"[\x00-/:-`{-\x7f]+")  # ASCII signs that are no letter or digit
-_WORD: Final = re.compile(rf"[^\W_{SOLID}]+")
+_RUN: Final = lazy(f"([{SOLID}]+)")
+_PARTS: Final = lazy(r"[\x00-/:-`{-\x7f]+")  # ASCII signs that are no letter or digit
+_WORD: Final = lazy(rf"[^\W_{SOLID}]+")
 _BLANK: Final = ord(" ")
 _UTF32: Final = 4  # bytes of a code point
 _UNIT: Final = next(code for code in "IL" if array(code).itemsize == _UTF32)

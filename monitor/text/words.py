@@ -10,6 +10,8 @@ import re
 from operator import add
 from typing import Final
 
+from monitor.text.patterns import lazy
+
 # Han and kana, as the inside of a regular expression's brackets. Hangul is written with blanks.
 HAN: Final = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
@@ -23,7 +25,7 @@ def is_letter(char: str) -> bool:
 
 
 SOLID: Final = rf"{HAN}\uac00-\ud7af"  # what is cut into pairs: Hangul, too, joins its particles
-_WORD: Final = re.compile(rf"[{SOLID}]+|[^\W_{SOLID}]+")
+_WORD: Final = lazy(rf"[{SOLID}]+|[^\W_{SOLID}]+")
 
 
 def words(folded: str) -> list[str]:
