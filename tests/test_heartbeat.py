@@ -72,6 +72,18 @@ def test_a_round_is_told_once(line, clock, watcher):
     assert len(watcher.requests) == 2
 
 
+@pytest.mark.parametrize(("status", "told"), [(202, True), (204, True), (304, False), (404, False)])
+def test_any_yes_is_an_answer(line, clock, watcher, status, told):
+    """Some watchers say 202 or 204, and no more; what is no yes is tried again."""
+    watcher.put("/ping", answer(b"", status))
+    app = line()
+    clock.at += timedelta(days=1)
+    app.compose_step.compose_due()
+    app.deliver_due()
+
+    assert app.heartbeat_step.call_due() is told
+
+
 def test_a_round_that_is_not_whole_is_not_told(line, clock, watcher):
     """A digest that could not be made, or got through to nobody, keeps the watcher waiting."""
     app = line()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from monitor.ports import Clock
 
 LONGEST_WAIT: Final = timedelta(hours=1)  # between two tries
+_ANSWERED: Final = 2  # hundred and something: a watcher need not say 200, as a feed does
 
 log = logs.get_logger()
 
@@ -63,13 +64,17 @@ class HeartbeatStep:
         try:
             self.fetcher.fetch(FeedToPoll.once(0, "heartbeat", self.url))
         except FetchError as error:
-            wait = min(timedelta(minutes=2 ** min(attempts, 10)), LONGEST_WAIT)
-            due_at = self.clock.now() + wait
-            with self.engine.begin() as connection:
-                heartbeats.failed(connection, attempts + 1, str(error), due_at=due_at)
-            log.warning("heartbeat failed", error=str(error), attempts=attempts + 1)
-            return False
+            if error.status is None or error.status // 100 != _ANSWERED:
+                self._failed(error, attempts)
+                return False
         with self.engine.begin() as connection:
             heartbeats.called(connection, digest, now=self.clock.now())
         log.info("heartbeat told", digest=digest)
         return True
+
+    def _failed(self, error: FetchError, attempts: int) -> None:
+        wait = min(timedelta(minutes=2 ** min(attempts, 10)), LONGEST_WAIT)
+        due_at = self.clock.now() + wait
+        with self.engine.begin() as connection:
+            heartbeats.failed(connection, attempts + 1, str(error), due_at=due_at)
+        log.warning("heartbeat failed", error=str(error), attempts=attempts + 1)
