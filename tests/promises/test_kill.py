@@ -1,6 +1,7 @@
 """Killed with -9 while it works, the service loses nothing and doubles nothing."""
 
 import pytest
+from promises import errands
 from promises.lives import run
 from promises.soak import soak
 
@@ -19,3 +20,13 @@ def test_short_lives(tmp_path):
 
     assert report.clean, report
     assert report.hits > 20
+
+
+@pytest.mark.timeout(300)
+def test_errands(tmp_path):
+    """Three kills in twenty seconds: no alert, page, hub's call or heartbeat is lost or doubled."""
+    report = errands.run(tmp_path, seconds=20, kills=3, seed=7)
+
+    assert report.clean, report
+    assert report.alerts > 0
+    assert report.hub_calls > 0
