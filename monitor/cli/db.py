@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
-from monitor.errors import StoreError
+from monitor.errors import InputError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from monitor.app import App
-
-SILENCE = timedelta(minutes=1)  # a running service beats every ten seconds
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its actions."""
     command = declare(
-        commands, "db", "upgrade, check, back up, restore, prune or index the database"
+        commands, "db", "upgrade, check, back up, restore, copy, prune or index the database"
     )
     actions = command.add_subparsers(metavar="ACTION", required=True)
 
@@ -35,6 +32,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             made.add_argument(
                 "--replace", action="store_true", help="even if the database holds something"
             )
+        if name == "copy":
+            _target_options(made)
         if name == "index":
             made.add_argument("--anew", action="store_true", help="empty the search index first")
 
@@ -42,8 +41,26 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     action("check", "say whether the database is there, and whether it is whole", _check)
     action("backup", "copy the whole database into a new file, while it is in use", _backup)
     action("restore", "put a backup in the place of what the database holds", _restore)
+    action("copy", "copy all of it into another database, and compare every row", _copy)
     action("prune", "delete what is older than `retention` keeps it", _prune)
     action("index", "put into the search index what is missing there", _index)
+
+
+def _target_options(command: argparse.ArgumentParser) -> None:
+    target = command.add_mutually_exclusive_group(required=True)
+    target.add_argument("--to", type=_address, metavar="URL", help="address of an empty database")
+    target.add_argument(
+        "--to-file", type=Path, metavar="FILE", help="a file that holds that address"
+    )
+
+
+def _address(given: str) -> str:
+    from monitor.config.values import read_database
+
+    try:
+        return read_database(given)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _with_database(args: argparse.Namespace, work: Callable[[App, argparse.Namespace], int]) -> int:
@@ -115,9 +132,42 @@ def _require_rest(app: App) -> None:
     if migrate.revision(app.engine) != SCHEMA:
         return  # no service of this version runs on it
     with reading(app.engine) as connection:
-        beat_at = workers.last_beat(connection)
-    if beat_at is not None and app.clock.now() - beat_at <= SILENCE:
-        raise StoreError(f"a service runs on {_shown(app)}: stop it first")
+        workers.require_rest(connection, now=app.clock.now())
+
+
+def _copy(app: App, args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitor.store.engine import open_engine, usable
+    from monitor.store.transfer import transfer
+
+    url = args.to or _address_in(args.to_file)
+    target = open_engine(url)
+    console = Console(file=sys.stderr)
+    with (
+        usable(url),
+        Progress(console=console, disable=not sys.stderr.isatty()) as progress,
+    ):
+        task = progress.add_task("copying", total=None)
+
+        def told(doing: str, rows: int, total: int) -> None:
+            progress.update(task, description=doing, advance=rows, total=total)
+
+        counts = transfer(app.engine, target, now=app.clock.now(), progress=told)
+    for table, count in counts.items():
+        print(f"{table}: {count:,} rows, the same in both")
+    print(f"{target.url.render_as_string(hide_password=True)}: all that {_shown(app)} holds")
+    print("Let `database` in the configuration name it, and start no service on the former again.")
+    target.dispose()
+    return 0
+
+
+def _address_in(file: Path) -> str:
+    try:
+        return _address(file.read_text("utf-8").strip())
+    except (OSError, UnicodeDecodeError, argparse.ArgumentTypeError) as error:
+        raise InputError(f"{file}: {error}") from error
 
 
 def _prune(app: App, _args: argparse.Namespace) -> int:

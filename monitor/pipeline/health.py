@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from monitor.model import Subscription
     from monitor.ports import Clock
 
-SILENCE = timedelta(minutes=1)  # a running service beats every ten seconds
 OVERDUE = timedelta(minutes=10)  # for a digest or a delivery that nobody takes up
 UNPOLLED = timedelta(minutes=30)  # for a feed: behind many slow ones it may have to wait
 REFUSED = timedelta(days=7)  # how long a refused delivery is a warning
@@ -60,7 +59,7 @@ def check(
 
 def _silence(connection: Connection, now: datetime) -> list[str]:
     beat_at, stopped_at = workers.last_beat(connection), workers.last_stop(connection)
-    if beat_at is not None and now - beat_at <= SILENCE:
+    if beat_at is not None and now - beat_at <= workers.SILENCE:
         return []
     if stopped_at is not None and (beat_at is None or beat_at < stopped_at):
         return [f"the service was stopped at {stopped_at:%Y-%m-%d %H:%M:%S} UTC"]

@@ -68,14 +68,19 @@ def upgrade(engine: Engine) -> str | None:
         require(engine)
     if found is None and engine.dialect.name == "sqlite" and _make_new(engine):
         return found
+    with migrating(engine) as connection:
+        upgrade_within(connection)
+    return found
+
+
+def upgrade_within(connection: Connection) -> None:
+    """Bring the database to `SCHEMA` in a transaction of `migrating`. Waits for who does so too."""
     # Alembic imports Mako, for templates it writes with, and that all lexers of Pygments.
     sys.modules.setdefault("mako.ext.pygmentplugin", None)  # type: ignore[arg-type]  # "not there"
     from alembic import command
 
-    with migrating(engine) as connection:
-        lock(connection, "upgrade")
-        command.upgrade(alembic_config(connection), "head")
-    return found
+    lock(connection, "upgrade")
+    command.upgrade(alembic_config(connection), "head")
 
 
 def _make_new(engine: Engine) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select, update
 
+from monitor.errors import StoreError
 from monitor.store import schema as t
 from monitor.store.upsert import inserting
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 
 CLAIMED = (t.feeds, t.deliveries, t.full_texts, t.pushes)
+SILENCE: Final = timedelta(minutes=1)  # a running service beats every ten seconds
 
 
 def started(connection: Connection, name: str, *, now: datetime) -> None:
@@ -44,6 +47,14 @@ def stopped(connection: Connection, name: str, *, now: datetime) -> None:
 def last_beat(connection: Connection) -> datetime | None:
     """Return the last sign of life of any worker that has not stopped on purpose."""
     return _last(connection, t.workers.c.beat_at, t.workers.c.stopped_at.is_(None))
+
+
+def require_rest(connection: Connection, *, now: datetime) -> None:
+    """Raise StoreError if a service works on the database."""
+    beat_at = last_beat(connection)
+    if beat_at is not None and now - beat_at <= SILENCE:
+        shown = connection.engine.url.render_as_string(hide_password=True)
+        raise StoreError(f"a service runs on {shown}: stop it first")
 
 
 def last_start(connection: Connection) -> datetime | None:
