@@ -2,7 +2,7 @@
 
 * A copy is of one moment, is checked before it gets its name, and never takes another's place.
 * On SQLite it is a database like any other; on PostgreSQL an archive of pg_dump, which pg_restore
-  reads. Those programs must be there, and no older than the server.
+  and psql bring back. Those programs must be there, and no older than the server.
 * A restore is one transaction: it brings back everything, or leaves what is there as it is.
 * What the copy had still to mail may have been mailed since: nobody can know, so it is held back.
 """
@@ -13,8 +13,9 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from contextlib import closing
-from typing import TYPE_CHECKING, Final, cast
+from contextlib import closing, suppress
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from sqlalchemy import make_url, update
 
@@ -82,7 +83,7 @@ def restore(engine: Engine, file: Path, *, replace: bool) -> None:
         _fill_sqlite(engine, file)
     else:
         options = ("--clean", "--if-exists") if replace else ()
-        _run("pg_restore", engine, "--single-transaction", "--exit-on-error", *options, str(file))
+        _fill_postgresql(engine, file, *options)
 
 
 def hold_back(connection: Connection) -> int:
@@ -136,31 +137,86 @@ def _fill_sqlite(engine: Engine, file: Path) -> None:
 
 # --- PostgreSQL --------------------------------------------------------------------------------
 
+_ANYBODYS: Final = ("--no-owner", "--no-acl")  # whoever brings it back owns it
+_NEWER_ONLY: Final = b"SET transaction_timeout = 0;\n"  # as it is without being set
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise StoreError(f"{name} is not installed: it comes with PostgreSQL's client programs")
+    return found
+
+
+def _database(engine: Engine) -> tuple[str, dict[str, str]]:
+    """Return the option that names *engine*'s database, and the environment with its password.
+
+    Other users can read a process's arguments, and not its environment.
+    """
+    url = make_url(engine.url)
+    password = {} if url.password is None else {"PGPASSWORD": str(url.password)}
+    shown = url.set(drivername="postgresql", password=None)
+    return f"--dbname={shown.render_as_string(hide_password=False)}", {**os.environ, **password}
+
 
 def _run(program: str, engine: Engine | None, *options: str) -> str:
-    """Run one of PostgreSQL's programs on *engine*'s database; return what it printed.
-
-    The password goes by the environment, which other users cannot read.
-    """
-    found = shutil.which(program)
-    if found is None:
-        raise StoreError(f"{program} is not installed: it comes with PostgreSQL's client programs")
-    environment = dict(os.environ)
-    arguments = [found, *options]
+    """Run one of PostgreSQL's programs on *engine*'s database; return what it printed."""
+    arguments, environment = [_program(program), *options], dict(os.environ)
     if engine is not None:
-        url = make_url(engine.url)
-        if url.password is not None:
-            environment["PGPASSWORD"] = str(url.password)
-        url = url.set(drivername="postgresql", password=None)
-        arguments[1:1] = [
-            "--no-owner",
-            "--no-acl",
-            f"--dbname={url.render_as_string(hide_password=False)}",
-        ]
+        named, environment = _database(engine)
+        arguments[1:1] = [*_ANYBODYS, named]
     done = subprocess.run(  # noqa: S603 - our own words, no shell
         arguments, env=environment, capture_output=True, text=True, errors="replace", check=False
     )
-    if done.returncode:
-        reason = next(iter(done.stderr.strip().splitlines()), f"exit code {done.returncode}")
-        raise StoreError(f"{program} failed: {reason}")
+    _require(program, done.returncode, done.stderr)
     return done.stdout
+
+
+def _require(program: str, code: int, errors: str) -> None:
+    if code:
+        reason = next(iter(errors.strip().splitlines()), f"exit code {code}")
+        raise StoreError(f"{program} failed: {reason}")
+
+
+def _fill_postgresql(engine: Engine, file: Path, *options: str) -> None:
+    """Have psql run what pg_restore makes of the archive, as one transaction.
+
+    Not pg_restore alone: that of version 17 sets a parameter which older servers do not know.
+    """
+    making = [_program("pg_restore"), *_ANYBODYS, *options, "--file=-", str(file)]
+    named, environment = _database(engine)
+    running = [_program("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", named]
+    with (
+        TemporaryFile() as made_errors,
+        TemporaryFile() as run_errors,
+        subprocess.Popen(  # noqa: S603 - our own words, no shell
+            making, stdout=subprocess.PIPE, stderr=made_errors
+        ) as maker,
+        subprocess.Popen(  # noqa: S603 - our own words, no shell
+            running,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=run_errors,
+        ) as runner,
+    ):
+        script, wanted = cast("IO[bytes]", maker.stdout), cast("IO[bytes]", runner.stdin)
+        # psql that ended early says why; it closes its end, and so do we then.
+        with suppress(BrokenPipeError), wanted:
+            wanted.write(b"BEGIN;\n")
+            for line in script:
+                if line == _NEWER_ONLY:
+                    continue
+                wanted.write(line)
+                if line.startswith(b"COPY "):  # behind it stands data, which is nobody's to change
+                    shutil.copyfileobj(script, wanted)
+            if maker.wait() == 0:
+                wanted.write(b"COMMIT;\n")  # without it, all is rolled back
+        script.close()
+        for program, process, errors in (
+            ("psql", runner, run_errors),
+            ("pg_restore", maker, made_errors),
+        ):
+            process.wait()
+            errors.seek(0)
+            _require(program, process.returncode, errors.read().decode("utf-8", "replace"))
