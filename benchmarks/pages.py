@@ -1,9 +1,9 @@
-"""How fast the web pages of a large archive are: python benchmarks/pages.py [--hits 1000000].
+"""How fast pages and the API of a large archive are: python benchmarks/pages.py [--hits 1000000].
 
-Serves the site on the archive of benchmarks/queries.py, with what pages show besides: 90 days of
-polls, five years of digests and their deliveries, reviews, proceedings, a story of thousands of
-reports. Asks for each kind of page over HTTP, `--repeat` times, with other filters, places and
-words each time, and prints what its answers took: time by the clock, CPU of server and asker.
+Serves the site on the archive of benchmarks/queries.py, with what benchmarks/archive.py adds to it,
+and a thousand subscriptions. Asks as a reviewer who is logged in for each kind of page and each
+list of the API over HTTP, `--repeat` times, with other filters, places and words each time, and
+prints what its answers took: time by the clock, CPU of server and asker (not of PostgreSQL).
 
 * `--database FILE` keeps the archive, and uses one that is there; `--postgresql URL` copies it into
   an empty PostgreSQL database first, or uses one that is full.
@@ -16,41 +16,39 @@ from __future__ import annotations
 import argparse
 import http.client
 import random
-import sqlite3
+import re
 import sys
 import tempfile
 import time
 from contextlib import closing
+from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-import psycopg
-from queries import COMPANIES, DEEDS, END, FEEDS, PER_STORY, SEARCHES, _at, fill
+from archive import DIGEST_DAYS, LARGE, SAVED, SUBSCRIPTIONS, copy, enrich
+from queries import COMPANIES, DAYS, DEEDS, END, FEEDS, PER_STORY, SEARCHES, fill
 
 from monitor import logs
 from monitor.app import App
 from monitor.config import load
-from monitor.store.engine import open_engine
+from monitor.model import UserRole
+from monitor.store import keys, logins, users
 from monitor.store.migrate import upgrade
-from monitor.text.index import distinct_words, index_words
+from monitor.web.api.paging import write_cursor
 from monitor.web.server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-BARS_MS = {"search": 100.0}
-BAR_MS = 50.0  # of every other page
-POLLS_A_DAY = 48
-POLL_DAYS = 90
-DIGEST_DAYS = 1800
-SUBSCRIPTIONS = ("daily", "weekly", "lawyers")
-RECIPIENTS = 5
-LARGE = 3000  # reports of the largest story
-STEPS = 4  # stories of a proceeding
-HTML = "<html><head></head><body>" + "<p>阿里巴巴 antitrust fine</p>" * 300 + "</body></html>"
+BARS_MS = {"search": 100.0, "API search": 100.0}
+BAR_MS = 50.0  # of every other
+SUBSCRIBED = 1000
+WHO = "benchmark"
 CONFIG = """
 companies: [{companies}]
 topics: [antitrust, ipo, listing]
@@ -58,7 +56,12 @@ feeds: []
 database: {database}
 delivery: {{outbox: {folder}}}
 web: {{timezone: Asia/Hong_Kong}}
+subscriptions:
+{subscriptions}
 """
+SUBSCRIPTION = (
+    "  - {{name: {name}, to: [desk{n}@example.com], at: '{hour:02}:30', timezone: Asia/Hong_Kong}}"
+)
 
 
 class _AtTheEnd:
@@ -68,156 +71,14 @@ class _AtTheEnd:
         return END
 
 
-def enrich(path: Path) -> None:
-    """Add what pages show besides articles, hits and stories, once."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("PRAGMA cache_size=-200000")
-        if connection.execute("SELECT COUNT(*) FROM polls").fetchone()[0]:
-            return
-        (hits,) = connection.execute("SELECT MAX(id) FROM hits").fetchone()
-        _stories(connection, hits)
-        _polls(connection)
-        _digests(connection, hits)
-        connection.execute(
-            "INSERT INTO reviews (hit_id, verdict, note, who, at)"
-            " SELECT id, CASE id % 5 WHEN 0 THEN 'irrelevant' WHEN 1 THEN 'duplicate'"
-            " ELSE 'relevant' END, NULL, 'analyst', found_at FROM hits WHERE id % 20 < 5"
-        )
-        connection.commit()
-        connection.execute("ANALYZE")
-        connection.commit()
-
-
-def _stories(connection: sqlite3.Connection, hits: int) -> None:
-    largest = hits // PER_STORY
-    connection.execute(
-        "UPDATE hits SET story_id = ? WHERE id > ? AND id % 2 = 0", (largest, hits - 2 * LARGE)
-    )
-    connection.execute(
-        "UPDATE stories SET proceeding_id = id / ?, head_hit_id = (id - 1) * ? + 1,"
-        " first_at = COALESCE((SELECT MIN(found_at) FROM hits WHERE story_id = stories.id),"
-        " first_at)",
-        (STEPS, PER_STORY),
-    )
-    connection.execute(
-        "INSERT INTO proceedings (id, company, topic, started_at)"
-        " SELECT proceeding_id, company, topic, MIN(first_at) FROM stories GROUP BY proceeding_id"
-    )
-    connection.commit()
-
-
-def _polls(connection: sqlite3.Connection) -> None:
-    for day in range(POLL_DAYS, 0, -1):
-        connection.executemany(
-            "INSERT INTO polls (feed_id, at, outcome, status, bytes, entries, new, known, revised,"
-            " rejected, gap, took_ms, error) VALUES (?, ?, ?, ?, 9000, 20, ?, ?, 0, 0, ?, ?, ?)",
-            (
-                _poll(feed, day - at / POLLS_A_DAY, feed * 31 + day * 7 + at)
-                for at in range(POLLS_A_DAY)
-                for feed in range(1, FEEDS + 1)
-            ),
-        )
-        connection.commit()
-
-
-def _poll(feed: int, days_ago: float, chance: int) -> tuple[object, ...]:
-    failed = chance % 23 == 0
-    new = 0 if failed else chance % 3
-    outcome = "failed" if failed else "stored" if new else "unchanged"
-    error = "HTTP 503" if failed else None
-    status = 503 if failed else 200
-    took = 80 + chance % 400
-    return feed, _at(days_ago), outcome, status, new, 20 - new, chance % 997 == 0, took, error
-
-
-def _digests(connection: sqlite3.Connection, hits: int) -> None:
-    a_day = hits // DIGEST_DAYS
-    for day in range(DIGEST_DAYS, 0, -1):
-        first = (DIGEST_DAYS - day) * a_day
-        for number, subscription in enumerate(SUBSCRIPTIONS):
-            digest = (DIGEST_DAYS - day) * len(SUBSCRIPTIONS) + number + 1
-            at = _at(day - 1 + number / 24)
-            connection.execute(
-                "INSERT INTO digests (id, subscription, slot, composed_at, lexicon, content,"
-                " subject, text, html) VALUES (?, ?, ?, ?, 'l', '{}', ?, 'text', ?)",
-                (digest, subscription, at, at, f"[Monitor] day {day}: {a_day} hits", HTML),
-            )
-            connection.executemany(
-                "INSERT INTO digest_items (digest_id, subscription, hit_id) VALUES (?, ?, ?)",
-                ((digest, subscription, hit) for hit in range(first + 1, first + a_day + 1)),
-            )
-            connection.executemany(
-                "INSERT INTO deliveries (digest_id, recipient, message_id, status, attempts,"
-                " doubts, sent_at) VALUES (?, ?, ?, 'sent', 1, 0, ?)",
-                (
-                    (digest, f"r{to}@example.com", f"<{digest}.{to}@x.example>", at)
-                    for to in range(RECIPIENTS)
-                ),
-            )
-        connection.commit()
-
-
-# --- PostgreSQL ---------------------------------------------------------------------------------
-
-
-def copy(path: Path, url: str) -> None:
-    """Copy the archive at *path* into the PostgreSQL database at *url*, unless it is full."""
-    engine = open_engine(url)
-    upgrade(engine)
-    engine.dispose()
-    address = url.replace("postgresql+psycopg:", "postgresql:", 1)
-    with psycopg.connect(address) as target, closing(sqlite3.connect(path)) as source:
-        some = target.execute("SELECT EXISTS (SELECT FROM hits)").fetchone()
-        if some == (True,):
-            return
-        target.execute("SET session_replication_role = replica")  # no foreign key is checked
-        names = source.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%'"
-            " AND name NOT LIKE 'article_words%' AND name NOT LIKE 'sqlite_%'"
-            " AND name <> 'alembic_version'"
-        ).fetchall()
-        for (name,) in names:
-            _copy_table(source, target, name)
-        _copy_words(path, target)
-    with psycopg.connect(address, autocommit=True) as target:
-        target.execute("VACUUM ANALYZE")
-
-
-def _copy_table(source: sqlite3.Connection, target: psycopg.Connection, name: str) -> None:
-    rows = source.execute(f"SELECT * FROM {name}")  # noqa: S608 - a table of ours
-    columns = ", ".join(f'"{column[0]}"' for column in rows.description)
-    into = f"COPY {name} ({columns}) FROM STDIN"
-    with target.cursor() as cursor, cursor.copy(into) as copied:
-        for row in rows:
-            copied.write_row(row)
-
-
-def _copy_words(path: Path, target: psycopg.Connection) -> None:
-    with closing(sqlite3.connect(path)) as source, target.cursor() as cursor:
-        rows = source.execute("SELECT id, title, summary FROM articles")
-        with cursor.copy("COPY article_words (article_id, words) FROM STDIN") as copied:
-            for number, title, summary in rows:
-                words = distinct_words(index_words(title, summary))
-                copied.write_row((number, " ".join(f"'{word}'" for word in words)))
-
-
-# --- asking -------------------------------------------------------------------------------------
-
-
-def addresses(hits: int) -> dict[str, Callable[[random.Random], str]]:
+def pages(hits: int) -> dict[str, Callable[[random.Random], str]]:
     """Return for each page how to make an address of it, by chance."""
     stories = hits // PER_STORY
     digests = DIGEST_DAYS * len(SUBSCRIPTIONS)
 
-    def choice(chance: random.Random) -> dict[str, str]:
-        chosen = {"company": chance.choice(COMPANIES)[0]}
-        chosen["topic"], chosen["stage"] = chance.choice(DEEDS)[0], chance.choice(DEEDS)[1]
-        return {key: value for key, value in chosen.items() if chance.random() < 0.5}  # noqa: PLR2004
-
     def narrowed(path: str, last: int) -> Callable[[random.Random], str]:
         def made(chance: random.Random) -> str:
-            query: dict[str, object] = {**choice(chance)}
+            query: dict[str, object] = {**_limits(chance)}
             if chance.random() < 0.4:  # noqa: PLR2004
                 query["before"] = chance.randrange(1, last)
             return f"{path}?{urlencode(query)}"
@@ -229,6 +90,14 @@ def addresses(hits: int) -> dict[str, Callable[[random.Random], str]]:
         query["sort"] = chance.choice(("newest", "relevance"))
         return f"/search/?{urlencode(query)}"
 
+    def tried(chance: random.Random) -> str:
+        title = f"{chance.choice(COMPANIES)[1]} {chance.choice(DEEDS)[2]}"
+        return f"POST /rules/?{urlencode({'do': 'try', 'title': title})}"
+
+    def counted(path: str, **of: tuple[object, ...]) -> Callable[[random.Random], str]:
+        """Return how to make an address of *path* with one of each of these values."""
+        return lambda chance: f"{path}?{urlencode({key: chance.choice(of[key]) for key in of})}"
+
     return {
         "today": lambda _: "/",
         "stories": narrowed("/stories/", stories),
@@ -238,48 +107,204 @@ def addresses(hits: int) -> dict[str, Callable[[random.Random], str]]:
         "company": lambda chance: f"/companies/{chance.choice(COMPANIES)[0]}",
         "hits": narrowed("/hits/", hits),
         "search": search,
+        "searches": lambda chance: f"/searches/?after={chance.randrange(SAVED)}",
         "feeds": lambda _: "/feeds/",
         "feed": lambda chance: f"/feeds/f{chance.randrange(1, FEEDS)}",
         "digests": lambda chance: f"/digests/?before={chance.randrange(1, digests)}",
         "digests of one": lambda chance: f"/digests/?subscription={chance.choice(SUBSCRIPTIONS)}",
         "digest": lambda chance: f"/digests/{chance.randrange(1, digests)}",
         "digest's HTML": lambda chance: f"/digests/{chance.randrange(1, digests)}/html",
+        "subscriptions": lambda _: "/subscriptions/",
+        "preview": lambda chance: f"/subscriptions/{_subscription(chance.randrange(SUBSCRIBED))}",
+        "review queue": narrowed("/review/", hits),
+        "hit reviewed": lambda chance: f"/review/{chance.randrange(1, hits)}",
+        "precision": counted(
+            "/review/precision",
+            by=("company", "topic", "stage", "feed", "spelling"),
+            days=(30, 90, 365),
+        ),
+        "proposals": counted("/review/proposals", min=(5, 10, 20), days=(30, 90, 365)),
+        "rules": lambda _: "/rules/",
+        "rules, a text": tried,
         "Atom, hits": narrowed("/feeds/hits.atom", hits),
         "Atom, stories": narrowed("/feeds/stories.atom", stories),
     }
 
 
-def ask(port: int, address: str) -> tuple[float, float, int]:
-    """Return the milliseconds until the whole answer was there, of CPU, and its status."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
-        connection.connect()
-        began, cpu = time.perf_counter(), time.process_time()
-        connection.request("GET", address)
-        answer = connection.getresponse()
-        answer.read()
-        took, burnt = time.perf_counter() - began, time.process_time() - cpu
-    return took * 1000, burnt * 1000, answer.status
+def lists(  # noqa: C901 - small makers, one for each list
+    hits: int, form_key: str
+) -> dict[str, Callable[[random.Random], str]]:
+    """Return for each list of the API how to make an address of a page of it, by chance."""
+    stories = hits // PER_STORY
+    digests = DIGEST_DAYS * len(SUBSCRIPTIONS)
+    site = SimpleNamespace(form_key=form_key)
+    request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(site=site)))
+
+    def page(
+        chance: random.Random, path: str, name: str, place: tuple[Any, ...], **query: object
+    ) -> str:
+        """Return the address of a first page, or of one far behind it; a few are of 200 rows."""
+        if chance.random() < 0.5:  # noqa: PLR2004
+            query["cursor"] = write_cursor(request, name, place)
+        if chance.random() < 0.2:  # noqa: PLR2004
+            query["limit"] = 200
+        return f"/api/v1/{path}?{urlencode(query)}"
+
+    def by_time(
+        path: str, last: int, more: Callable[[random.Random], dict[str, object]]
+    ) -> Callable[[random.Random], str]:
+        """Return how to make pages of a list that is ordered by time, and narrowed by it too."""
+
+        def made(chance: random.Random) -> str:
+            query = more(chance)
+            age = chance.random() ** 2
+            place = END - timedelta(days=DAYS * age), int(last * (1 - age))
+            if chance.random() < 0.3:  # noqa: PLR2004
+                query["since"] = (END - timedelta(days=chance.choice((1, 30, 1000)))).isoformat()
+            if chance.random() < 0.3:  # noqa: PLR2004
+                query["until"] = (END - timedelta(days=DAYS * chance.random())).isoformat()
+            return page(chance, path, f"v_{path}", place, **query)
+
+        return made
+
+    def kinds(chance: random.Random) -> dict[str, object]:
+        score = {"min_score": chance.choice((0.5, 0.95))} if chance.random() < 0.2 else {}  # noqa: PLR2004
+        return {**_limits(chance), **score}
+
+    def of_story(chance: random.Random) -> dict[str, object]:
+        return {"story": chance.choice((stories, chance.randrange(1, stories)))}
+
+    def of_articles(chance: random.Random) -> dict[str, object]:
+        feed = {"feed": f"f{chance.randrange(1, FEEDS)}"} if chance.random() < 0.3 else {}  # noqa: PLR2004
+        return {**kinds(chance), **feed}
+
+    def of_hit(chance: random.Random) -> dict[str, object]:
+        return {"hit": chance.randrange(1, hits)} if chance.random() < 0.3 else {}  # noqa: PLR2004
+
+    def answers(chance: random.Random) -> str:
+        path = chance.choice(("hits", "stories", "articles"))
+        article = chance.randrange(1, hits)
+        query = {**_limits(chance), "q": chance.choice(SEARCHES)}
+        return page(chance, path, f"answers in v_{path}", (article, article), **query)
+
+    def numbered(path: str, last: int) -> Callable[[random.Random], str]:
+        return lambda chance: f"/api/v1/{path}/{chance.randrange(1, last)}"
+
+    def feeds(chance: random.Random) -> str:
+        feed = chance.randrange(1, FEEDS)
+        return page(chance, "feeds", "feeds", (f"Feed {feed}", f"f{feed}"))
+
+    def of_digests(chance: random.Random) -> str:
+        some = {"subscription": chance.choice(SUBSCRIPTIONS)} if chance.random() < 0.5 else {}  # noqa: PLR2004
+        return page(chance, "digests", "digests", (chance.randrange(1, digests),), **some)
+
+    def saved(chance: random.Random) -> str:
+        return page(chance, "searches", "searches", (chance.randrange(SAVED),))
+
+    return {
+        "API hits": by_time("hits", hits, kinds),
+        "API hits of one": by_time("hits", hits, of_story),
+        "API stories": by_time("stories", stories, kinds),
+        "API articles": by_time("articles", hits, of_articles),
+        "API search": answers,
+        "API feeds": feeds,
+        "API digests": of_digests,
+        "API reviews": by_time("reviews", hits // 4, of_hit),
+        "API searches": saved,
+        "API hit": numbered("hits", hits),
+        "API story": numbered("stories", stories),
+        "API article": numbered("articles", hits),
+        "API feed": lambda chance: f"/api/v1/feeds/f{chance.randrange(1, FEEDS)}",
+        "API digest": numbered("digests", digests),
+    }
 
 
-def measured(port: int, hits: int, repeat: int, only: list[str]) -> Iterator[bool]:
+def _limits(chance: random.Random) -> dict[str, object]:
+    chosen = {"company": chance.choice(COMPANIES)[0]}
+    chosen["topic"], chosen["stage"] = chance.choice(DEEDS)[0], chance.choice(DEEDS)[1]
+    return {key: value for key, value in chosen.items() if chance.random() < 0.5}  # noqa: PLR2004
+
+
+def _subscription(number: int) -> str:
+    return SUBSCRIPTIONS[number] if number < len(SUBSCRIPTIONS) else f"s{number}"
+
+
+def subscriptions() -> str:
+    """Return them as the configuration has them."""
+    return "\n".join(
+        SUBSCRIPTION.format(name=_subscription(n), n=n, hour=n % 24) for n in range(SUBSCRIBED)
+    )
+
+
+class Answer(NamedTuple):
+    """An answer: the milliseconds until it was there whole, of CPU, its status and text."""
+
+    took: float
+    burnt: float
+    status: int
+    text: str
+
+
+class Asker:
+    """Who asks: a reviewer, logged in."""
+
+    def __init__(self, app: App, port: int) -> None:
+        self._port = port
+        with app.store.begin() as connection:
+            if users.find(connection, WHO) is None:
+                users.add(connection, WHO, UserRole.REVIEWER, None, now=END)
+            user = users.find(connection, WHO)
+            assert user is not None  # noqa: S101 - just added
+            lasts = timedelta(days=1)
+            self._cookie = f"login={logins.begin(connection, user, now=END, lasts=lasts)}"
+            self.form_key = keys.kept(connection, "forms", now=END)
+        page = self._asked("GET", "/rules/").text
+        self._fields = {
+            "form": re.search(r'name="form" value="([^"]+)"', page),
+            "rules": re.search(r'class="code">([^<]*)</textarea>', page),
+        }
+
+    def ask(self, address: str) -> Answer:
+        """Ask for *address*; where it begins with POST, its query is sent as the form of a page."""
+        if not address.startswith("POST "):
+            return self._asked("GET", address)
+        path, _, query = address.removeprefix("POST ").partition("?")
+        fields = {name: unescape(it[1]) for name, it in self._fields.items() if it}
+        return self._asked("POST", path, f"{query}&{urlencode(fields)}")
+
+    def _asked(self, method: str, address: str, body: str | None = None) -> Answer:
+        headers = {"Cookie": self._cookie}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)) as to:
+            to.connect()
+            began, cpu = time.perf_counter(), time.process_time()
+            to.request(method, address, body, headers)
+            answer = to.getresponse()
+            text = answer.read().decode()
+            took, burnt = time.perf_counter() - began, time.process_time() - cpu
+        return Answer(took * 1000, burnt * 1000, answer.status, text)
+
+
+def measured(asker: Asker, hits: int, repeat: int, only: list[str]) -> Iterator[bool]:
     """Ask for every page, print what it took, and yield whether it is within its bar."""
     print(
         f"{'ms':16} {'median':>8} {'p95':>8} {'most':>8} {'CPU, median':>12} {'p95':>8}"
         "  the slowest"
     )
-    for name, made in addresses(hits).items():
+    for name, made in {**pages(hits), **lists(hits, asker.form_key)}.items():
         if only and name not in only:
             continue
         chance = random.Random(name)
-        ask(port, made(random.Random(0)))  # templates are compiled once
+        asker.ask(made(random.Random(0)))  # templates are compiled once
         told = []
         for _ in range(repeat):
             address = made(chance)
-            took, burnt, status = ask(port, address)
-            if status != http.client.OK:
-                print(f"{address}: {status}")
+            answer = asker.ask(address)
+            if answer.status != http.client.OK:
+                print(f"{address}: {answer.status}")
                 yield False
-            told.append((took, burnt, address))
+            told.append((answer.took, answer.burnt, address))
         told.sort()
         clock = [took for took, _, _ in told]
         burnt_all = sorted(burnt for _, burnt, _ in told)
@@ -306,17 +331,25 @@ def main() -> None:
         url = given.postgresql or f"sqlite:///{path}"
         if not path.exists():
             fill(path, given.hits)
-        enrich(path)
+        file = Path(folder, "config.yaml")
+        file.write_text(
+            CONFIG.format(
+                companies=", ".join(key for key, _, _ in COMPANIES),
+                database=url,
+                folder=folder,
+                subscriptions=subscriptions(),
+            ),
+            "utf-8",
+        )
+        config = load(file, {})
+        enrich(path, config.lexicon)
         if given.postgresql:
             copy(path, url)
-        config = Path(folder, "config.yaml")
-        keys = ", ".join(key for key, _, _ in COMPANIES)
-        config.write_text(CONFIG.format(companies=keys, database=url, folder=folder), "utf-8")
         logs.set_up("WARNING", "auto")
-        with App(load(config, {}), _AtTheEnd()) as app:
+        with App(config, _AtTheEnd()) as app:
             upgrade(app.engine)
             with serving(app, "127.0.0.1:0", Event()) as (_, port):
-                within = list(measured(port, given.hits, given.repeat, given.only))
+                within = list(measured(Asker(app, port), given.hits, given.repeat, given.only))
     sys.exit(not all(within))
 
 
