@@ -179,8 +179,8 @@ CREATE TABLE "hits" (
 	quiet BOOLEAN DEFAULT 0 NOT NULL, 
 	withdrawn_at VARCHAR(27), amounts JSON, joined TEXT, 
 	CONSTRAINT pk_hits PRIMARY KEY (id), 
-	CONSTRAINT fk_hits_story_id FOREIGN KEY(story_id) REFERENCES stories (id), 
 	CONSTRAINT fk_hits_article_id FOREIGN KEY(article_id) REFERENCES articles (id), 
+	CONSTRAINT fk_hits_story_id FOREIGN KEY(story_id) REFERENCES stories (id), 
 	CONSTRAINT uq_hits_article_id_company_topic_revision UNIQUE (article_id, company, topic, revision)
 );
 
@@ -450,19 +450,19 @@ CREATE INDEX ix_hits_found_at ON hits (found_at);
 
 CREATE INDEX ix_hits_live ON hits (article_id) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_live_company ON hits (company, id) WHERE withdrawn_at IS NULL;
+CREATE INDEX ix_hits_live_company ON hits (company, found_at) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_live_company_stage ON hits (company, stage, id) WHERE withdrawn_at IS NULL;
+CREATE INDEX ix_hits_live_company_stage ON hits (company, stage, found_at) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_live_company_topic ON hits (company, topic, id) WHERE withdrawn_at IS NULL;
+CREATE INDEX ix_hits_live_company_topic ON hits (company, topic, found_at) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_live_company_topic_stage ON hits (company, topic, stage, id) WHERE withdrawn_at IS NULL;
+CREATE INDEX ix_hits_live_company_topic_stage ON hits (company, topic, stage, found_at) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_live_stage ON hits (stage, id) WHERE withdrawn_at IS NULL;
+CREATE INDEX ix_hits_live_stage ON hits (stage, found_at) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_live_topic ON hits (topic, id) WHERE withdrawn_at IS NULL;
+CREATE INDEX ix_hits_live_topic ON hits (topic, found_at) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_live_topic_stage ON hits (topic, stage, id) WHERE withdrawn_at IS NULL;
+CREATE INDEX ix_hits_live_topic_stage ON hits (topic, stage, found_at) WHERE withdrawn_at IS NULL;
 
 CREATE INDEX ix_hits_story_id ON hits (story_id);
 

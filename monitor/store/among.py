@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, JSON, Boolean, bindparam
+from sqlalchemy import ARRAY, JSON, BigInteger, Boolean, Integer, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -26,10 +28,16 @@ class _Among(FunctionElement[bool]):
         return self
 
 
-def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Return the condition that *column* has one of the values in the list *name*, a parameter."""
-    values = ARRAY(column.type).with_variant(JSON(), "sqlite")
-    return _Among(column, bindparam(name, type_=values))
+def among(column: ColumnElement[Any], values: str | Iterable[Any]) -> ColumnElement[bool]:
+    """Return the condition that *column* has one of *values*, or of those in a parameter so named.
+
+    That parameter is a list.
+    """
+    kind = BigInteger() if isinstance(column.type, Integer) else column.type
+    several = ARRAY(kind).with_variant(JSON(), "sqlite")
+    if isinstance(values, str):
+        return _Among(column, bindparam(values, type_=several))
+    return _Among(column, bindparam(None, list(values), type_=several, unique=True))
 
 
 @compiles(_Among, "sqlite")

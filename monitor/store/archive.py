@@ -9,6 +9,7 @@ from sqlalchemy import case, func, select
 
 from monitor.model import DeliveryStatus
 from monitor.store import schema as t
+from monitor.store.among import among
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ def listed(
     sent = func.sum(case((t.deliveries.c.status == DeliveryStatus.SENT, 1), else_=0))
     counts = (
         select(t.deliveries.c.digest_id, func.count(t.deliveries.c.id), sent)
-        .where(t.deliveries.c.digest_id.in_([row.id for row in digests]))
+        .where(among(t.deliveries.c.digest_id, [row.id for row in digests]))
         .group_by(t.deliveries.c.digest_id)
     )
     found = {digest: (count, taken) for digest, count, taken in connection.execute(counts)}

@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from monitor.model import FeedState, Step
 from monitor.store import listed
 from monitor.store import schema as t
-from monitor.store.queries import hits_with_articles, reported_hit
+from monitor.store.among import among
+from monitor.store.queries import NEWEST, found_before, hits_with_articles, reported_hit
 from monitor.store.rows import row_of
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def hits_of_story(
     ids = list(connection.scalars(behind.order_by(its.id + 0).limit(limit)))
     if not after:
         ids = [shown.head, *ids][:limit]
-    query = hits_with_articles().add_columns(its.joined).where(*live, its.id.in_(ids))
+    query = hits_with_articles().add_columns(its.joined).where(*live, among(its.id, ids))
     found = {row.id: (reported_hit(row), row.joined) for row in connection.execute(query)}
     return [found[number] for number in ids if number in found]
 
@@ -139,8 +140,9 @@ def page_of_hits(
     found: list[ReportedHit] = []
     while len(found) < limit:
         ids = _newest_hits(connection, wanted, before, limit)
-        query = hits_with_articles().where(t.hits.c.id.in_(ids)).order_by(t.hits.c.id.desc())
-        found += [reported_hit(row) for row in connection.execute(query)]
+        query = hits_with_articles().where(among(t.hits.c.id, ids))
+        shown = {row.id: reported_hit(row) for row in connection.execute(query)}
+        found += [shown[number] for number in ids if number in shown]
         if len(ids) < limit:
             break
         before = ids[-1]
@@ -154,8 +156,8 @@ def _newest_hits(
     its = t.hits.c
     query = select(its.id).where(*wanted.of(t.hits), its.withdrawn_at.is_(None))
     if before is not None:
-        query = query.where(its.id < before)
-    return connection.scalars(query.order_by(its.id.desc()).limit(limit)).all()
+        query = query.where(found_before(before))
+    return connection.scalars(query.order_by(*NEWEST).limit(limit)).all()
 
 
 def told_in(connection: Connection, story_id: int) -> list[Told]:
@@ -227,6 +229,6 @@ def articles(connection: Connection, ids: Sequence[int]) -> dict[int, ArticleSho
             of_hit,
         )
         .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
-        .where(t.articles.c.id.in_(ids))
+        .where(among(t.articles.c.id, ids))
     )
     return {row[0]: ArticleShown(*row) for row in connection.execute(query)}

@@ -16,6 +16,7 @@ from sqlalchemy import Integer, and_, case, exists, func, literal_column, or_, s
 
 from monitor.store import schema as t
 from monitor.store import stories
+from monitor.store.among import among
 from monitor.store.grouping import chunks
 
 if TYPE_CHECKING:
@@ -168,5 +169,5 @@ def _rows(story_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
         .join(t.hits, and_(t.hits.c.id == its.head_hit_id, t.hits.c.story_id == its.id))
         .join(t.articles, t.articles.c.id == t.hits.c.article_id)
         .join(t.feeds, t.feeds.c.id == t.articles.c.feed_id)
-        .where(its.id.in_(story_ids), its.hits > 0, t.hits.c.withdrawn_at.is_(None))
+        .where(among(its.id, story_ids), its.hits > 0, t.hits.c.withdrawn_at.is_(None))
     )

@@ -6,7 +6,7 @@ The lists read the views that analysts may rely on, so a command and a SQL query
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
 
 from sqlalchemy import (
     Boolean,
@@ -22,11 +22,13 @@ from sqlalchemy import (
     or_,
     select,
     table,
+    tuple_,
 )
 from sqlalchemy import column as sql_column
 
 from monitor.model import ReportedHit
 from monitor.store import schema as t
+from monitor.store.among import among as one_of
 from monitor.store.hits import evidence_of
 from monitor.store.types import Instant
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 _Columns = TypeVarTuple("_Columns")
+_FEW: Final = 3000  # hits of a kind
 
 
 def hit_title() -> ColumnElement[str]:
@@ -51,6 +54,16 @@ def text_of_hit(query: Select[*_Columns]) -> Select[*_Columns]:
         (t.revisions.c.article_id == t.hits.c.article_id)
         & (t.revisions.c.number == t.hits.c.revision),
     )
+
+
+NEWEST: Final = (t.hits.c.found_at.desc(), t.hits.c.id.desc())  # the order of lists of hits
+
+
+def found_before(hit_id: int) -> ColumnElement[bool]:
+    """Return the condition that a hit stands behind that one in the order NEWEST."""
+    its = t.hits.c
+    at = select(its.found_at).where(its.id == hit_id).scalar_subquery()
+    return tuple_(its.found_at, its.id) < tuple_(at, hit_id)
 
 
 def hits_with_articles() -> Select[*tuple[Any, ...]]:
@@ -287,8 +300,9 @@ def rows(
     columns = {name: sql_column(name, kind) for name, kind in listing.columns.items()}
     query = select(*columns.values()).select_from(table(listing.name, *columns.values()))
     query = query.where(*_limits(listing, columns, wanted), *_of_columns(columns, wanted))
+    query = query.where(*_with_hit(connection, listing, columns, wanted))
     if among is not None:
-        query = query.where(columns[listing.order[1]].in_(among))
+        query = query.where(one_of(columns[listing.order[1]], among))
     if after is not None:
         query = query.where(*_behind(listing, columns, after))
     order = [
@@ -307,22 +321,43 @@ def _limits(
         yield columns[listing.instant] >= wanted.since
     if wanted.until is not None:
         yield columns[listing.instant] < wanted.until
-    of_hit: list[ColumnElement[bool]] = []
     for name in ("company", "topic", "stage"):
         value = getattr(wanted, name)
         if value is not None and name in columns:
             yield columns[name] == value
-        elif value is not None:
-            of_hit.append(t.hits.c[name] == value)
-    if wanted.min_score is not None:
-        if "score" in columns:
-            yield columns["score"] >= wanted.min_score
-        else:
-            of_hit.append(t.hits.c.score >= wanted.min_score)
-    if of_hit:
-        key = listing.hit_key
-        live = t.hits.c.withdrawn_at.is_(None)
-        yield exists().where(t.hits.c[key] == columns[key], live, *of_hit)
+    if wanted.min_score is not None and "score" in columns:
+        yield columns["score"] >= wanted.min_score
+
+
+def _with_hit(
+    connection: Connection,
+    listing: Listing,
+    columns: dict[str, ColumnClause[Any]],
+    wanted: Filter,
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the condition that a row has a hit of the kind wanted, where it says none itself.
+
+    A kind of which there are few hits is looked up at once, so that nobody looks through all rows
+    for it, from the newest to the last.
+    """
+    its, key = t.hits.c, listing.hit_key
+    kind = [
+        its[name] == value
+        for name in ("company", "topic", "stage")
+        if name not in columns and (value := getattr(wanted, name)) is not None
+    ]
+    sure = [its.score >= wanted.min_score] if wanted.min_score is not None else []
+    if "score" in columns or not (kind or sure):
+        return
+    live = its.withdrawn_at.is_(None)
+    if kind:
+        some = select(its[key]).where(live, *kind).order_by(*NEWEST).limit(_FEW + 1)
+        few = connection.scalars(some).all()
+        if len(few) <= _FEW:
+            yield one_of(columns[key], few)
+            if not sure:
+                return
+    yield exists().where(its[key] == columns[key], live, *kind, *sure)
 
 
 def _behind(

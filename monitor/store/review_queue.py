@@ -8,7 +8,8 @@ from sqlalchemy import exists, select
 
 from monitor.model import Review, Verdict
 from monitor.store import schema as t
-from monitor.store.queries import hits_with_articles, reported_hit
+from monitor.store.among import among
+from monitor.store.queries import NEWEST, found_before, hits_with_articles, reported_hit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,14 +30,13 @@ def waiting(
         *wanted.of(t.hits), its.withdrawn_at.is_(None), its.story_id.is_not(None), ~reviewed
     )
     if before is not None:
-        some = some.where(its.id < before)
-    ids = connection.scalars(some.order_by(its.id.desc()).limit(limit)).all()
-    return hits(connection, ids)
+        some = some.where(found_before(before))
+    return hits(connection, connection.scalars(some.order_by(*NEWEST).limit(limit)).all())
 
 
 def hits(connection: Connection, numbers: Collection[int]) -> list[ReportedHit]:
     """Return the hits of those numbers that are in a story, the newest first."""
-    query = hits_with_articles().where(t.hits.c.id.in_(numbers)).order_by(t.hits.c.id.desc())
+    query = hits_with_articles().where(among(t.hits.c.id, numbers)).order_by(*NEWEST)
     return [reported_hit(row) for row in connection.execute(query)]
 
 

@@ -1,19 +1,18 @@
-"""Rows by their number: one that is read, many that are named or changed."""
+"""Rows by their number: one that is read, many that are changed."""
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, BigInteger, bindparam, cast, column, func, literal, select, update
+from sqlalchemy import bindparam, select, update
 
 from monitor.store.many import Many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, Table
+    from sqlalchemy import Connection, Row, Table
 
 
 def row_of(
@@ -22,21 +21,6 @@ def row_of(
     """Return the row of *table* with that `id`; with *lock*, held until the transaction ends."""
     query = select(table).where(table.c.id == number)
     return connection.execute(query.with_for_update() if lock else query).one_or_none()
-
-
-def among(
-    connection: Connection, number: ColumnElement[int], numbers: Sequence[int]
-) -> ColumnElement[bool]:
-    """Return the condition that *number* is one of *numbers*, which go over as one value.
-
-    So a statement is made ready once, however many there are.
-    """
-    if connection.dialect.name == "postgresql":
-        return number == func.any(
-            cast(literal(list(numbers), ARRAY(BigInteger)), ARRAY(BigInteger))
-        )
-    each = func.json_each(literal(json.dumps(list(numbers)))).table_valued(column("value"))
-    return number.in_(select(each.c.value))
 
 
 def change_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

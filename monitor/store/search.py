@@ -28,8 +28,8 @@ from monitor.query import (
 )
 from monitor.query.tree import about_hits, needs_hit
 from monitor.store import schema as t
+from monitor.store.among import among
 from monitor.store.conditions import known, newest_with, seen_in, time_of
-from monitor.store.rows import among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -188,7 +188,7 @@ class _Asked:
         while True:
             ids = newest_with(self.connection, need, below, size, least=lowest, before=ids)
             for at in range(0, len(ids), _AT_ONCE):
-                some = among(self.connection, t.articles.c.id, ids[at : at + _AT_ONCE])
+                some = among(t.articles.c.id, ids[at : at + _AT_ONCE])
                 yield from self._judged(self._query().where(some))
             looked_at += len(ids)
             if len(ids) < size or self.bound.ends(looked_at):

@@ -79,7 +79,7 @@ hits = Table(
     Index(None, "company", "article_id"),
     partial("ix_hits_live", "article_id", where=LIVE),
     *(
-        partial(f"ix_hits_live_{'_'.join(columns)}", *columns, "id", where=LIVE)
+        partial(f"ix_hits_live_{'_'.join(columns)}", *columns, "found_at", where=LIVE)
         for columns in LISTED_BY
     ),
     partial("ix_hits_ungrouped", "id", where=UNGROUPED),
