@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings
 from postgres import Cluster, find_programs
 from sqlalchemy import make_url, text
 
 from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
+
+# How long an example takes is the machine's affair: on a busy one, none fails for that.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @dataclass

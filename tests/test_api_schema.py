@@ -82,7 +82,6 @@ OPERATIONS = {it.ok().label: it.ok() for it in calls.get_all_operations()}
 @given(data=st.data())
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -191,7 +191,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ENTRIES, max_size=4))
 def test_every_title_is_kept(polls):
     """Whatever feeds do with guids and links, every title they showed is in the store."""

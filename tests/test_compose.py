@@ -18,7 +18,7 @@ from editions import (
     quotes,
     subscription,
 )
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.digest.edition import as_json
@@ -154,7 +154,6 @@ def test_order_of_the_subscription():
     assert [section.company for section in made.sections] == ["Baidu", "Alibaba"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), max_size=30), st.randoms())
 def test_every_hit_is_reported_once(stories, random):
     """Whatever the grouping and whatever the order they come in, each hit is in one entry."""

@@ -6,7 +6,7 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config import load, marks
@@ -116,7 +116,6 @@ def test_folders_are_comments():
     )
 
 
-@settings(deadline=None)
 @given(name=st.text(max_size=40), folder=st.text(max_size=40))
 def test_no_name_breaks_the_file(name, folder):
     """Whatever words an OPML file brings, the configuration says exactly those, and no key more."""

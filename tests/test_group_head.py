@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import insert, select, update
 from stored import NOW, put
 
-from monitor.store import candidates, stories
+from monitor.pipeline.group import decide
 from monitor.store import schema as t
+from monitor.store import stories
 from monitor.store.rows import row_of
-from monitor.stories.group import WINDOW, group
 from monitor.stories.head import Account, head_of, is_official, stage_of
 from monitor.stories.kinds import is_comment, is_reaction
 
@@ -103,11 +103,9 @@ def test_a_comment_heads_nothing_but_itself():
 def grouped(engine, titles, **how):
     """Store articles and group their hits; return the number of each story."""
     put(engine, titles, **how)
+    decision = decide(engine)
     with engine.begin() as connection:
-        hits = candidates.ungrouped(connection, limit=99)
-        basis = candidates.basis(connection, hits, window=WINDOW)
-        opened = candidates.open_stories(connection, basis)
-        stories.record(connection, hits, group(hits, opened))
+        stories.record(connection, decision.hits, decision.grouping)
     with engine.connect() as connection:
         found = select(t.hits.c.story_id).order_by(t.hits.c.story_id).distinct()
         return list(connection.scalars(found))

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 from stored import NOW, put
 
 from monitor.pipeline.group import decide, group_new, record
@@ -106,6 +106,23 @@ def test_two_processes_give_each_hit_one_story(empty_database, engine):
     assert (sorted(found.values()), left) == ([100] * 9, 0)
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(t.stories)) == 9
+
+
+def test_what_was_read_of_a_hit_is_kept_for_the_next(engine):
+    """Hits that others are compared with are read once in a run, and say the same as read anew."""
+    put(engine, titles(12, 3))
+    kept = {}
+    record(engine, decide(engine, kept))
+    assert len(kept) == 12
+
+    put(engine, titles(4, 2), feed="b")
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *it: statements.append(it[2]))
+    again = decide(engine, kept)
+    assert len(kept) == 16
+    with_kept = len(statements)
+    assert decide(engine).grouping == again.grouping
+    assert len(statements) - with_kept == with_kept + 1  # in which the twelve are read
 
 
 def test_a_story_of_many_is_known_by_few(engine):

@@ -251,7 +251,7 @@ def feeds(draw):
     )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(feeds())
 def test_any_feed(feed):
     """A feed of any parts, usual or odd, gives the same document by either way."""

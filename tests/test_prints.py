@@ -73,7 +73,6 @@ def body(edition):
     return f'<rss version="2.0"{root}><channel><title>News</title>{items}</channel></rss>'.encode()
 
 
-@settings(deadline=None)  # feedparser is imported when first needed
 @given(editions=EDITIONS, form=FORMS, tail=st.sampled_from(["", "<ttl>60</ttl>", "<!-- x -->"]))
 def test_what_is_left_out_is_as_it_was(editions, form, tail):
     """Old entries by their place and new ones as read are together the whole of the feed."""
@@ -188,7 +187,7 @@ class Service:
 READS_ALL, READS_NEW = Service(uses_prints=False), Service(uses_prints=True)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(editions=EDITIONS)
 def test_the_store_cannot_tell(editions):
     """Every table is the same, whether old entries are read again or not."""

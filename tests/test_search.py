@@ -215,7 +215,7 @@ def wider(inner):
 QUERY = st.recursive(TERM, wider, max_leaves=5)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5), st.lists(QUERY, max_size=5))
 def test_index_and_text_agree(texts, queries):
     """Whatever the texts and the query, a search finds those that answer, no more and no fewer."""

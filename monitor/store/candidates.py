@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, bindparam, func, or_, select
 
-from monitor.model import HitToGroup, OpenStory
 from monitor.store import schema as t
 from monitor.store.among import among
-from monitor.store.grouping import HITS_OF, Kind, earliest, hits_of, to_group, told_at
+from monitor.store.grouping import HITS_OF, Kind, chunks, earliest, hits_of, to_group, told_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from sqlalchemy import Connection, Select
+
+    from monitor.model import HitToGroup
 
 MERGED: Final = "merge by "  # so begins `joined` of a hit that an analyst's merge moved
 MOST: Final = 200  # hits that speak for a story
@@ -132,17 +133,10 @@ _KINDS: Final[tuple[Kind, ...]] = (
 )
 
 
-def open_stories(connection: Connection, decided_by: Basis) -> list[OpenStory]:
-    """Return the stories of a basis, each with the hits that speak for it."""
-    story_of = {hit: story for story, hit in decided_by.speaking}
-    held: dict[int, list[HitToGroup]] = defaultdict(list)
-    if story_of:
-        for row in connection.execute(HITS_OF, {"some": list(story_of)}):
-            held[story_of[row.id]].append(to_group(row))
-    return [
-        OpenStory(story, company, topic, tuple(held[story]), story in decided_by.merged)
-        for story, company, topic in decided_by.about
-    ]
+def hits(connection: Connection, numbers: Sequence[int]) -> Iterator[HitToGroup]:
+    """Yield the hits of these *numbers*, in their order."""
+    for some in chunks(numbers):
+        yield from map(to_group, connection.execute(HITS_OF, {"some": some}))
 
 
 def _near(

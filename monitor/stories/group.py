@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.model import HitToGroup, OpenStory
+    from monitor.stories.report import Report
 
 __all__ = ["WINDOW", "Grouping", "comparable", "group"]
 
@@ -33,24 +34,43 @@ class Grouping:
     joined_by: dict[int, str] = field(default_factory=dict, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A story that may still take hits, as an `OpenStory` is compared; its reports in any order."""
+
+    id: int
+    company: str
+    topic: str
+    reports: tuple[Report, ...]
+    merged: bool = False
+
+
 def group(hits: Sequence[HitToGroup], stories: Sequence[OpenStory]) -> Grouping:
     """Return where each hit belongs: every hit is once in `joined` or once in `new`.
 
     New stories come in the order of their first hits, each one's hits in order of time.
     """
+    opened = [
+        Opened(it.id, it.company, it.topic, tuple(map(read, it.hits)), it.merged) for it in stories
+    ]
+    return place([read(hit) for hit in hits], opened)
+
+
+def place(reports: Sequence[Report], stories: Sequence[Opened]) -> Grouping:
+    """Return what `group` does, of hits that are read already."""
     shelves: dict[tuple[str, str], Shelf] = defaultdict(Shelf)
-    about = {(hit.company, hit.topic) for hit in hits}
-    tales = [_opened(it) for it in stories if it.hits and (it.company, it.topic) in about]
-    tales += [Tale(read(hit)) for hit in hits]
+    about = {(report.company, report.topic) for report in reports}
+    tales = [_opened(it) for it in stories if it.reports and (it.company, it.topic) in about]
+    tales += map(Tale, reports)
     for tale in sorted(tales, key=lambda it: it.place):
         shelves[tale.company, tale.topic].put(tale)
-    order = {hit.id: (hit.at, hit.id) for hit in hits}
+    order = {report.hit: (report.at, report.hit) for report in reports}
     joined: dict[int, int] = {}
     new = []
     for shelf in shelves.values():
         shelf.settle()
         for tale in shelf.standing():
-            ids = sorted((it.hit.id for it in tale.fresh), key=order.__getitem__)
+            ids = sorted((it.hit for it in tale.fresh), key=order.__getitem__)
             if tale.id is None and ids:
                 new.append(tuple(ids))
             elif tale.id is not None:
@@ -59,8 +79,8 @@ def group(hits: Sequence[HitToGroup], stories: Sequence[OpenStory]) -> Grouping:
     return Grouping(joined, tuple(sorted(new, key=lambda ids: order[ids[0]])), reasons)
 
 
-def _opened(story: OpenStory) -> Tale:
-    first, *others = sorted(map(read, story.hits), key=lambda it: (it.hit.at, it.hit.id))
+def _opened(story: Opened) -> Tale:
+    first, *others = sorted(story.reports, key=lambda it: (it.at, it.hit))
     tale = Tale(first, story.id, fresh=False)
     for report in others:
         tale.take(report, fresh=False)

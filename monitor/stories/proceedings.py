@@ -135,19 +135,15 @@ def _follows(later: Chapter, earlier: Chapter) -> bool:
 
 
 def _of_one_affair(one: Report, two: Report) -> bool:
-    mine, other = one.hit, two.hit
-    if mine.topic in OFFERING and mine.subject != other.subject:
+    if one.topic in OFFERING and one.subject != two.subject:
         return False
-    if mine.subject and other.subject and mine.subject != other.subject:
+    if one.subject and two.subject and one.subject != two.subject:
         return False
-    authorities = mine.topic not in OFFERING and mine.regulator and other.regulator
-    if (
-        authorities
-        and mine.regulator != other.regulator
-        and "appeal" not in (mine.stage, other.stage)
-    ):
+    authorities = one.topic not in OFFERING and one.regulator and two.regulator
+    stages = [(stage or "").removeprefix(FORETOLD) for stage in (one.stage, two.stage)]
+    if authorities and one.regulator != two.regulator and "appeal" not in stages:
         return False
-    if mine.topic in OFFERING and one.marks.lines and two.marks.lines:
+    if one.topic in OFFERING and one.marks.lines and two.marks.lines:
         return bool(one.marks.lines & two.marks.lines)
-    pairs = ((one.marks.parties, two.marks.parties), (one.places, two.places))
+    pairs = ((one.marks.parties, two.marks.parties), (one.marks.foremost, two.marks.foremost))
     return all(these & those or not (these and those) for these, those in pairs)

@@ -26,9 +26,9 @@ from monitor.text.folding import fold
 from monitor.text.words import language_of, words
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterator
 
-    from monitor.model import HitToGroup
+    from monitor.model import Amount, HitToGroup
 
 DAY: Final = timedelta(days=1)
 _NOTHING: Final = timedelta()
@@ -36,7 +36,7 @@ MONTH: Final = 40 * DAY  # with what may be left open at either end
 _BEFORE: Final = timedelta(hours=48)  # how soon news is told, at most
 AFTER: Final = timedelta(hours=12)  # by which zones and clocks may be apart
 _LEDE: Final = 320  # characters of the summary that are compared
-_READ: Final = 2048  # reports kept; each takes about eight kilobytes
+_READ: Final = 2048  # reports kept; each takes about two kilobytes, and its hit one
 _WORDS: Final = 1 << 14  # that they share
 _NAMES: Final = 512  # patterns kept: reports about the same are written with the same few names
 OFFERING: Final = frozenset({"ipo", "listing"})  # topics of which a plan is a step itself
@@ -99,28 +99,48 @@ class When(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A hit as it is compared. *stage* is `FORETOLD` and a stage for what is only expected."""
+    """A hit as it is compared. *stage* is `FORETOLD` and a stage for what is only expected.
 
-    hit: HitToGroup
+    Many are held at once, so that words are in tuples here, and in sets only where a story grows.
+    """
+
+    hit: int
+    company: str
+    topic: str
+    subject: str | None
+    regulator: str | None
+    amounts: tuple[Amount, ...]
+    at: datetime
+    coarse: bool  # only the year or month of that is known
     stage: str | None
     when: When
     dated: bool
     reaction: bool
     comment: bool
-    title: frozenset[str]
-    text: frozenset[str]
-    whole: tuple[str, ...]  # words of the headline, sorted
-    counted: frozenset[str]  # the same, a word that comes again with its number
+    title: tuple[str, ...]  # the telling words of the headline, each once
+    lede: tuple[str, ...]  # and those that only the rest has
+    whole: tuple[str, ...]  # all words of the headline, sorted
     marks: Marks
-    places: frozenset[str]  # of the headline alone
     script: str
-    keys: frozenset[Hashable]  # by which it is found: any two that may be one have one in common
 
-    @property
-    def rank(self) -> tuple[bool, bool, datetime, int]:
-        """The order in which reports are placed: what says most first, then the earliest."""
-        vague = self.reaction or self.comment or self.hit.stage is None
-        return vague, self.when.width > 4 * DAY, self.hit.at, self.hit.id
+    def keys(self) -> Iterator[Hashable]:
+        """Yield by what it is found: any two that may be one have one of these in common."""
+        yield from self.title
+        yield self.whole
+        yield from sums.keys(self.amounts)
+        kind = family(self.stage)
+        start, end = self.when
+        yield kind, start.year
+        yield kind, end.year
+        if self.when.width <= MONTH:
+            yield kind, start.year, start.month
+            yield kind, end.year, end.month
+        if self.when.width <= 4 * DAY:
+            for number in range((end.date() - start.date()).days + 1):
+                day = start.date() + DAY * number
+                yield day
+                yield day, kind
+                yield day, kind, self.script
 
 
 @lru_cache(maxsize=_READ)
@@ -133,37 +153,39 @@ def read(hit: HitToGroup) -> Report:
     reaction = is_reaction(hit.title)
     when, dated = _when(hit, reaction=reaction)
     named = _named(hit.company, hit.names)
-    headline = _shared(title)
-    telling = _telling(_shared(named.sub(" ", title)))
-    whole = tuple(sorted(headline or _shared(folded)))
-    found = marks(both, headline=len(title))
-    stage, script = stage_told(hit), _language(both)
+    headline = _held(words(title))
+    telling = {*_held(words(named.sub(" ", title)))} - _COMMON
+    rest = {*_held(words(named.sub(" ", lede)))} - _COMMON - telling
     return Report(
-        hit=hit,
-        stage=stage,
+        hit=hit.id,
+        company=hit.company,
+        topic=hit.topic,
+        subject=hit.subject,
+        regulator=hit.regulator,
+        amounts=hit.amounts,
+        at=hit.at,
+        coarse=hit.until is not None,
+        stage=stage_told(hit),
         when=when,
         dated=dated,
         reaction=reaction,
         comment=is_comment(hit.title),
-        title=telling,
-        text=telling | _telling(_shared(named.sub(" ", lede))),
-        whole=whole,
-        counted=_counted(whole),
-        marks=found,
-        places=found.foremost,
-        script=script,
-        keys=frozenset({*telling, whole, *_keys(hit, stage, when, script)}),
+        title=tuple(telling),
+        lede=tuple(rest),
+        whole=tuple(sorted(headline or _held(words(folded)))),
+        marks=marks(both, headline=len(title)),
+        script=_language(both),
     )
 
 
-def _shared(folded: str) -> list[str]:
-    """Return the words of a folded text, each held once by all reports that have it."""
-    return list(map(_held, words(folded)))
+_HELD: Final[dict[str, str]] = {}  # words that reports share
 
 
-@lru_cache(maxsize=_WORDS)
-def _held(word: str) -> str:
-    return word
+def _held(found: list[str]) -> list[str]:
+    """Return *found*, each word held once by all reports that have it."""
+    if len(_HELD) > _WORDS:
+        _HELD.clear()
+    return list(map(_HELD.setdefault, found, found))
 
 
 def comparable(title: str) -> tuple[str, ...]:
@@ -172,7 +194,7 @@ def comparable(title: str) -> tuple[str, ...]:
     return tuple(sorted(words(_PUBLISHER.sub("", folded)) or words(folded)))
 
 
-def _counted(ordered: tuple[str, ...]) -> frozenset[str]:
+def counted(ordered: tuple[str, ...]) -> frozenset[str]:
     """Return sorted words as a set that has as many: a word's second time is another member."""
     found = frozenset(ordered)
     if len(found) == len(ordered):
@@ -203,10 +225,6 @@ def _named(company: str, names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join([*map(re.escape, longest_first), _TOPICS]))
 
 
-def _telling(found: Iterable[str]) -> frozenset[str]:
-    return frozenset(found) - _COMMON
-
-
 def stage_told(hit: HitToGroup) -> str | None:
     """Return the stage that *hit* tells of, marked if it is only expected."""
     if hit.stage is None or hit.topic in OFFERING or not is_foretold(hit.title):
@@ -226,20 +244,3 @@ def _when(hit: HitToGroup, *, reaction: bool) -> tuple[When, bool]:
         return When(hit.at - 3 * DAY, hit.until), False
     at = hit.at.replace(hour=hit.at.hour // 6 * 6, minute=0, second=0, microsecond=0)
     return When(at - (DAY if reaction else _BEFORE), at + AFTER), False
-
-
-def _keys(hit: HitToGroup, stage: str | None, when: When, script: str) -> Iterator[Hashable]:
-    yield from sums.keys(hit.amounts)
-    kind = family(stage)
-    start, end = when
-    yield kind, start.year
-    yield kind, end.year
-    if when.width <= MONTH:
-        yield kind, start.year, start.month
-        yield kind, end.year, end.month
-    if when.width <= 4 * DAY:
-        for number in range((end.date() - start.date()).days + 1):
-            day = start.date() + DAY * number
-            yield day
-            yield day, kind
-            yield day, kind, script

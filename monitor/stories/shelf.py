@@ -35,6 +35,7 @@ class Shelf:
         self.reasons: dict[int, str] = {}
         self._tales: list[Tale] = []
         self._owner: list[int] = []  # in which tale each one now is
+        self._left = 0  # how many tales that makes
         self._index: dict[Hashable, list[int]] = defaultdict(list)
         self._changes: list[int] = []  # how often what a tale is compared by has changed
         self._pairs: list[tuple[float, _Pair, Weight]] = []
@@ -46,6 +47,7 @@ class Shelf:
         self._tales.append(tale)
         self._owner.append(at)
         self._changes.append(0)
+        self._left += 1
         for key in tale.keys:
             self._index[key].append(at)
 
@@ -74,7 +76,7 @@ class Shelf:
                 near = self._near(at)
                 may = [other for other in near if may_be(tale, self._tales[other])]
                 if len(may) == 1:
-                    self._join(may[0], at, Weight(0.0, ("the only one of its time",)))
+                    self._join(may[0], at, Weight(0.0, ((0.0, "the only one of its time"),)))
 
     def _compare(self, at: int) -> None:
         for other in self._near(at):
@@ -90,7 +92,8 @@ class Shelf:
             heappush(self._pairs, (-weight.value, pair, weight))
 
     def _pair(self, one: int, two: int) -> _Pair:
-        one, two = min(one, two), max(one, two)
+        if one > two:
+            one, two = two, one
         return one, two, self._changes[one], self._changes[two]
 
     def _join(self, one: int, two: int, weight: Weight) -> None:
@@ -98,10 +101,11 @@ class Shelf:
             one, two = two, one
         into, other = self._tales[one], self._tales[two]
         for report in other.fresh:
-            self.reasons.setdefault(report.hit.id, ", ".join(weight.reasons))
+            self.reasons.setdefault(report.hit, ", ".join(weight.reasons))
         known, keys = into.known_by(), set(into.keys)
         into.absorb(other)
         self._owner[two] = one
+        self._left -= 1
         for key in other.keys:
             self._index[key].remove(two)
         for key in into.keys - keys:
@@ -117,16 +121,24 @@ class Shelf:
 
     def _near(self, at: int) -> Sequence[int]:
         """Return the few tales that have most in common with the one *at*, rare things most."""
-        alike: dict[int, list[int]] = defaultdict(list)  # by how many tales share the key
+        spans = []
         for key in self._tales[at].keys:
             places = self._index[key]
             if (many := len(places)) > _NEAR // 2:
                 middle = bisect_left(places, at)
                 places = places[max(0, middle - _NEAR // 2) : middle + _NEAR // 2 + 1]
+            spans.append((many, places))
+        if self._left <= FEW + 1:  # there are no more that it could be compared with
+            found = set().union(*(places for _, places in spans))
+            found.discard(at)
+            return list(found)
+        alike: dict[int, list[int]] = defaultdict(list)  # by how many tales share the key
+        for many, places in spans:
             alike[many] += places
-        found: dict[int, float] = defaultdict(float)
+        shared: dict[int, float] = defaultdict(float)
         for many in sorted(alike):
             for other, times in Counter(alike[many]).items():
-                found[other] += times / many
-        found.pop(at, None)
-        return sorted(found, key=lambda it: (-found[it], abs(it - at), it))[:FEW]
+                shared[other] += times / many
+        shared.pop(at, None)
+        ranked = sorted((-much, abs(other - at), other) for other, much in shared.items())
+        return [other for _, _, other in ranked[:FEW]]

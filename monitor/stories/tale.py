@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from monitor.stories.report import counted
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
     from datetime import date, datetime
@@ -23,10 +25,10 @@ class Tale:
 
     def __init__(self, first: Report, story: int | None = None, *, fresh: bool = True) -> None:
         self.id = story
-        self.company = first.hit.company
-        self.topic = first.hit.topic
+        self.company = first.company
+        self.topic = first.topic
         self.when: When = first.when
-        self.first_at: datetime = first.hit.at
+        self.first_at: datetime = first.at
         self.dated = False
         self.merged = False  # by an analyst
         self.coarse = True
@@ -34,6 +36,7 @@ class Tale:
         self.reports: list[Report] = []
         self.fresh: list[Report] = []  # those that had no story before
         self.days: set[date] = set()
+        self.first_day: date = first.at.date()
         self.stage: str | None = None  # that most reports tell, else most comments
         self.stages: Counter[str] = Counter()
         self.mentioned: Counter[str] = Counter()  # in round-ups and opinions
@@ -47,6 +50,7 @@ class Tale:
         self.marks: set[str] = set()
         self.scripts: Counter[str] = Counter()  # how many wordings of each
         self.headlines: dict[tuple[str, ...], frozenset[str]] = {}  # words, none counted twice
+        self.shortest = 0  # how many words the shortest of them has
         self.wordings: list[tuple[frozenset[str], frozenset[str]]] = []
         self.words: set[str] = set()
         self.keys: set[Hashable] = set()
@@ -55,49 +59,50 @@ class Tale:
     @property
     def place(self) -> tuple[datetime, int, int]:
         """Where it stands among others, whatever the order they came in."""
-        return self.first_at, self.id or 0, self.reports[0].hit.id
+        return self.first_at, self.id or 0, self.reports[0].hit
 
     def take(self, report: Report, *, fresh: bool = True) -> None:
         """Let *report* be of this tale."""
-        hit = report.hit
         self.reports.append(report)
         if fresh:
             self.fresh.append(report)
         first = report.dated and not self.dated
         self.when = report.when if first else self.when.both(report.when)
         self.dated |= report.dated
-        self.coarse &= hit.until is not None
+        self.coarse &= report.coarse
         self.reaction &= report.reaction
-        self.first_at = min(self.first_at, hit.at)
-        self.days.add(hit.at.date())
+        self.first_at = min(self.first_at, report.at)
+        day = report.at.date()
+        self.days.add(day)
+        self.first_day = min(self.first_day, day)
         if report.stage:
             (self.mentioned if report.comment else self.stages)[report.stage] += 1
             told = self.stages or self.mentioned
             self.stage = max(told, key=lambda it: (told[it], it))
-        known = {(it.currency, it.value) for it in self.amounts}
-        self.amounts += [it for it in hit.amounts if (it.currency, it.value) not in known]
-        self.subjects |= {hit.subject} if hit.subject else set()
-        self.regulators |= {hit.regulator} if hit.regulator else set()
+        if report.amounts:
+            known = {(it.currency, it.value) for it in self.amounts}
+            self.amounts += [it for it in report.amounts if (it.currency, it.value) not in known]
+        if report.subject:
+            self.subjects.add(report.subject)
+        if report.regulator:
+            self.regulators.add(report.regulator)
         if (
             report.whole
             and report.whole not in self.headlines
             and self.scripts[report.script] < _WORDINGS
         ):
             self.scripts[report.script] += 1
-            self.headlines[report.whole] = report.counted
-            self.wordings.append((report.title, report.text))
-            self.places |= report.places
+            self.headlines[report.whole] = counted(report.whole)
+            self.shortest = min(self.shortest or len(report.whole), len(report.whole))
+            title, text = frozenset(report.title), frozenset(report.title + report.lede)
+            self.wordings.append((title, text))
+            self.places |= report.marks.foremost
             self.parties |= report.marks.parties
             self.lines |= report.marks.lines
             self.cases |= report.marks.cases
             self.marks |= report.marks.every
-            self.words |= report.text
-            self.keys |= report.keys
-
-    @property
-    def shortest(self) -> int:
-        """How many words its shortest headline has."""
-        return min(map(len, self.headlines), default=0)
+            self.words |= text
+            self.keys.update(report.keys())
 
     @property
     def steps(self) -> tuple[str | None, ...]:
@@ -130,10 +135,14 @@ class Tale:
         What is left of 1 is the part of their words that one has and the other has not: as words
         are in order, it is their distance by what is put in and taken out (Indel).
         """
+        if not self.headlines.keys().isdisjoint(other.headlines):
+            return 1.0
         most = 0.0
+        theirs = [(two, len(two)) for two in other.headlines.values()]
         for one in self.headlines.values():
-            for two in other.headlines.values():
-                both = len(one) + len(two)
+            mine = len(one)
+            for two, size in theirs:
+                both = mine + size
                 alike = 1 - (both - 2 * len(one & two)) / both
                 if alike > most:
                     most = alike

@@ -47,21 +47,29 @@ _SELDOM: Final = frozenset(
 
 
 class Weight(NamedTuple):
-    """How much speaks for it, and what, in words."""
+    """How much speaks for it, and the parts that do."""
 
     value: float
-    reasons: tuple[str, ...]
+    parts: tuple[tuple[float, str], ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What speaks for it, in words, the most telling first."""
+        ordered = sorted(self.parts, key=lambda it: -it[0])
+        return tuple(dict.fromkeys(reason for _, reason in ordered))
 
 
 class _Scale:
+    __slots__ = "parts", "value"
+
     def __init__(self) -> None:
         self.value = 0.0
-        self.reasons: list[tuple[float, str]] = []
+        self.parts: list[tuple[float, str]] = []
 
     def add(self, value: float, reason: str) -> None:
         self.value += value
         if value > 0:
-            self.reasons.append((value, reason))
+            self.parts.append((value, reason))
 
 
 def weigh(one: Tale, two: Tale) -> Weight | None:
@@ -70,9 +78,9 @@ def weigh(one: Tale, two: Tale) -> Weight | None:
         stages = max(fit(mine, other) for mine in one.steps for other in two.steps)
     else:
         stages = fit(one.stage, two.stage)
-    if stages is Fit.NEVER or not _may_react(one, two):
+    if stages is Fit.NEVER or ((one.reaction or two.reaction) and not _may_react(one, two)):
         return None
-    if stages is Fit.NEIGHBOURS and not one.days & two.days:
+    if stages is Fit.NEIGHBOURS and one.days.isdisjoint(two.days):
         return None
     scale = _Scale()
     if not (_places(one, two) and _sums(scale, one, two)):
@@ -89,23 +97,29 @@ def weigh(one: Tale, two: Tale) -> Weight | None:
         _words(scale, one, two)
     if scale.value < ENOUGH:
         return None
-    ordered = sorted(scale.reasons, key=lambda it: -it[0])
-    return Weight(scale.value, tuple(dict.fromkeys(reason for _, reason in ordered)))
+    return Weight(scale.value, tuple(scale.parts))
 
 
 def _seldom(one: Tale, two: Tale) -> bool:
     """Return whether both tell of one day on which a step was taken that seldom is."""
+    if one.stage != two.stage or one.stage not in _SELDOM:
+        return False
     exact = not (one.coarse or two.coarse or one.when.gap(two.when))
-    soon = abs(min(one.days) - min(two.days)) <= DAY
-    return exact and soon and one.stage == two.stage and one.stage in _SELDOM
+    return exact and _soon(one, two)
+
+
+def _soon(one: Tale, two: Tale) -> bool:
+    """Return whether both were first told of on one day, or on two that follow each other."""
+    return abs(one.first_day - two.first_day) <= DAY
 
 
 def _may_react(one: Tale, two: Tale) -> bool:
-    """Return whether an answer or a share move came on the day of what it is about, not before."""
+    """Return whether an answer or a share move came on the day of what it is about, not before.
+
+    One of the two is such.
+    """
     if one.reaction and two.reaction:
-        return bool(one.days & two.days)
-    if not (one.reaction or two.reaction):
-        return True
+        return not one.days.isdisjoint(two.days)
     answer, news = (one, two) if one.reaction else (two, one)
     if answer.coarse or news.coarse:
         return answer.coarse and not answer.when.gap(news.when)
@@ -114,6 +128,8 @@ def _may_react(one: Tale, two: Tale) -> bool:
 
 
 def _sums(scale: _Scale, one: Tale, two: Tale) -> bool:
+    if not (one.amounts and two.amounts):
+        return True
     estimates = one.topic in OFFERING and (one.stage or two.stage) in _ESTIMATES
     found = sums.agreement(one.amounts, two.amounts, estimates=estimates)
     if found is Agreement.SAME:
@@ -128,6 +144,8 @@ def _sums(scale: _Scale, one: Tale, two: Tale) -> bool:
 
 
 def _units(scale: _Scale, one: Tale, two: Tale) -> bool:
+    if not (one.subjects or two.subjects or one.lines):
+        return True
     if one.subjects & two.subjects:
         scale.add(0.5, "unit")
     elif one.subjects and two.subjects:
@@ -142,11 +160,15 @@ def _units(scale: _Scale, one: Tale, two: Tale) -> bool:
 
 def _places(one: Tale, two: Tale) -> bool:
     """Return whether the headlines do not set the case in two countries."""
+    if not (one.places and two.places) or one.topic in OFFERING:
+        return True
     mine, others = one.places - _CHINESE, two.places - _CHINESE
-    return one.topic in OFFERING or not (mine and others) or bool(mine & others)
+    return not _others(mine, others)
 
 
 def _regulators(scale: _Scale, one: Tale, two: Tale) -> bool:
+    if not (one.regulators or two.regulators):
+        return True
     if one.regulators & two.regulators:
         scale.add(0.5, "regulator")
     elif one.regulators and two.regulators:
@@ -156,11 +178,12 @@ def _regulators(scale: _Scale, one: Tale, two: Tale) -> bool:
 
 
 def _time(scale: _Scale, one: Tale, two: Tale) -> None:
-    gap, wide = one.when.gap(two.when), max(one.when.width, two.when.width)
+    gap = one.when.gap(two.when)
     if one.dated and two.dated:
         scale.add(1.0 if not gap else -1.5 if gap > 3 * DAY else 0.0, "day")
     if not gap:
-        told = 1.0 if abs(min(one.days) - min(two.days)) <= DAY else 0.5
+        wide = max(one.when.width, two.when.width)
+        told = 1.0 if _soon(one, two) else 0.5
         scale.add(told if wide <= _EXACT else 0.25 if wide <= MONTH else -1.0, "time")
     elif gap <= DAY:
         scale.add(0.5, "time")
@@ -170,14 +193,21 @@ def _time(scale: _Scale, one: Tale, two: Tale) -> None:
 
 def _marks(scale: _Scale, one: Tale, two: Tale) -> None:
     common = len(one.marks & two.marks)
-    if one.scripts.keys() & two.scripts.keys():
-        scale.add(min(1.0, 0.25 * common), "names and numbers")
-    else:
+    if one.scripts.keys().isdisjoint(two.scripts):
         scale.add(min(1.5, 0.5 * common), "names and numbers")
-    told = (one.places, two.places, -0.5), (one.parties, two.parties, -0.5)
-    for mine, others, cost in (*told, (one.cases, two.cases, -1.0)):
-        if mine and others and not mine & others:
-            scale.add(cost, "names")
+    else:
+        scale.add(min(1.0, 0.25 * common), "names and numbers")
+    if _others(one.places, two.places):
+        scale.add(-0.5, "names")
+    if _others(one.parties, two.parties):
+        scale.add(-0.5, "names")
+    if _others(one.cases, two.cases):
+        scale.add(-1.0, "names")
+
+
+def _others(mine: set[str], theirs: set[str]) -> bool:
+    """Return whether both name some, and not one that is the same."""
+    return bool(mine and theirs) and mine.isdisjoint(theirs)
 
 
 def _words(scale: _Scale, one: Tale, two: Tale) -> None:
@@ -194,7 +224,7 @@ def _words(scale: _Scale, one: Tale, two: Tale) -> None:
         scale.add(2.0, "words")
     elif telling >= _THIRD:
         scale.add(1.0, "words")
-    elif one.scripts.keys() & two.scripts.keys() and telling < _LITTLE:
+    elif telling < _LITTLE and not one.scripts.keys().isdisjoint(two.scripts):
         scale.add(-1.0, "words")
 
 
