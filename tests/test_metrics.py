@@ -214,8 +214,20 @@ def test_a_place_of_their_own(site):
         site.port = port
         assert samples(site.ask("/metrics").text)["monitor_feeds", "probation"] == 1
         assert site.ask("/livez").status == 200
+        asked = site.ask("/readyz")
+        assert (asked.status, asked.data) == (503, {"ready": False})  # no service runs
         assert site.ask("/stories/").status == 404
         assert site.ask("/metrics", method="POST").status == 405
+
+
+def test_readiness_beside_them(site):
+    """`/readyz` beside the metrics is 200 while a service keeps its promises, and names nothing."""
+    with site.app.store.begin() as connection:
+        workers.started(connection, "w", now=site.app.clock.now())
+    with serving_metrics(site.app, "127.0.0.1:0", Event()) as (_, port):
+        site.port = port
+        asked = site.ask("/readyz")
+    assert (asked.status, asked.data) == (200, {"ready": True})
 
 
 def test_the_service_serves_them(tmp_path):

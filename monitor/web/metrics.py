@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.errors import StoreError
@@ -28,7 +28,7 @@ from monitor.resources import version
 from monitor.store import heartbeats, measures, migrate, room, workers
 from monitor.store.engine import reading
 from monitor.store.schema import SCHEMA
-from monitor.web.probes import alive
+from monitor.web.probes import alive, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -217,7 +217,16 @@ def meter_of(app: App, kept_s: float = KEPT_S) -> Meter:
 
 
 def build_metrics_site(app: App) -> Starlette:
-    """Return a site of the metrics alone, for `metrics.listen`: whoever reaches it may read."""
-    site = Starlette(routes=[Route("/metrics", metrics), Route("/livez", alive)])
+    """Return a site of metrics and probes, for `metrics.listen`: whoever reaches it may read.
+
+    Reasons why the service is not ready would name feeds and subscriptions: they are not told.
+    """
+
+    def ready(request: Request) -> Response:
+        reasons = judge(request, app.store, app.clock, app.subscriptions)
+        return JSONResponse({"ready": not reasons}, 503 if reasons else 200)
+
+    routes = [Route("/metrics", metrics), Route("/livez", alive), Route("/readyz", ready)]
+    site = Starlette(routes=routes)
     site.state.meter = meter_of(app)
     return site

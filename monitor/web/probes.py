@@ -20,10 +20,14 @@ from monitor.web.context import site_of
 from monitor.web.visitor import identify
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Engine
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from monitor.web.context import Site
+    from monitor.model import Subscription
+    from monitor.ports import Clock
 
 KEPT_S = 5.0
 
@@ -36,7 +40,7 @@ async def alive(_request: Request) -> Response:
 def ready(request: Request) -> Response:
     """Answer 200 if the service does what it promised, 503 if not; reasons for those inside."""
     site = site_of(request)
-    reasons = _judge(request, site)
+    reasons = judge(request, site.engine, site.clock, site.subscriptions)
     body: dict[str, object] = {"ready": not reasons}
     if _is_known(request):
         body["reasons"] = reasons
@@ -50,15 +54,18 @@ def _is_known(request: Request) -> bool:
         return False
 
 
-def _judge(request: Request, site: Site) -> list[str]:
+def judge(
+    request: Request, engine: Engine, clock: Clock, subscriptions: Sequence[Subscription]
+) -> list[str]:
+    """Return why the service does not do what it promised; empty if it does."""
     state = request.app.state
     with _one_at_a_time:
         kept: tuple[float, list[str]] | None = getattr(state, "readiness", None)
         if kept is not None and monotonic() - kept[0] < KEPT_S:
             return kept[1]
         try:
-            migrate.require(site.engine)
-            health = check(site.engine, site.clock, site.subscriptions, warn=False)
+            migrate.require(engine)
+            health = check(engine, clock, subscriptions, warn=False)
             reasons = list(health.reasons)
         except StoreError as error:
             reasons = [str(error)]
