@@ -102,7 +102,7 @@ CREATE TABLE digests (
 	content JSON NOT NULL, 
 	subject TEXT NOT NULL, 
 	text TEXT NOT NULL, 
-	html TEXT NOT NULL, body BLOB, kind TEXT DEFAULT 'digest' NOT NULL, brief JSON, token TEXT, 
+	html TEXT NOT NULL, body BLOB, kind TEXT DEFAULT 'digest' NOT NULL, brief JSON, token TEXT, pruned_at VARCHAR(27), 
 	CONSTRAINT pk_digests PRIMARY KEY (id), 
 	CONSTRAINT uq_digests_subscription_slot UNIQUE (subscription, slot)
 );
@@ -433,6 +433,8 @@ CREATE INDEX ix_digest_items_hit_id ON digest_items (hit_id);
 CREATE INDEX ix_digests_composed_at ON digests (composed_at);
 
 CREATE INDEX ix_digests_token ON digests (token);
+
+CREATE INDEX ix_digests_whole ON digests (composed_at) WHERE pruned_at IS NULL;
 
 CREATE INDEX ix_feeds_due_at ON feeds (due_at);
 

@@ -435,7 +435,7 @@ class App:
         kept = self.config.retention
         return prune(
             self.store,
-            Retention(kept.near_misses, kept.polls, kept.articles, kept.full_texts),
+            Retention(kept.near_misses, kept.polls, kept.articles, kept.full_texts, kept.digests),
             now=self.clock.now(),
             stop=stop,
         )

@@ -7,11 +7,14 @@ from threading import Event
 
 import pytest
 from sqlalchemy import event, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 from test_articles import NOW, claim, count, entry, match, put
 
+from monitor.model import Attachment, DeliveryStatus, Rendered
 from monitor.pipeline.prune import FULL_TEXTS, POLLS, TEXTS, Retention, prune
-from monitor.store import full_texts
+from monitor.store import audit, digests, full_texts
 from monitor.store import schema as t
+from monitor.store.deliveries import ENDED_WELL
 from monitor.store.migrate import integrity
 
 YEAR = timedelta(days=365)
@@ -173,3 +176,116 @@ def test_an_article_that_another_holds_is_left(engine):
         connection.execute(select(t.articles.c.id).with_for_update()).all()
         assert prune(engine, KEPT, now=LATE)[TEXTS] == 0
     assert stored(engine)[0].summary == RAIN.summary
+
+
+# --- digests -----------------------------------------------------------------------------------
+
+SENT = {"status": "sent", "due_at": None, "sent_at": NOW, "head": b"From: ..."}
+WORDS = Rendered("Subject", "Text", "<p>Text</p>", (Attachment("h.csv", "text/csv", b"1,2"),))
+OLD_DIGESTS = Retention(digests=YEAR)
+
+
+def freeze(engine, day, hits=(), people=("a@example.com", "b@example.com")):
+    """Store a digest of that day, frozen and waiting; return its id."""
+    number = day.toordinal()
+    frozen = digests.FrozenDigest(
+        subscription="desk",
+        slot=day,
+        composed_at=day,
+        lexicon="f",
+        content={"stories": 1},
+        rendered=WORDS,
+        hits=hits,
+        message_ids={it: f"<{number}.{at}@example.com>" for at, it in enumerate(people)},
+        token=f"token{number}",
+    )
+    with engine.begin() as connection:
+        assert digests.freeze(connection, frozen)
+        return connection.scalar(select(t.digests.c.id).order_by(t.digests.c.id.desc()).limit(1))
+
+
+def change(engine, table, *where, **values):
+    with engine.begin() as connection:
+        connection.execute(update(table).where(*where).values(**values))
+
+
+def verified(engine):
+    with engine.begin() as connection:
+        return audit.verify(connection)
+
+
+@pytest.mark.usefixtures("feed")
+def test_the_words_of_a_digest_go(engine):
+    """What is left says that it was made, what it reported and who got it; the chain holds."""
+    digest = freeze(engine, NOW, hits=(1,))
+    change(engine, t.deliveries, **SENT)
+    change(engine, t.digests, body=b"packed", brief={"a": 1})
+    later = freeze(engine, LATE)
+    change(engine, t.deliveries, t.deliveries.c.digest_id == later, **SENT)
+
+    assert prune(engine, OLD_DIGESTS, now=NOW + YEAR)["digests"] == 0
+    assert prune(engine, OLD_DIGESTS, now=LATE)["digests"] == 1
+    assert prune(engine, OLD_DIGESTS, now=LATE)["digests"] == 0
+
+    gone, kept = stored(engine, t.digests)
+    assert (gone.subject, gone.text, gone.html, gone.content) == ("Subject", "", "", {})
+    assert (gone.body, gone.brief, gone.pruned_at) == (None, None, LATE)
+    assert (kept.text, kept.pruned_at) == ("Text", None)
+    assert [row.digest_id for row in stored(engine, t.attachments)] == [later]
+    assert [row.hit_id for row in stored(engine, t.digest_items)] == [1]
+    rows = [row for row in stored(engine, t.deliveries) if row.digest_id == digest]
+    assert [(row.recipient, row.status, row.sent_at, row.head) for row in rows] == [
+        ("a@example.com", "sent", NOW, None),
+        ("b@example.com", "sent", NOW, None),
+    ]
+    assert verified(engine).flaws == ()
+    assert integrity(engine) == []
+
+
+@pytest.mark.usefixtures("feed")
+def test_what_it_reported_stays_reported(engine):
+    """A hit of a digest whose words are gone is in no later one."""
+    freeze(engine, NOW, hits=(1,))
+    change(engine, t.deliveries, **SENT)
+    prune(engine, OLD_DIGESTS, now=LATE)
+    with pytest.raises(IntegrityError):
+        freeze(engine, LATE, hits=(1,))
+
+
+@pytest.mark.parametrize("status", [it for it in DeliveryStatus if it not in ENDED_WELL])
+def test_what_somebody_has_not_got_is_never_deleted(engine, status):
+    """Waiting, under way, refused, given up or unsure: it may still be sent, so it stays whole."""
+    freeze(engine, NOW)
+    change(engine, t.deliveries, **SENT)
+    change(engine, t.deliveries, t.deliveries.c.id == 2, status=status)
+
+    assert prune(engine, OLD_DIGESTS, now=LATE)["digests"] == 0
+    assert (stored(engine, t.digests)[0].text, len(stored(engine, t.attachments))) == ("Text", 1)
+
+
+@pytest.mark.usefixtures("feed")
+@pytest.mark.parametrize(
+    ("meddling", "said"),
+    [
+        ("UPDATE digests SET text = 'other' WHERE pruned_at IS NULL", "not what was recorded"),
+        ("UPDATE digests SET pruned_at = composed_at, text = ''", "not what was recorded"),
+        ("DELETE FROM digests WHERE id = 1", "is recorded and gone"),
+        ("DELETE FROM audit WHERE kind = 'retention'", "not what was recorded"),
+    ],
+)
+def test_who_deletes_words_without_saying_so_is_found(engine, meddling, said):
+    """Words that were changed before retention came, or deleted beside it, are a flaw."""
+    freeze(engine, NOW)
+    change(engine, t.deliveries, **SENT)
+    recorded = "retention" not in meddling
+    if not recorded:
+        prune(engine, OLD_DIGESTS, now=LATE)
+    with engine.begin() as connection:
+        if "DELETE FROM digests" in meddling:
+            for table in ("attachments", "deliveries"):
+                connection.execute(text(f"DELETE FROM {table}"))
+        connection.execute(text(meddling))
+    if "other" in meddling:
+        prune(engine, OLD_DIGESTS, now=LATE)
+
+    assert any(said in flaw for flaw in verified(engine).flaws), verified(engine).flaws

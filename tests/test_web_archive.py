@@ -1,9 +1,12 @@
 """Digests on the web: exactly what was sent, and no more to those who only have the link."""
 
+from datetime import timedelta
+
 import pytest
 from websites import SLOT, put_digest, website
 
 from monitor.pipeline.deliver import deliver_due
+from monitor.pipeline.prune import Retention, prune
 from monitor.store import deliveries
 
 
@@ -49,6 +52,27 @@ def test_a_mail_byte_for_byte(site, clock, tmp_path):
     assert answer.body == kept == file.read_bytes()
     assert answer.headers["Content-Type"] == "message/rfc822"
     assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_what_retention_deleted_says_so(site, clock):
+    """Page, frame, mail, link and API tell when the words were deleted, and what is still known."""
+    put_digest(site.app, "desk@example.com", token="secret-token")
+    deliver_due(site.app.store, site.app.mailer, clock)
+    year = timedelta(days=365)
+    prune(site.app.store, Retention(digests=year), now=clock.now() + 2 * year)
+
+    words = "This digest was deleted by retention on 2028-11-2"
+    page = site.ask("/digests/1")
+    assert (page.status, words in page.text, "<iframe" in page.text) == (200, True, False)
+    assert ".eml" not in page.text
+    assert "desk@example.com" in page.text
+    for address in ("/digests/1/html", "/deliveries/100.eml", "/d/secret-token"):
+        answer = site.ask(address)
+        assert (answer.status, words in answer.text) == (410, True), address
+    assert "本期简报已按保留期限于 2028-11-2" in site.ask("/digests/1?lang=zh").text
+    told = site.ask("/api/v1/digests/1").data
+    assert (told["html"], told["text"], told["deleted_at"][:9]) == ("", "", "2028-11-2")
+    assert told["deliveries"][0]["status"] == "sent"
 
 
 def test_a_mails_link_shows_the_digest_alone(site):

@@ -105,6 +105,11 @@ def _message(args: argparse.Namespace) -> int:
 
     with App.load(config_path(args)) as app, reading(app.store) as connection:
         raw = deliveries.message(connection, args.id)
+        pruned_at = deliveries.pruned_at(connection, args.id)
+    if pruned_at is not None:
+        raise InputError(
+            f"delivery {args.id}: its mail was deleted by retention on {pruned_at:%Y-%m-%d}"
+        )
     if raw is None:
         raise InputError(f"delivery {args.id} does not exist, or nothing was sent for it")
     sys.stdout.buffer.write(raw)

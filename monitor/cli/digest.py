@@ -108,6 +108,11 @@ def _show(app: App, args: argparse.Namespace) -> None:
         raise UsageError(f"no digest {args.show!r}: `monitor deliveries` lists names and slots")
     if args.hits:
         _list(app, args, found.hits)
+    elif found.pruned_at is not None:
+        raise UsageError(
+            f"digest {args.show} was deleted by retention on {found.pruned_at:%Y-%m-%d};"
+            " --hits lists what it reported"
+        )
     else:
         _print(found.rendered)
 

@@ -17,6 +17,7 @@ SHORTEST: Final = {
     "polls": timedelta(days=30),
     "articles": timedelta(days=30),
     "full_texts": timedelta(days=7),
+    "digests": timedelta(days=30),
 }
 
 
@@ -38,6 +39,8 @@ class RetentionSettings(Settings):
     """The texts of articles without a hit; titles and addresses stay."""
     full_texts: types.Duration | None = None
     """The same, of articles whose pages were read."""
+    digests: types.Duration | None = None
+    """The words of digests and alerts that all recipients have got."""
 
     @model_validator(mode="after")
     def _is_long_enough(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from monitor import logs
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BATCH: Final = 500
 POLLS, NEAR_MISSES = "polls", "near-misses"
 TEXTS, FULL_TEXTS = "texts of articles", "texts of pages"
+DIGESTS = "digests"
 
 log = logs.get_logger()
 
@@ -35,6 +37,7 @@ class Retention:
     polls: timedelta | None = None
     articles: timedelta | None = None
     full_texts: timedelta | None = None
+    digests: timedelta | None = None
 
 
 def prune(
@@ -85,6 +88,8 @@ def _classes(
         yield FULL_TEXTS, texts(retention.FULL_TEXTS, now - kept.full_texts)
     if kept.articles is not None:
         yield TEXTS, texts(retention.ARTICLES, now - kept.articles)
+    if kept.digests is not None:
+        yield DIGESTS, rows(partial(retention.prune_digests, now=now), now - kept.digests)
 
 
 def _batches(

@@ -48,7 +48,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """A digest in full, as it was frozen."""
+    """A digest in full, as it was frozen; without its words if they were deleted at *pruned_at*."""
 
     id: int
     subscription: str
@@ -59,6 +59,7 @@ class Archived:
     text: str
     html: str
     token: str | None
+    pruned_at: datetime | None
     hits: int
     deliveries: tuple[Delivered, ...]
 
@@ -124,6 +125,7 @@ def _archived(connection: Connection, query: Select[*tuple[Any, ...]]) -> Archiv
         text=digest.text,
         html=digest.html,
         token=digest.token,
+        pruned_at=digest.pruned_at,
         hits=connection.scalars(hits).one(),
         deliveries=tuple(deliveries_of(connection, digest.id)),
     )

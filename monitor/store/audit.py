@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 REVIEW: Final = "review"
 DIGEST: Final = "digest"
 LEXICON: Final = "lexicon"
+RETENTION: Final = "retention"  # a digest's words were deleted, and what they were
 SERVICE: Final = "service"  # who did what no person did
 
 
@@ -128,7 +129,7 @@ def _changed(connection: Connection) -> Iterator[str]:
     """Yield a sentence for each recorded thing that is gone or is not what was recorded."""
     kinds: dict[str, tuple[Any, Callable[[Any], tuple[str, dict[str, Any]]]]] = {
         REVIEW: (select(t.reviews), _review),
-        DIGEST: (select(t.digests), partial(_digest, connection)),
+        DIGEST: (select(t.digests), partial(_digest, connection, _deleted(connection))),
         LEXICON: (select(t.lexicons), _lexicon),
     }
     for kind, (stored, told) in kinds.items():
@@ -147,7 +148,17 @@ def _review(row: Row[Any]) -> tuple[str, dict[str, str | int | None]]:
     return str(row.id), {"hit": row.hit_id, "verdict": row.verdict, "note": row.note}
 
 
-def _digest(connection: Connection, row: Row[Any]) -> tuple[str, dict[str, str]]:
+def _deleted(connection: Connection) -> dict[str, Any]:
+    """Return by digest what was recorded of its words when they were deleted."""
+    links = select(t.audit.c.subject, t.audit.c.content).where(t.audit.c.kind == RETENTION)
+    return {subject: json.loads(content) for subject, content in connection.execute(links)}
+
+
+def _digest(
+    connection: Connection, deleted: Mapping[str, Any], row: Row[Any]
+) -> tuple[str, dict[str, Any]]:
+    if row.pruned_at is not None:
+        return str(row.id), deleted.get(str(row.id), {})
     files = attachments.of_digest(connection, row.id)
     return str(row.id), of_digest(row.subject, row.text, row.html, files)
 

@@ -251,6 +251,14 @@ def ended_badly(connection: Connection) -> Sequence[int]:
     ).all()
 
 
+def pruned_at(connection: Connection, delivery_id: int) -> datetime | None:
+    """Return when the words of its digest were deleted; None if they are there."""
+    its_digest = t.digests.c.id == t.deliveries.c.digest_id
+    query = select(t.digests.c.pruned_at).join(t.deliveries, its_digest)
+    found: datetime | None = connection.scalar(query.where(t.deliveries.c.id == delivery_id))
+    return found
+
+
 def message(connection: Connection, delivery_id: int) -> bytes | None:
     """Return the bytes that were sent, or were about to be; None if it never came to that."""
     query = (

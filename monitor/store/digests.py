@@ -68,10 +68,11 @@ class FrozenDigest:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A digest as it was made, with the hits it reports."""
+    """A digest as it was made, with the hits it reports; without words once they were deleted."""
 
     rendered: Rendered
     hits: tuple[int, ...]
+    pruned_at: datetime | None
 
 
 def _of(subscription: str) -> ColumnElement[bool]:
@@ -204,5 +205,7 @@ def frozen(connection: Connection, subscription: str, minute: datetime) -> Froze
     items = select(t.digest_items.c.hit_id).where(t.digest_items.c.digest_id == row.id)
     files = attachments.of_digest(connection, row.id)
     return Frozen(
-        Rendered(row.subject, row.text, row.html, files), tuple(sorted(connection.scalars(items)))
+        Rendered(row.subject, row.text, row.html, files),
+        tuple(sorted(connection.scalars(items))),
+        row.pruned_at,
     )

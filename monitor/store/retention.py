@@ -5,6 +5,9 @@
   again, and never comes back as new.
 * An article that has a hit, or had one that was withdrawn, keeps everything: hits quote it. So does
   one on which detection failed.
+* Of a digest the words and files are deleted, of its deliveries the bytes that were sent, once all
+  of them have ended well. What is left says that it was made and who got it when; the audit chain
+  records what the words were.
 * Articles are looked through once, in the order in which they were first seen; `prunings` says how
   far. A text that comes later, as a revision, stays.
 """
@@ -13,12 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import delete, exists, insert, or_, select, update
 
-from monitor.store import index
+from monitor.store import attachments, audit, index
 from monitor.store import schema as t
+from monitor.store.deliveries import ENDED_WELL
 from monitor.store.rows import change_rows
 from monitor.store.upsert import inserting
 from monitor.text.index import CUT, index_words
@@ -117,3 +121,35 @@ def prune_polls(connection: Connection, *, before: datetime, limit: int) -> int:
     old = select(t.polls.c.id).where(t.polls.c.at < before).order_by(t.polls.c.at).limit(limit)
     deleted = delete(t.polls).where(t.polls.c.id.in_(old))
     return len(connection.scalars(deleted.returning(t.polls.c.id)).all())
+
+
+def prune_digests(connection: Connection, *, before: datetime, limit: int, now: datetime) -> int:
+    """Delete the words of up to *limit* digests made before then; return how many. Commit after.
+
+    One that a recipient has not got, whatever the reason, is left whole: it may still be sent.
+    """
+    its = t.digests.c
+    unsent = exists().where(
+        t.deliveries.c.digest_id == its.id, t.deliveries.c.status.not_in(ENDED_WELL)
+    )
+    old = select(t.digests).where(its.composed_at < before, its.pruned_at.is_(None), ~unsent)
+    page = old.order_by(its.composed_at, its.id).limit(limit).with_for_update(skip_locked=True)
+    digests = connection.execute(page).all()
+    for digest in digests:
+        files = attachments.of_digest(connection, digest.id)
+        was = audit.of_digest(digest.subject, digest.text, digest.html, files)
+        audit.append(connection, audit.RETENTION, str(digest.id), was, who=audit.SERVICE, now=now)
+    ids = [digest.id for digest in digests]
+    gone: dict[str, Any] = {
+        "content": {},
+        "text": "",
+        "html": "",
+        "body": None,
+        "brief": None,
+        "pruned_at": now,
+    }
+    connection.execute(delete(t.attachments).where(t.attachments.c.digest_id.in_(ids)))
+    sent = update(t.deliveries).where(t.deliveries.c.digest_id.in_(ids))
+    connection.execute(sent.values(head=None))
+    connection.execute(update(t.digests).where(its.id.in_(ids)).values(**gone))
+    return len(ids)

@@ -220,6 +220,10 @@ def _of_digests(connection: Connection, digests: Sequence[Row[Any]]) -> Iterator
         text = f"slot {digest.slot:%Y-%m-%d %H:%M} UTC: {digest.subject}"
         made = f"{digest.kind} made"
         yield Event(digest.composed_at, made, f"digest {digest.id}", digest.subscription, text)
+        if digest.pruned_at is not None:
+            deleted = f"{digest.kind} deleted"
+            text = "by retention: its words and files"
+            yield Event(digest.pruned_at, deleted, f"digest {digest.id}", None, text)
     query = (
         select(t.deliveries).where(t.deliveries.c.digest_id.in_(by_id)).order_by(t.deliveries.c.id)
     )

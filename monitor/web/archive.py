@@ -18,6 +18,8 @@ from monitor.web.context import asked_id, path_id, reading_for
 from monitor.web.pages import page
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.requests import Request
 
     from monitor.store.archive import Archived
@@ -56,7 +58,10 @@ def digest(request: Request) -> Response:
 
 def html(request: Request) -> Response:
     """Answer with the HTML of a digest, for the frame in its page."""
-    return sandboxed(_found(request).html, "frame-ancestors 'self'", "SAMEORIGIN")
+    found = _found(request)
+    if found.pruned_at is not None:
+        return _gone(request, found.pruned_at)
+    return sandboxed(found.html, "frame-ancestors 'self'", "SAMEORIGIN")
 
 
 def as_mailed(request: Request) -> Response:
@@ -65,6 +70,8 @@ def as_mailed(request: Request) -> Response:
         found = archive.by_token(connection, request.path_params["token"])
     if found is None:
         raise HTTPException(404)
+    if found.pruned_at is not None:
+        return _gone(request, found.pruned_at)
     return sandboxed(found.html, "frame-ancestors 'none'", "DENY")
 
 
@@ -73,10 +80,18 @@ def mail(request: Request) -> Response:
     number = path_id(request, "delivery")
     with reading_for(request) as connection:
         raw = deliveries.message(connection, number)
+        pruned_at = deliveries.pruned_at(connection, number)
+    if pruned_at is not None:
+        return _gone(request, pruned_at)
     if raw is None:
         raise HTTPException(404)
     name = f'attachment; filename="delivery-{number}.eml"'
     return Response(raw, media_type="message/rfc822", headers={"Content-Disposition": name})
+
+
+def _gone(request: Request, pruned_at: datetime) -> Response:
+    """Answer that retention deleted it, and when."""
+    return page(request, "web/deleted.html.j2", 410, pruned_at=pruned_at)
 
 
 def _found(request: Request) -> Archived:

@@ -17,6 +17,7 @@ from monitor.store.schema.columns import NUMBER, metadata, numbered, partial, re
 from monitor.store.types import Instant
 
 STILL_AWAY = text("returned_at IS NULL")
+WHOLE = text("pruned_at IS NULL")
 
 subscriptions = Table(
     "subscriptions",
@@ -43,13 +44,16 @@ digests = Table(
     required("kind", Text, default="digest", server_default=text("'digest'")),
     Column("brief", JSON(none_as_null=True)),
     Column("token", Text, index=True),
+    Column("pruned_at", Instant),
     UniqueConstraint("subscription", "slot"),
+    partial("ix_digests_whole", "composed_at", where=WHOLE),
 )
 """One edition for one subscription and slot, frozen: every attempt sends these words.
 
 `body` is what they became in the mails, packed (zlib), once one was about to be handed over.
 `brief` is what channels get, where one is a recipient; an alert's slot is when it was made.
-`token` is what the address of its page ends in, for whoever got a mail.
+`token` is what the address of its page ends in, for whoever got a mail. `pruned_at` is when its
+words were deleted; what is left then is its subject, and who got it when.
 """
 
 

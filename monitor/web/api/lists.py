@@ -116,7 +116,7 @@ def digest(request: Request, number: int) -> dict[str, Any]:
         found = archive.archived(connection, number)
     if found is None:
         raise Problem(404, "absent", f"There is no digest {number}.")
-    row = _renamed(found, id="digest_id")
+    row = _renamed(found, id="digest_id", pruned_at="deleted_at")
     row.pop("token")  # whoever has it may pass it on to strangers
     row["deliveries"] = [_renamed(it, id="delivery_id") for it in found.deliveries]
     for it in row["deliveries"]:

@@ -343,7 +343,7 @@ class Delivery(Shape):
 
 
 class DigestInFull(Shape):
-    """A digest exactly as it was sent."""
+    """A digest exactly as it was sent; its words are empty once retention deleted them."""
 
     digest_id: int
     subscription: str
@@ -354,6 +354,7 @@ class DigestInFull(Shape):
     text: str
     html: str
     hits: int
+    deleted_at: datetime | None
     deliveries: list[Delivery]
 
 
