@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from sqlalchemy import Engine
 
 from monitor import config as configuration
-from monitor import logs
+from monitor import logs, traces
 from monitor.config import Remembered
 from monitor.errors import ConfigError, Mistake
 from monitor.model import Way
@@ -152,7 +152,8 @@ class App:
         return self.engine
 
     def prepare(self) -> None:
-        """Upgrade the database, and make it agree with the configuration."""
+        """Upgrade the database, and make it agree with the configuration; begin to trace."""
+        self._trace()
         with usable(self.database_url):
             migrate.upgrade(self.engine)
         now, interval = self.clock.now(), self.config.polling.interval
@@ -169,6 +170,17 @@ class App:
                     inputs=self.config.inputs,
                     now=now,
                 )
+
+    def _trace(self) -> None:
+        endpoint = self.config.tracing.endpoint
+        if endpoint is None:
+            return
+        try:
+            ended = traces.set_up(endpoint, version=version(), process=self.worker)
+        except ModuleNotFoundError as error:
+            needs = "needs OpenTelemetry: pip install 'regulatory-monitor[tracing]'"
+            raise ConfigError(Mistake("", "tracing.endpoint", needs)) from error
+        self._closing.callback(ended)
 
     def build(self) -> None:
         """Build all parts of the line: what cannot be built stops the start, not a tick."""

@@ -7,6 +7,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from monitor import traces
+
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger, Processor
 
@@ -53,7 +55,7 @@ class Logger:
     def log(self, level: int, event: str, **fields: object) -> None:
         """Tell *event* if its level, one of the standard library's, is shown."""
         if logging.getLogger(_OURS).isEnabledFor(level):
-            _structlog().log(level, event, **self._fields, **fields)
+            _structlog().log(level, event, **self._fields, **fields, **traces.ids())
 
 
 def get_logger() -> Logger:

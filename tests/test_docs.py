@@ -314,6 +314,19 @@ def test_every_log_event_is_in_the_guide():
     assert {event for row in rows for event in re.findall(r"`([^`]+)`", row)} == logged
 
 
+def test_every_span_is_in_the_guide():
+    """What a collector is told is what the guide explains."""
+    told = read("docs/guide/operations.md").split("## Traces")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (?:`\w+`)? ?\|", told, re.MULTILINE)
+    made = {
+        name
+        for path in TOP.glob("monitor/**/*.py")
+        for name in re.findall(r"traces\.(?:span|done)\(\s*\"(\w+)\"", path.read_text("utf-8"))
+    }
+
+    assert sorted(rows) == sorted(made)
+
+
 def _is_text(node):
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 

@@ -28,6 +28,13 @@ class MetricsSettings(Settings):
     """Address and port at which `monitor run` serves them to whoever can reach it."""
 
 
+class TracingSettings(Settings):
+    """Where it is told how long each step took for what."""
+
+    endpoint: types.WebAddress | None = None
+    """Address of a collector that takes OTLP over HTTP, path included; it may be logged."""
+
+
 class RetentionSettings(Settings):
     """How long is kept what need not be kept for ever; what has no key here is."""
 

@@ -23,7 +23,12 @@ from monitor.config.delivery import DeliverySettings
 from monitor.config.frozen import Settings, default_duration
 from monitor.config.mailbox import ImapSettings
 from monitor.config.places import Places
-from monitor.config.running import BackupSettings, MetricsSettings, RetentionSettings
+from monitor.config.running import (
+    BackupSettings,
+    MetricsSettings,
+    RetentionSettings,
+    TracingSettings,
+)
 from monitor.config.subscriptions import SubscriptionSettings
 from monitor.config.web import WebSettings
 
@@ -274,6 +279,8 @@ class Config(Settings):
     """When the database is copied, and where to."""
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     """Figures for Prometheus."""
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
+    """Spans for OpenTelemetry."""
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     """What is logged to stderr."""
 

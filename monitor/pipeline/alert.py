@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
-from monitor import logs
+from monitor import logs, traces
 from monitor.digest.alerts import HOUR, Due, alert_of, as_json, plan
 from monitor.digest.brief import ALERT, brief, stories_of
 from monitor.model import DigestKind
@@ -121,7 +121,9 @@ class AlertStep:
         try:
             planned, rest = self._planned(subscription, stories, now)
             for bundle in planned:
-                whole = self._make(subscription, bundle, now)
+                with traces.span("alert", subscription=subscription.name) as span:
+                    whole = self._make(subscription, bundle, now)
+                    span.say(stories=[story.story_id for story in bundle])
                 made += 1
                 rest = rest or not whole
             if not rest:

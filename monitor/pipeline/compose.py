@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
-from monitor import logs
+from monitor import logs, traces
 from monitor.digest.brief import DIGEST, brief, stories_of
 from monitor.digest.edition import as_json
 from monitor.digest.slots import is_silent, latest_slot, missed_slots
@@ -131,9 +131,12 @@ class ComposeStep:
         Raises IntegrityError if another process reports one of its hits at the same moment.
         """
         late = latest is not None and latest != slot
-        frozen = self.make(subscription, slot, late=late, shared=shared)
-        with self.engine.begin() as connection:
-            made = digests.freeze(connection, frozen)
+        of = {"subscription": subscription.name, "slot": slot.isoformat()}
+        with traces.span("compose", None, **of) as span:
+            frozen = self.make(subscription, slot, late=late, shared=shared)
+            with self.engine.begin() as connection:
+                made = digests.freeze(connection, frozen)
+            span.say(hits=len(frozen.hits), made=made)
         if made:
             log.info(
                 "digest composed",

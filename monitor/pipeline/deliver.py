@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor import logs
+from monitor import logs, traces
 from monitor.errors import LeaseLost, MailDeferred, MailRefused, MailUnsure
 from monitor.model import DeliveryStatus, Mail, Way, is_address
 from monitor.store import deliveries
@@ -151,6 +151,13 @@ class _Step:
 
     def make(self, delivery: DeliveryToMake) -> bool:
         """Hand *delivery* over and record what became of it; return whether it was taken."""
+        of = {"delivery": delivery.id, "subscription": delivery.subscription}
+        with traces.span("deliver", None, **of, attempt=delivery.attempt) as span:
+            status = self._make(delivery)
+            span.say(status=status, message_id=delivery.message_id)
+        return status is DeliveryStatus.SENT
+
+    def _make(self, delivery: DeliveryToMake) -> DeliveryStatus:
         outcome = _HandOver(self.engine, delivery).through(self.mailer)
         now = self.clock.now()
         status, due_at = what_next(delivery, outcome, now)
@@ -174,7 +181,7 @@ class _Step:
             )
         if not mine:
             log.error("delivery outlasted its lease", delivery=delivery.id, status=status)
-        return status is DeliveryStatus.SENT
+        return status
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from monitor import traces
 from monitor.feeds import health, manners, rhythm, window
 from monitor.feeds.bundle import is_mailbox
 from monitor.feeds.prints import Printed
@@ -87,7 +88,8 @@ def settle(settler: Settler, read: Sequence[Read]) -> list[articles.Stored]:
     Raises what the database raises, and StoreError if the ledger does not balance: then
     nothing is stored, and the feeds still have to be settled.
     """
-    ahead = _detect_ahead(settler.engine, read)
+    with traces.span("match", feeds=[it.feed.key for it in read]):
+        ahead = _detect_ahead(settler.engine, read)
     judged = []
     with settler.engine.begin() as connection:
         stored_new = articles.store_all(connection, [it.batch for it in read], ahead)

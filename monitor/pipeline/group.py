@@ -10,11 +10,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from monitor import logs
+from monitor import logs, traces
 from monitor.store.engine import lock, reading
 from monitor.store.hits import any_ungrouped
 
@@ -52,9 +53,13 @@ def group_new(engine: Engine) -> int:
     grouped = 0
     kept: Reports = {}
     with _ONE:
+        began = time.monotonic()
         while (decision := decide(engine, kept)) is not None:
             if record(engine, decision):
                 grouped += len(decision.hits)
+            took_s = time.monotonic() - began
+            traces.done("group", took_s, hits=[hit.id for hit in decision.hits])
+            began += took_s
     return grouped
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import random
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
 
-from monitor import logs
+from monitor import logs, traces
 from monitor.errors import FetchError, ParseError, StoreError
 from monitor.pipeline.claims import Claims
 from monitor.pipeline.record import body_hash
@@ -100,19 +100,24 @@ class PollStep:
         """
         claims = Claims(self, stop, keys, due_by)
         round_ = _Round(self._settler(), claims)
-        try:
-            with closing(self.fetcher.fetch_all(claims, pulse=PULSE)) as answers:
-                bodies = round_.with_body(answers)
-                for found in self.parser.parse_all(bodies, pulse=PULSE):
-                    if found is None:
-                        round_.settle()
-                    else:
-                        round_.read(*found)
-                    del found  # while the next is waited for, others need the memory
-            round_.settle()
-        finally:
-            claims.hand_back()
+        with traces.span("poll") as span:
+            try:
+                self._poll(claims, round_)
+            finally:
+                claims.hand_back()
+            span.say(**asdict(round_.totals))
         return round_.totals
+
+    def _poll(self, claims: Claims, round_: _Round) -> None:
+        with closing(self.fetcher.fetch_all(claims, pulse=PULSE)) as answers:
+            bodies = round_.with_body(answers)
+            for found in self.parser.parse_all(bodies, pulse=PULSE):
+                if found is None:
+                    round_.settle()
+                else:
+                    round_.read(*found)
+                del found  # while the next is waited for, others need the memory
+        round_.settle()
 
     def _settler(self) -> Settler:
         return Settler(
@@ -151,6 +156,7 @@ class _Round:
             feed, answer = found
             self._claims.answered(feed)
             self.totals.feeds += 1
+            _trace_fetch(feed, answer)
             if isinstance(answer, FetchError):
                 self._fail(feed, answer)
             elif answer.status == 304 or body_hash(answer) == feed.body_hash:  # noqa: PLR2004 - RFC 9110
@@ -213,7 +219,11 @@ class _Round:
         from monitor.pipeline import documents
 
         try:
-            all_stored = documents.settle(self._settler, read)
+            with traces.span("store", feeds=[it.feed.key for it in read]) as span:
+                all_stored = documents.settle(self._settler, read)
+                span.say(
+                    new=sum(it.new for it in all_stored), hits=sum(it.hits for it in all_stored)
+                )
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told for the feed it is of
             return error
         for it, stored in zip(read, all_stored, strict=True):
@@ -235,6 +245,15 @@ class _Round:
         log.error("poll not stored", feed=read.feed.key, exc_info=error)
         reason = StoreError(f"cannot be stored: {_reason(error)}")
         self._fail(read.feed, reason, read.answer)
+
+
+def _trace_fetch(feed: FeedToPoll, answer: Answer | FetchError) -> None:
+    took_s = answer.took.total_seconds() if answer.took else 0.0
+    if isinstance(answer, FetchError):
+        traces.done("fetch", took_s, feed=feed.key, status=answer.status, error=str(answer))
+    else:
+        size = len(answer.body)
+        traces.done("fetch", took_s, feed=feed.key, status=answer.status, bytes=size)
 
 
 def _reason(error: Exception) -> str:

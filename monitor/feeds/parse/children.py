@@ -23,11 +23,14 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import IO, TYPE_CHECKING, Final, Self, TypeAlias, cast
 
+from monitor import traces
 from monitor.errors import ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import timedelta
+
+    from opentelemetry.context import Context
 
     from monitor.model import Answer, Document, FeedToPoll
 
@@ -52,6 +55,7 @@ class _Task:
     done: SimpleQueue[_Task | None]  # None: closed
     outcome: Document | ParseError | None = None
     cancelled: bool = False
+    place: Context | None = None  # in the trace
 
 
 _Tasks: TypeAlias = "SimpleQueue[_Task | None]"
@@ -145,7 +149,7 @@ class BoundedParser:
                     child.drop_cancelled()
 
     def _start(self, feed: FeedToPoll, answer: Answer, done: _Tasks) -> _Task:
-        task = _Task(feed, answer, done)
+        task = _Task(feed, answer, done, place=traces.here())
         self._tasks.put(task)
         if not self._children:
             self._add_child()
@@ -204,7 +208,10 @@ class _Child:
             with self._lock:
                 self._task = None if task.cancelled else task
             if not task.cancelled:
-                task.outcome = self._ask(task)
+                with traces.span("parse", task.place, feed=task.feed.key) as span:
+                    task.outcome = self._ask(task)
+                    if isinstance(task.outcome, ParseError):
+                        span.say(error=str(task.outcome))
                 with self._lock:
                     self._task = None
                 task.done.put(task)
