@@ -271,3 +271,26 @@ def test_the_schema_offers_them_where_they_belong():
         assert set(definition["properties"]) == {"id", *keys}
         assert set(extension["properties"]) == {"extends", "drop", *keys}
         assert extension["required"] == ["extends"]
+
+
+def test_a_topic_by_queries(written):
+    """Queries stand in a definition or an extension; a mistake is shown with carets, at its line."""
+    config = """\
+topics:
+  - {name: Halted, queries: [IPO NEAR/8 (halt* OR 暂缓)]}
+  - {extends: ipo, queries: [IPO rocket, antitrust]}
+  - antitrust
+"""
+    found = {topic.key: topic for topic in load(written(config=config), {}).lexicon.topics}
+    assert [it.text for it in found["halted"].queries] == ["IPO NEAR/8 (halt* OR 暂缓)"]
+    assert [it.text for it in found["ipo"].queries] == ["IPO rocket", "antitrust"]
+    assert "IPO" in {it.text for it in found["ipo"].terms}
+
+    first, second, *rest = mistakes(written(config=config.replace("rocket", "stage:fine")))
+    assert first.startswith("config.yaml:3: topics[1].queries[0]: the query cannot be read: ")
+    assert first.endswith("stage: has no place in a topic, which is found by words alone")
+    assert second == "  IPO stage:fine"
+    assert rest == [
+        "      ^^^^^^^^^^",
+        "hint: a search, or the filter of a subscription, can ask for it",
+    ]

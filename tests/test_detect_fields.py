@@ -14,9 +14,9 @@ from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.detect.days import days
 from monitor.detect.fields import sums
-from monitor.detect.sentences import Sentences
 from monitor.model import Role
 from monitor.text.folding import fold
+from monitor.text.sentences import Sentences
 
 DATA = Path(__file__).with_name("data")
 AMOUNTS, DAYS, FIELDS = (

@@ -86,6 +86,21 @@ def test_rules_that_cannot_be_used(site, rules, said):
     assert "root:" not in shown.text
 
 
+def test_a_topic_by_a_query(site):
+    """A query's words are marked, those of one that is not answered told; a mistake has carets."""
+    rules = "companies: [ant]\ntopics: [{name: Halted, queries: [IPO NEAR/8 (suspend* OR 暂缓)]}]\n"
+
+    shown = bench(site, title="螞蟻集團IPO被暫緩", rules=rules).text
+    assert "<mark>螞蟻集團</mark><mark>IPO</mark>被<mark>暫緩</mark>" in shown
+    assert "a hit" in shown
+    silent = bench(site, title="Ant Group has an IPO", rules=rules).text
+    assert "the rest of its query is not answered" in silent
+    wrong = bench(site, title="x", rules=rules.replace("暂缓)", "暂缓"))
+    assert wrong.status == 400
+    assert "this bracket is never closed" in wrong.text
+    assert "\n             ^</pre>" in wrong.text
+
+
 def test_it_is_bounded(site):
     """Too much text is turned away."""
     assert bench(site, title="x" * 20_001).status == 413

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.config.marks import KeyPath
 
 _PART: Final = 2  # how deep a unit or person stands
-_NO_SPELLINGS: Final = frozenset({"unless", "not", "identifiers"})
+_NO_SPELLINGS: Final = frozenset({"unless", "not", "identifiers", "queries"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,18 +103,25 @@ TOPIC_KEYS: Final[Shape] = {
     "name": _NAME,
     "names": _about(_NAMES, "Its names by language."),
     "keywords": _about(_SPELLINGS, "The words that say so."),
+    "queries": _about(
+        _TEXTS, "Queries in the language of searches; an article that answers one tells of it."
+    ),
     "unless": _about(_TEXTS, "Phrases in which no keyword of it counts."),
     "not": _about(_TEXTS, "Words, of which none may be in a keyword's sentence."),
     "if_unlisted": _about(_TEXT, "The topic it means for a company without listed shares."),
 }
 
 
-def entry_shape(keys: Shape, *required: str) -> Shape:
-    """Return the JSON Schema of an entry: a name, a file, a definition or an extension."""
+def entry_shape(keys: Shape, *one_of: str) -> Shape:
+    """Return the JSON Schema of an entry: a name, a file, a definition or an extension.
+
+    A definition has at least *one_of* these keys.
+    """
+    some: Shape = {"anyOf": [{"required": [key]} for key in one_of]} if one_of else {}
     return {
         "anyOf": [
             _about(_TEXT, "A bundled one, or a YAML file of definitions."),
-            _object({"id": _ID, **keys}, required=["name", *required]),
+            _object({"id": _ID, **keys}, required=["name"], **some),
             _object({**_EXTENSION, **keys}, required=["extends"]),
         ]
     }

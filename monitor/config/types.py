@@ -131,4 +131,6 @@ Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_no_switch)]
 Count = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_no_switch)]
 Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_switch)]
 WatchedCompany = Annotated[Any, WithJsonSchema(shapes.entry_shape(shapes.COMPANY_KEYS))]
-WatchedTopic = Annotated[Any, WithJsonSchema(shapes.entry_shape(shapes.TOPIC_KEYS, "keywords"))]
+WatchedTopic = Annotated[
+    Any, WithJsonSchema(shapes.entry_shape(shapes.TOPIC_KEYS, "keywords", "queries"))
+]

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from monitor.detect.facts import Facts, Met, distance
-from monitor.detect.lexicon import reference
+from monitor.detect.lexicon import spelt_out
 from monitor.detect.mentions import Mention
 from monitor.detect.places import Owner, Place, Text, judge
 from monitor.detect.score import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from monitor.detect.lexicon import Lexicon
+    from monitor.detect.queries import Queries
     from monitor.model import Company, Label, ScorePart, Term, Topic
 
 LOOSE: Final = "the two are only loosely connected"
@@ -65,7 +66,14 @@ class Detector:
             for member in group:
                 self.terms += member.terms
                 self.owners += [Owner(role, member.key)] * len(member.terms)
-        self.index = TermIndex([_spelt_out(term, lexicon) for term in self.terms])
+        spelt = [spelt_out(term, lexicon) for term in self.terms]
+        self.queries = _queries(lexicon, len(spelt))
+        if self.queries:
+            self.terms += self.queries.terms
+            self.owners += self.queries.owners
+        self.index = TermIndex(
+            spelt, self.terms[len(spelt) :], self.queries.gates if self.queries else ()
+        )
         self.known = {
             Role.STAGE: {stage.key: stage for stage in lexicon.stages},
             Role.REGULATOR: {regulator.key: regulator for regulator in lexicon.regulators},
@@ -78,8 +86,9 @@ class Detector:
         names = (number for number, owner in enumerate(self.owners) if owner in self.watched)
         self._names = Sieve(self.index, names)
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
-        words = (number for number, owner in enumerate(self.owners) if owner in self.topics)
-        self._words = Sieve(self.index, words, seldom=True)  # only if a company may be there
+        words = (at for at in range(len(spelt)) if self.owners[at] in self.topics)
+        literals = self.index.gates.values()
+        self._words = Sieve(self.index, words, literals, seldom=True)  # if a company may be there
 
     def find(
         self,
@@ -106,9 +115,12 @@ class Detector:
             Text(1, "summary", summary, self.index, folded[1]),
         )
         owners = {self.owners[found.term] for text in texts for found in text.found}
-        if owners.isdisjoint(self.topics) or (company is None and owners.isdisjoint(self.watched)):
+        if company is None and owners.isdisjoint(self.watched):
             return ()
-        article = _Article(self, texts, company, published)
+        answers = self.answers(texts)
+        if owners.isdisjoint(self.topics) and not answers:
+            return ()
+        article = _Article(self, texts, company, published, answers)
         if company is not None:
             owners.add(Owner(Role.COMPANY, company))
         numbers = sorted(self.watched[owner] for owner in owners if owner in self.watched)
@@ -116,22 +128,18 @@ class Detector:
         pairs = ((one, two) for one in companies for two in self.lexicon.topics)
         return tuple(match for pair in pairs if (match := article.match(*pair)) is not None)
 
+    def answers(self, texts: Sequence[Text]) -> list[Place]:
+        """Return where title and summary answer topics' queries."""
+        return list(self.queries.answered(texts, self.index)) if self.queries else []
 
-def _spelt_out(term: Term, lexicon: Lexicon) -> Term:
-    """Return *term* with each need that names a stage or regulator replaced by its spellings."""
-    if not any(map(reference, (*term.needs, *term.without))):
-        return term
-    labels = {"stage": lexicon.stages, "regulator": lexicon.regulators}
 
-    def spelt(needs: tuple[str, ...]) -> Iterator[str]:
-        for need in needs:
-            if named := reference(need):
-                terms = (it.terms for it in labels[named[0]] if it.key == named[1])
-                yield from (term.text for group in terms for term in group)
-            else:
-                yield need
+def _queries(lexicon: Lexicon, first: int) -> Queries | None:
+    """Return the queries of topics, their terms numbered from *first*; None if there are none."""
+    if not any(topic.queries for topic in lexicon.topics):
+        return None
+    from monitor.detect.queries import Queries  # only where there are any
 
-    return replace(term, needs=tuple(spelt(term.needs)), without=tuple(spelt(term.without)))
+    return Queries(lexicon.topics, first)
 
 
 class _Article:
@@ -143,11 +151,12 @@ class _Article:
         texts: Sequence[Text],
         bound: str | None,
         published: datetime | None,
+        answers: Sequence[Place],
     ) -> None:
         self.detector = detector
         self.texts = texts
         self.bound = bound
-        self.places = judge(texts, detector.terms, detector.owners)
+        self.places = judge(texts, detector.terms, detector.owners, answers)
         self.facts = Facts(texts, self.places, detector.terms, detector.known, published)
         self.named: dict[Sentence, list[Mention]] = {}  # companies that count
         eventful: set[Sentence] = set()
@@ -267,6 +276,10 @@ class _Article:
         told = self.facts.throughout(topic, Met(*pair))
         both = ((Role.COMPANY, pair.company), (Role.TOPIC, pair.topic))
         quotes = [self._evidence(role, place) for role, place in both if place]
+        if queries := self.detector.queries:
+            words = self.places[self.detector.owners[pair.topic.term]]
+            others = queries.others(pair.topic, words)
+            quotes += [self._evidence(Role.TOPIC, place) for place in others]
         return Match(
             company=company,
             topic=topic,

@@ -21,6 +21,7 @@ _MEMBERS: dict[str, type[Company | Topic | Label]] = {
     "regulators": Label,
     "bystanders": Company,
 }
+_TERMS = ("terms", "queries")
 _STRENGTHS = {strength.value: strength for strength in Strength}
 
 
@@ -48,16 +49,19 @@ def _is_whole(data: dict[str, list[dict[str, Any]]]) -> bool:
     """Return whether no field is missing, of those that could be read."""
     term = len(Term.__dataclass_fields__)
     return all(
-        len(member) == len(_MEMBERS[kind].__dataclass_fields__)
-        and all(len(it) == term for it in member["terms"])
+        _MEMBERS[kind].__dataclass_fields__.keys() - member.keys() <= {"queries"}
+        and all(len(it) == term for name in _TERMS for it in member.get(name, ()))
         for kind, members in data.items()
         for member in members
     )
 
 
 def _member(kind: type[Company | Topic | Label], data: dict[str, Any]) -> Company | Topic | Label:
-    plain: dict[str, Any] = {it: _value(value) for it, value in data.items() if it != "terms"}
-    return kind(**plain, terms=tuple(_term(term) for term in data["terms"]))
+    plain: dict[str, Any] = {it: _value(value) for it, value in data.items() if it not in _TERMS}
+    plain["terms"] = tuple(_term(term) for term in data["terms"])
+    if "queries" in data:
+        plain["queries"] = tuple(_term(term) for term in data["queries"])
+    return kind(**plain)
 
 
 def _term(data: dict[str, Any]) -> Term:

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from monitor.detect.phrases import is_idle
 from monitor.model import Role
 from monitor.text.folding import fold
-from monitor.text.words import SOLID, is_letter
+from monitor.text.words import SOLID, is_idle, is_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,8 +16,8 @@ A company, in a file `companies/KEY.yaml`, in a file of one's own or in the conf
     listed: true                  # false: it has no listed shares, so a listing is its first
 
 * A unit or person is a list of spellings, or a mapping of `aliases`, `tickers`, `identifiers`.
-* A topic has `name`, `names`, `keywords`, `unless`, `not`, and `if_unlisted`: the topic its words
-  mean for a company that is not listed.
+* A topic has `name`, `names`, `keywords` or `queries` or both, `unless`, `not`, and `if_unlisted`:
+  the topic its words mean for a company that is not listed.
 * A stage or regulator has `name`, `names`, `terms`, `unless`; they may also have `topics` or
   `not_topics`, a stage `rank`.
 * A bystander, of whom nothing is reported, is a list of spellings.
@@ -42,15 +42,18 @@ from monitor.detect.spellings import (
     text_of,
 )
 from monitor.detect.tickers import notations
+from monitor.errors import QueryError
 from monitor.model import Company, Label, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from monitor.model import Term
+
 COMPANY_KEYS: Final = (
     "name names legal_names aliases tickers identifiers units people unless listed"
 )
-TOPIC_KEYS: Final = "name names keywords unless not if_unlisted"
+TOPIC_KEYS: Final = "name names keywords queries unless not if_unlisted"
 PART_KEYS: Final = ("aliases", "tickers", "identifiers")
 
 
@@ -82,10 +85,23 @@ def read_topic(key: str, data: object) -> Topic:
     """Return the topic that *data*, as read from YAML, describes; raise LexiconError."""
     reader = Reader(key, data, TOPIC_KEYS)
     reader.spellings(("keywords",), reader.data.get("keywords", []))
-    if not reader.found:
-        raise LexiconError((), '"keywords" is missing: nothing would be found')
+    given = list_of(("queries",), reader.data.get("queries", []))
+    queries = tuple(_query(reader, ("queries", at), item) for at, item in enumerate(given))
+    if not (reader.found or queries):
+        raise LexiconError((), '"keywords" is missing, or "queries": nothing would be found')
     instead = reader.text("if_unlisted") if "if_unlisted" in reader.data else None
-    return Topic(key, reader.text("name"), reader.names(), reader.terms(), instead)
+    return Topic(key, reader.text("name"), reader.names(), reader.terms(), instead, queries)
+
+
+def _query(reader: Reader, path: KeyPath, item: object) -> Term:
+    from monitor.query.rules import read_rule  # only where there are any
+
+    text = text_of(path, item)
+    try:
+        read_rule(text)
+    except QueryError as error:
+        raise LexiconError(path, str(error)) from None
+    return reader.query(text, path)
 
 
 def read_label(key: str, data: object) -> Label:

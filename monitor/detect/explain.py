@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from monitor.detect.places import Text, judge
 from monitor.model import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from monitor.detect.associate import Detector
@@ -63,11 +64,12 @@ def explain(
 
 
 def _standing(detector: Detector, texts: Sequence[Text]) -> Iterator[Standing]:
-    judged = judge(texts, detector.terms, detector.owners)
+    judged = judge(texts, detector.terms, detector.owners, detector.answers(texts))
     told: dict[tuple[int, int, int, int], tuple[Owner, str | None]] = {}
     for owner, places in judged.items():
         for place in places:
             told[_key(place)] = owner, place.problem
+    yield from _of_queries(detector, texts, judged)
     for text in texts:
         whole = {_key(place) for place in text.places()}
         for found in sorted(text.found, key=lambda it: (it.start, it.end, it.term)):
@@ -77,6 +79,21 @@ def _standing(detector: Detector, texts: Sequence[Text]) -> Iterator[Standing]:
             term = detector.terms[found.term].id
             quote = text.evidence(owner.role, found.start, found.end, term)
             yield Standing(owner.role, owner.key, quote, problem)
+
+
+def _of_queries(
+    detector: Detector, texts: Sequence[Text], judged: Mapping[Owner, Sequence[Place]]
+) -> Iterator[Standing]:
+    """Yield the words of topics' queries, those that are not answered among them."""
+    queries = detector.queries
+    if queries is None:
+        return
+    answers = (it for places in judged.values() for it in places if it.term in queries.siblings)
+    words = [*answers, *queries.unanswered(texts, detector.index)]
+    for place in sorted(words, key=itemgetter(0, 2, 3, 4)):
+        owner, term = detector.owners[place.term], detector.terms[place.term].id
+        quote = texts[place.field].evidence(owner.role, place.start, place.end, term)
+        yield Standing(owner.role, owner.key, quote, place.problem)
 
 
 def _key(place: Place) -> tuple[int, int, int, int]:
@@ -89,4 +106,6 @@ def _silence(standing: Sequence[Standing], bound: str | None) -> str:
         for role in (Role.COMPANY, Role.TOPIC)
         if not (any(it.role is role for it in standing) or (role is Role.COMPANY and bound))
     ]
+    if not missing:
+        return "what stands in the text of a topic that is watched does not count"
     return " and ".join(missing) + " stands in the text"

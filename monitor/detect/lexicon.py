@@ -84,8 +84,14 @@ def fingerprint_of(canonical: str) -> str:
 
 
 def _fields_of(member: Company | Topic | Label | Term) -> dict[str, object]:
-    """Return a part of a lexicon as JSON knows it: `asdict` would copy every word of it."""
-    return {name: getattr(member, name) for name in member.__dataclass_fields__}
+    """Return a part of a lexicon as JSON knows it: `asdict` would copy every word of it.
+
+    Without queries none are named, so that a topic has the text it had before there were any.
+    """
+    fields = {name: getattr(member, name) for name in member.__dataclass_fields__}
+    if not fields.get("queries", True):
+        del fields["queries"]
+    return fields
 
 
 def _distinct(
@@ -134,6 +140,23 @@ def reference(need: str) -> tuple[str, str] | None:
     """Return the kind and key that a need like "regulator:samr" names, None for plain words."""
     kind, colon, key = need.partition(":")
     return (kind, key) if colon and kind in _REFERRED and _KEY.fullmatch(key) else None
+
+
+def spelt_out(term: Term, lexicon: Lexicon) -> Term:
+    """Return *term* with each need that names a stage or regulator replaced by its spellings."""
+    if not any(map(reference, (*term.needs, *term.without))):
+        return term
+    labels = {"stage": lexicon.stages, "regulator": lexicon.regulators}
+
+    def spelt(needs: tuple[str, ...]) -> Iterator[str]:
+        for need in needs:
+            if named := reference(need):
+                terms = (it.terms for it in labels[named[0]] if it.key == named[1])
+                yield from (term.text for group in terms for term in group)
+            else:
+                yield need
+
+    return replace(term, needs=tuple(spelt(term.needs)), without=tuple(spelt(term.without)))
 
 
 class Loose(NamedTuple):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from monitor.text.folding import fold
-from monitor.text.words import is_letter
+from monitor.text.words import is_bare, is_idle, is_letter
 
 GAP: Final = 40  # characters between two parts of a phrase
 _GAP: Final = re.compile(r"\s*(?:\.\.\.|…)\s*")
@@ -20,14 +20,6 @@ _PATTERN: Final = re.compile(r"[\\|^\[\]{}\n]|\(\?|\.[*+]|[)\]][*+?]")
 _STEM: Final = 3  # fewest letters before "*"; "a*" would take half the dictionary
 _PARTS: Final = 3
 _LONGEST: Final = 200  # characters
-_IDLE: Final = frozenset(
-    re.findall(
-        r"\w+",
-        """a an and are as at be been but by for from has have he her his if in into is its no not
-        of on or our she so than that the their then there these they this those to was were will
-        with you your 的 了 和 与 是 在 有 也 就 不 为 被 将 对""",
-    )
-)  # "us", "it" and "who" are capitals' words too: the US, IT, the WHO
 
 
 @lru_cache(maxsize=8192)
@@ -49,7 +41,7 @@ def phrase_parts(text: str) -> tuple[str, ...]:
         folded = fold(part.removesuffix("*")).text.strip()
         if not any(char.isalnum() for char in folded):
             raise ValueError("is empty" if len(parts) == 1 else 'is empty on a side of "..."')
-        if len(folded) == 1 and is_letter(folded):
+        if is_bare(folded):
             raise ValueError("is a single letter or digit: it would be found everywhere")
         stem = re.search(r"\w*$", folded)
         if "*" in part[:-1]:
@@ -59,11 +51,6 @@ def phrase_parts(text: str) -> tuple[str, ...]:
     if all(is_idle(word) for part in parts for word in fold(part).text.split()):
         raise ValueError("is only words that stand in every text")
     return parts
-
-
-def is_idle(word: str) -> bool:
-    """Return whether a folded *word* stands in every text, and so tells nothing."""
-    return word in _IDLE
 
 
 def split(text: str) -> tuple[str, ...]:

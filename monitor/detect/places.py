@@ -10,14 +10,15 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.detect.mentions import Mention, asides
-from monitor.detect.sentences import Sentences
 from monitor.detect.terms import Found
 from monitor.model import Evidence, Role, Strength
 from monitor.text.folding import fold
+from monitor.text.sentences import Sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -100,13 +101,18 @@ class Text:
 
 
 def judge(
-    texts: Sequence[Text], terms: Sequence[Term], owners: Sequence[Owner]
+    texts: Sequence[Text],
+    terms: Sequence[Term],
+    owners: Sequence[Owner],
+    answers: Iterable[Place] = (),
 ) -> dict[Owner, list[Place]]:
-    """Return every place in *texts* under its owner, in order, with its problem if it has one."""
+    """Return every place in *texts* under its owner, in order, with its problem if it has one.
+
+    *answers* are places of queries that the texts answer.
+    """
     places: dict[Owner, list[Place]] = {}
-    for text in texts:
-        for place in text.places():
-            places.setdefault(owners[place.term], []).append(place)
+    for place in chain(*(text.places() for text in texts), answers):
+        places.setdefault(owners[place.term], []).append(place)
     _give_way(places)
     named: set[tuple[int, int]] = set()  # where a company's name ends
     for owner in sorted(places, key=lambda it: it.role is not Role.COMPANY):

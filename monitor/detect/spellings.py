@@ -29,6 +29,9 @@ SPELLING_KEYS: Final = (
     *("needs", "near", "not", "after_company", "always", "unless"),
 )
 
+_WORDS_OF_ID: Final = 6  # of a query, in the id of its term
+_LONGEST_ID: Final = 60  # characters of these
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -64,6 +67,7 @@ class Reader:
         self.without = phrases(("not",), self.data)
         self.found: dict[tuple[str, str], Term] = {}
         self._ids: set[str] = set()
+        self._queries: set[str] = set()
 
     def text(self, name: str) -> str:
         """Return the text under *name*, which must be there."""
@@ -127,6 +131,18 @@ class Reader:
             person=person,
             always=flag_of((*where, "always"), data.get("always", False)),
         )
+
+    def query(self, text: str, path: KeyPath) -> Term:
+        """Return a term whose *text* is a query, which what holds for all terms holds for too.
+
+        Raises LexiconError at *path* if it was there before.
+        """
+        if text in self._queries:
+            raise LexiconError(path, "is there twice")
+        self._queries.add(text)
+        words = " ".join(re.findall(r"\w+", text)[:_WORDS_OF_ID])
+        term_id = self.make_id("query", words[:_LONGEST_ID])
+        return Term(term_id, text, unless=self.unless, without=self.without)
 
     def add(self, term: Term, path: KeyPath) -> None:
         """Take *term*, unless its spelling is there already, which is a mistake at *path*."""

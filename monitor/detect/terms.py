@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from monitor.model import Term
+    from monitor.query.tree import Phrase as Gate
     from monitor.text.folding import Folded
 
 Span = tuple[int, int]
@@ -55,15 +56,25 @@ class _Literal(NamedTuple):
 class TermIndex:
     """Finds many terms in a text at once; built once, used from any thread."""
 
-    def __init__(self, terms: Sequence[Term]) -> None:
+    def __init__(
+        self, terms: Sequence[Term], others: Sequence[Term] = (), gates: Iterable[Gate] = ()
+    ) -> None:
+        """Index *terms*, and the *gates* of queries, each of one part.
+
+        Behind the terms, by number, come *others*: what is said of them, they are not looked for.
+        """
         self.literals: list[_Literal] = []
         self._number_of: dict[_Literal, int] = {}
         self._known: dict[tuple[str, bool], Phrase] = {}
         self.phrases = [self._phrase(term.text, case=term.case) for term in terms]
-        self.unless = [[(text, self._phrase(text)) for text in term.unless] for term in terms]
-        self.needs = [[self._phrase(text) for text in term.needs] for term in terms]
-        self.without = [[self._phrase(text) for text in term.without] for term in terms]
-        self.near = [term.near for term in terms]
+        whole = [*terms, *others]
+        self.unless = [[(text, self._phrase(text)) for text in term.unless] for term in whole]
+        self.needs = [[self._phrase(text) for text in term.needs] for term in whole]
+        self.without = [[self._phrase(text) for text in term.without] for term in whole]
+        self.near = [term.near for term in whole]
+        self.gates = {
+            gate: self._number(_Literal(gate.parts[0], None, gate.prefix)) for gate in gates
+        }
         self.by_first: dict[int, list[int]] = {}
         for number, phrase in enumerate(self.phrases):
             self.by_first.setdefault(phrase[0], []).append(number)
@@ -88,7 +99,9 @@ class TermIndex:
     def _literal(self, part: str, *, case: bool) -> int:
         stem = part.removesuffix("*")
         folded = fold(stem).text.strip()
-        literal = _Literal(folded, stem if case else None, any_ending=part.endswith("*"))
+        return self._number(_Literal(folded, stem if case else None, part.endswith("*")))
+
+    def _number(self, literal: _Literal) -> int:
         if literal not in self._number_of:
             self._number_of[literal] = len(self.literals)
             self.literals.append(literal)
@@ -126,9 +139,20 @@ class Sieve:
     say where each stands.
     """
 
-    def __init__(self, index: TermIndex, terms: Iterable[int], *, seldom: bool = False) -> None:
-        """Sieve for *terms*, by number; one that is *seldom* asked is quicker made than asked."""
+    def __init__(
+        self,
+        index: TermIndex,
+        terms: Iterable[int],
+        gates: Iterable[int] = (),
+        *,
+        seldom: bool = False,
+    ) -> None:
+        """Sieve for *terms*, by number, and *gates*, by that of the literal.
+
+        One that is *seldom* asked is quicker made than asked.
+        """
         firsts = {index.literals[index.phrases[term][0]] for term in terms}
+        firsts |= {index.literals[literal] for literal in gates}
         endings = {it.text: it.any_ending or it.capitals is not None for it in firsts}
         for literal in firsts:
             endings[literal.text] |= literal.any_ending or literal.capitals is not None
@@ -196,13 +220,11 @@ class Reading:
         for literal in places:
             for term in self._index.by_first.get(literal, ()):
                 spans = self.spans(self._index.phrases[term])
-                eaters = [
-                    (text, eater)
-                    for text, phrase in (self._index.unless[term] if spans else ())
-                    if phrase[0] in places and (eater := self.spans(phrase))
-                ]
+                unless = self._index.unless[term] if spans else None
+                eaters = self._eaters(unless) if unless else []
                 for start, end in spans:
-                    yield Found(term, start, end, _eaten(eaters, start, end))
+                    excluded = _eaten(eaters, start, end) if eaters else None
+                    yield Found(term, start, end, excluded)
 
     def spans(self, phrase: Phrase) -> list[Span]:
         """Return where *phrase* stands."""
@@ -214,6 +236,21 @@ class Reading:
                 spans = _joined(spans, self._places.get(part, []))
             self._spans[phrase] = spans
         return self._spans[phrase]
+
+    def _eaters(self, unless: Iterable[tuple[str, Phrase]]) -> list[tuple[str, list[Span]]]:
+        return [
+            (text, eater)
+            for text, phrase in unless
+            if phrase[0] in self._places and (eater := self.spans(phrase))
+        ]
+
+    def eater(self, unless: Iterable[tuple[str, Phrase]], start: int, end: int) -> str | None:
+        """Return which of *unless* stands around what is between *start* and *end*, if any."""
+        return _eaten(self._eaters(unless), start, end)
+
+    def stands(self, gates: Iterable[Gate]) -> bool:
+        """Return whether one of a query's gates stands in the text."""
+        return any(self._index.gates[gate] in self._places for gate in gates)
 
     def need_met(self, found: Found, start: int, end: int) -> bool:
         """Return whether a need of what was *found* stands between *start* and *end*, and near."""

@@ -60,6 +60,8 @@ class Topic:
     """What about: its terms are the words that say so.
 
     *if_unlisted* is the key of the topic that its words mean for a company without listed shares.
+    *queries* have a query as their text, in the language of searches: a text that answers one tells
+    of the topic.
     """
 
     key: str
@@ -67,6 +69,7 @@ class Topic:
     names: dict[str, str] = field(default_factory=dict)
     terms: tuple[Term, ...] = ()
     if_unlisted: str | None = None
+    queries: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
   words it must have, so that an index can be asked first; `marks` shows where it answers.
 * A query is about an article together with one of its hits, or with none.
 * `read_filter` reads what subscriptions want, `parts` and `combined` decide many of them at once.
+* `read_rule` reads what a topic is found by; `standing` says with which words a text answers it.
 
 The language is described in docs/guide/search.md.
 """
@@ -15,6 +16,8 @@ from monitor.query.marks import Snippet, marks, snippet
 from monitor.query.narrow import AllOf, AnyOf, Need, Word, alternatives, narrow
 from monitor.query.parse import parse
 from monitor.query.piece import HitFacts, Piece
+from monitor.query.rules import gates, read_rule
+from monitor.query.standing import Standing, standing
 from monitor.query.tree import (
     And,
     Compares,
@@ -46,11 +49,13 @@ __all__ = [
     "Seen",
     "Sentence",
     "Snippet",
+    "Standing",
     "Word",
     "alternatives",
     "asks_text",
     "combined",
     "each",
+    "gates",
     "marks",
     "matches",
     "named",
@@ -59,6 +64,8 @@ __all__ = [
     "parts",
     "phrases",
     "read_filter",
+    "read_rule",
     "relevance",
     "snippet",
+    "standing",
 ]

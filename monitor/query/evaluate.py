@@ -27,19 +27,19 @@ _REPEATS: Final = 3  # occurrences of one phrase in a text that count
 _HALF: Final = 2  # so much gives half of what a phrase can give
 
 
-_Range: TypeAlias = "tuple[Text, int, int]"
+Range: TypeAlias = "tuple[Text, int, int]"
 
 
 def matches(node: Node, piece: Piece) -> bool:
     """Return whether *piece* answers the query of that tree."""
-    return _holds(node, piece, [(text, *text.whole) for text in piece.texts])
+    return holds(node, piece, [(text, *text.whole) for text in piece.texts])
 
 
 def each(nodes: Sequence[Node], piece: Piece) -> list[bool]:
     """Return for each of *nodes* whether *piece* answers it."""
     scope = [(text, *text.whole) for text in piece.texts]
     folded = "\n".join(text.folded for text in piece.texts)
-    return [_may_hold(node, folded) and _holds(node, piece, scope) for node in nodes]
+    return [_may_hold(node, folded) and holds(node, piece, scope) for node in nodes]
 
 
 def _may_hold(node: Node, folded: str) -> bool:
@@ -51,26 +51,27 @@ def _may_hold(node: Node, folded: str) -> bool:
     return True
 
 
-def _holds(node: Node, piece: Piece, scope: Sequence[_Range]) -> bool:  # noqa: PLR0911 - one line for each kind
+def holds(node: Node, piece: Piece, scope: Sequence[Range]) -> bool:  # noqa: PLR0911 - one line for each kind
+    """Return whether *node* holds in *scope*: whole texts of *piece*, or a sentence of one."""
     match node:
         case Phrase():
             return any(stands(node, text.folded, start, end) for text, start, end in scope)
         case And(items):
-            return all(_holds(item, piece, scope) for item in items)
+            return all(holds(item, piece, scope) for item in items)
         case Or(items):
-            return any(_holds(item, piece, scope) for item in items)
+            return any(holds(item, piece, scope) for item in items)
         case Not(item):
-            return not _holds(item, piece, scope)
+            return not holds(item, piece, scope)
         case Near():
             return any(_near(node, *place) for place in scope)
         case Sentence(item):
-            sentences = (it for text, start, end in scope for it in _within(text, start, end))
-            return any(_holds(item, piece, [sentence]) for sentence in sentences)
+            sentences = (it for text, start, end in scope for it in within(text, start, end))
+            return any(holds(item, piece, [sentence]) for sentence in sentences)
         case _:
             return _known(node, piece)
 
 
-def _within(text: Text, start: int, end: int) -> Iterator[_Range]:
+def within(text: Text, start: int, end: int) -> Iterator[Range]:
     """Yield the sentences of `text[start:end]`, which is whole or one of them."""
     if (start, end) == text.whole:
         yield from ((text, *sentence) for sentence in text.sentences)

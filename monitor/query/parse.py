@@ -47,12 +47,13 @@ _FIELD: Final = re.compile(r"([A-Za-z]+)(:|>=|<=|>|<)(.*)", re.DOTALL)
 _TAKEN: Final = {"AND", "OR"}
 
 
-def parse(query: str, *, now: datetime | None) -> Node:
+def parse(query: str, *, now: datetime | None, words_only: bool = False) -> Node:
     """Return the tree of *query*; times ago count from *now*. Raises QueryError.
 
-    Without *now* it is a filter, which may ask for no times.
+    Without *now* it is a filter, which may ask for no times. With *words_only* it is a topic's,
+    which may ask for no field at all.
     """
-    reader = _Reader(query, now, tokens(query))
+    reader = _Reader(query, now, tokens(query), words_only)
     if reader.is_at(Kind.END):
         raise reader.mistake(reader.next, "there is nothing to search for")
     tree = reader.either()
@@ -66,6 +67,7 @@ class _Reader:
     query: str
     now: datetime | None
     tokens: list[Token]
+    words_only: bool = False
     at: int = 0
     depth: int = 0
     terms: int = 0
@@ -198,6 +200,14 @@ class _Reader:
 
     def _field(self, token: Token, found: re.Match[str]) -> Node:
         name, sign, value = found[1].lower(), found[2], found[3]
+        if self.words_only:
+            raise self.mistake(
+                token,
+                f"{found[1]}{sign} has no place in a topic, which is found by words alone",
+                "put it in quotation marks to look for it"
+                if name not in fields.FIELDS
+                else "a search, or the filter of a subscription, can ask for it",
+            )
         if name not in fields.FIELDS:
             close = get_close_matches(name, fields.FIELDS, 1)
             raise self.mistake(

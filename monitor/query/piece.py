@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from monitor.detect.sentences import Sentences
 from monitor.query.terms import units
 from monitor.text.folding import fold
+from monitor.text.sentences import Sentences
 
 if TYPE_CHECKING:
     from datetime import datetime

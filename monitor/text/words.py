@@ -16,12 +16,32 @@ from monitor.text.patterns import lazy
 HAN: Final = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 
+_IDLE: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """a an and are as at be been but by for from has have he her his if in into is its no not
+        of on or our she so than that the their then there these they this those to was were will
+        with you your 的 了 和 与 是 在 有 也 就 不 为 被 将 对""",
+    )
+)  # "us", "it" and "who" are capitals' words too: the US, IT, the WHO
+
+
 def is_letter(char: str) -> bool:
     """Return whether *char* is part of a word that blanks set off: a letter or digit, not Han.
 
     Python's own word characters include Han, so its word boundary never falls in "蚂蚁IPO".
     """
     return char.isalnum() and (char < "\u1100" or "\u1e00" <= char < "\u2000")
+
+
+def is_bare(folded: str) -> bool:
+    """Return whether a folded text is one letter or digit, and so found everywhere."""
+    return len(folded) == 1 and is_letter(folded)
+
+
+def is_idle(word: str) -> bool:
+    """Return whether a folded *word* stands in every text, and so tells nothing."""
+    return word in _IDLE
 
 
 SOLID: Final = rf"{HAN}\uac00-\ud7af"  # what is cut into pairs: Hangul, too, joins its particles

@@ -158,10 +158,14 @@ def _shown(request: Request, asked: Asked, status: int = 200, **told: object) ->
     )
 
 
-def _line(mistake: Mistake) -> tuple[str, str, str]:
-    """Return the line of a mistake, its key path and what is wrong; never where files are."""
+def _line(mistake: Mistake) -> tuple[str, str, str, str]:
+    """Return the line of a mistake, its key path, what is wrong, and below that a query, if any.
+
+    Never where files are.
+    """
     line = mistake.place.rpartition(":")[2]
-    return line if line.isdecimal() else "", mistake.path, mistake.message
+    words, _, shown = mistake.message.partition("\n")
+    return line if line.isdecimal() else "", mistake.path, words, shown
 
 
 def _plain(field: str) -> str:
