@@ -274,7 +274,7 @@ def test_the_schema_offers_them_where_they_belong():
 
 
 def test_a_topic_by_queries(written):
-    """Queries stand in a definition or an extension; a mistake is shown with carets, at its line."""
+    """Queries stand in a definition or an extension; a mistake has carets and a line."""
     config = """\
 topics:
   - {name: Halted, queries: [IPO NEAR/8 (halt* OR 暂缓)]}
@@ -294,3 +294,15 @@ topics:
         "      ^^^^^^^^^^",
         "hint: a search, or the filter of a subscription, can ask for it",
     ]
+
+
+def test_a_not_that_never_does_anything_is_refused(written):
+    """A strong spelling of a company counts whatever stands beside it: `not` there is a mistake."""
+    strong = "companies:\n  - {name: Acme, aliases: [{text: AC, case: true, not: [unit]}]}\n"
+
+    [told] = mistakes(written(config=strong))
+    assert told.startswith("config.yaml:2: companies[0].aliases[0].not: does nothing here")
+    in_context = strong.replace("case: true", "needs: [anvil]")
+    assert load(written(config=in_context), {}).lexicon.companies[0].terms[1].without == ("unit",)
+    topic = "topics:\n  - {name: Rain, keywords: [{text: rain, not: [unit]}]}\n"
+    assert load(written(config=topic), {}).lexicon.topics[0].terms[0].without == ("unit",)

@@ -83,7 +83,7 @@ def read_bystander(key: str, data: object) -> Company:
 
 def read_topic(key: str, data: object) -> Topic:
     """Return the topic that *data*, as read from YAML, describes; raise LexiconError."""
-    reader = Reader(key, data, TOPIC_KEYS)
+    reader = Reader(key, data, TOPIC_KEYS, apart=True)
     reader.spellings(("keywords",), reader.data.get("keywords", []))
     given = list_of(("queries",), reader.data.get("queries", []))
     queries = tuple(_query(reader, ("queries", at), item) for at, item in enumerate(given))

@@ -29,6 +29,10 @@ SPELLING_KEYS: Final = (
     *("needs", "near", "not", "after_company", "always", "unless"),
 )
 
+IN_VAIN: Final = (
+    "does nothing here: a strong spelling counts whatever stands beside it; say `strength: context`"
+    " to have it count only beside others, or say the longer phrase under `unless`"
+)
 _WORDS_OF_ID: Final = 6  # of a query, in the id of its term
 _LONGEST_ID: Final = 60  # characters of these
 
@@ -53,14 +57,19 @@ def identity(term: Term) -> tuple[str, str]:
 
 
 class Reader:
-    """Reads one member's data; every method checks what it touches and names the place."""
+    """Reads one member's data; every method checks what it touches and names the place.
 
-    def __init__(self, key: str, data: object, allowed: str) -> None:
+    *apart* says that each place of a spelling is judged by what stands beside it, as a topic's is:
+    of a company named by a strong spelling all places count.
+    """
+
+    def __init__(self, key: str, data: object, allowed: str, *, apart: bool = False) -> None:
         if not _KEY.fullmatch(key):
             raise LexiconError(
                 (), f'the id "{key}" must be lower-case letters, digits, "-" and "_"'
             )
         self.key = key
+        self.apart = apart
         self.data = mapping((), data, ["id", *allowed.split()])
         self.unless = phrases(("unless",), self.data)
         self._wholes = [(phrase, whole_of(phrase)) for phrase in self.unless]
@@ -118,6 +127,9 @@ class Reader:
         near = count_of((*where, "near"), data.get("near", 0))
         if near < 0 or (near and not needs):
             raise LexiconError((*where, "near"), "is how near its `needs` must be, which are none")
+        own = phrases((*where, "not"), data)
+        if own and strength is Strength.STRONG and not self.apart:
+            raise LexiconError((*where, "not"), IN_VAIN)
         return Term(
             id=self.make_id(f"{group}{language}", text),
             text=text,
@@ -126,7 +138,7 @@ class Reader:
             unless=phrases((*where, "unless"), data) + self.common_unless(text),
             needs=needs,
             near=near,
-            without=phrases((*where, "not"), data) + self.without,
+            without=own + self.without,
             after_company=flag_of((*where, "after_company"), data.get("after_company", False)),
             person=person,
             always=flag_of((*where, "always"), data.get("always", False)),
