@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from monitor.model.documents import Wishes
@@ -156,6 +157,14 @@ class Answer:
     took: timedelta | None = None
     hub: str | None = None
     topic: str | None = None
+    _hash: str | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def body_hash(self) -> str:
+        """What tells whether two answers have the same body, worked out once."""
+        if self._hash is None:
+            object.__setattr__(self, "_hash", sha256(self.body).hexdigest())
+        return self._hash or ""
 
 
 class PushState(StrEnum):

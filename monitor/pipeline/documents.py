@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from monitor import traces
@@ -64,8 +65,9 @@ class Read:
         """How many entries the answer had, rejected ones included."""
         return self.size + len(self.document.rejected)
 
+    @cached_property
     def dates(self) -> list[datetime]:
-        """Return when the entries were published, of those that say."""
+        """When the entries were published, of those that say."""
         if self.document.shown is None:
             return [entry.published_at for entry in self.entries if entry.published_at]
         dates = Printed(self.document.prints).dates()
@@ -138,7 +140,7 @@ def _after(settler: Settler, read: Read, seen: _Seen) -> tuple[health.Judgement,
     feed = replace(read.feed, wishes=replace(wishes, hub=hub, topic=topic))
     if seen.notice is None and read.size:
         new = read.size - (seen.compared.overlap or 0)
-        observed = rhythm.observe(feed.rhythm, now=now, new=new, dates=read.dates())
+        observed = rhythm.observe(feed.rhythm, now=now, new=new, dates=read.dates)
         feed = replace(feed, rhythm=observed)
     judgement = health.after_answer(now=now, rhythm=feed.rhythm, notice=seen.notice)
     haste = manners.next_haste(

@@ -19,7 +19,6 @@ from sqlalchemy.exc import OperationalError
 from monitor import logs, traces
 from monitor.errors import FetchError, ParseError, StoreError
 from monitor.pipeline.claims import Claims
-from monitor.pipeline.record import body_hash
 from monitor.pipeline.settle import Settler
 from monitor.text.html import one_line
 
@@ -159,7 +158,7 @@ class _Round:
             _trace_fetch(feed, answer)
             if isinstance(answer, FetchError):
                 self._fail(feed, answer)
-            elif answer.status == 304 or body_hash(answer) == feed.body_hash:  # noqa: PLR2004 - RFC 9110
+            elif _is_unchanged(feed, answer):
                 self._judge(feed, self._settler.unchanged(feed, answer))
                 self.totals.ok += 1
                 self.totals.unchanged += 1
@@ -254,6 +253,13 @@ def _trace_fetch(feed: FeedToPoll, answer: Answer | FetchError) -> None:
     else:
         size = len(answer.body)
         traces.done("fetch", took_s, feed=feed.key, status=answer.status, bytes=size)
+
+
+def _is_unchanged(feed: FeedToPoll, answer: Answer) -> bool:
+    """Return whether *feed* shows what it showed before, as its server says or its body does."""
+    if answer.status == 304:  # noqa: PLR2004 - RFC 9110
+        return True
+    return feed.body_hash is not None and answer.body_hash == feed.body_hash
 
 
 def _reason(error: Exception) -> str:

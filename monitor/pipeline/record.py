@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from monitor import logs
@@ -43,7 +42,7 @@ def ledger(
         "rejected": len(document.rejected),
         "overlap": compared.overlap,
         "gap": gap,
-        "newest_at": max(read.dates(), default=None),
+        "newest_at": max(read.dates, default=None),
         "handed_over": document.handed_over,
         "notes": notes[:MOST_NOTES] + ([f"and {more} more"] if more > 0 else []) or None,
     }
@@ -64,11 +63,6 @@ def ms(took: timedelta | None) -> int | None:
     return None if took is None else round(took.total_seconds() * 1000)
 
 
-def body_hash(answer: Answer) -> str:
-    """Return what tells whether two answers have the same body."""
-    return sha256(answer.body).hexdigest()
-
-
 def is_clean(document: Document) -> bool:
     """Return whether *document* was read without a flaw."""
     return not document.flaws and not document.rejected
@@ -85,7 +79,7 @@ def validators(answer: Answer, document: Document, *, keep: bool) -> dict[str, A
     return {
         "etag": answer.etag if clean else None,
         "last_modified": answer.last_modified if clean else None,
-        "body_hash": body_hash(answer) if keep else None,
+        "body_hash": answer.body_hash if keep else None,
     }
 
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, case, func, literal, or_, select, true, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    cast,
+    column,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from monitor.model import FeedState, FeedToPoll, Page, Rhythm, Wishes
 from monitor.store import schema as t
+from monitor.store.among import among
 from monitor.store.known import chunks
 from monitor.store.rows import change_rows
 from monitor.store.upsert import inserting
@@ -19,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
+    from sqlalchemy.sql.dml import ReturningUpdate
 
     from monitor.model import Feed
 
@@ -171,49 +189,82 @@ def claim_due(
     *lease* must outlast the slowest poll. If it does not, a feed is polled twice at once, which
     costs a request and changes nothing, since storing is idempotent.
     """
-    wanted: list[ColumnElement[bool]] = [
-        t.feeds.c.due_at <= (due_by or now),
-        t.feeds.c.enabled.is_(True),
-        true() if keys is None else t.feeds.c.key.in_(keys),
-    ]
+    values: dict[str, Any] = {
+        "until": due_by or now,
+        "leased": now + lease,
+        "worker": worker,
+        "most": limit,
+    }
+    if keys is not None:
+        values["keys"] = list(keys)
     if hosts is not None:
-        wanted.append(_in_turn(wanted, limit, hosts))
+        asked = dict(hosts.under_way)
+        values |= {
+            "per_host": hosts.per_host,
+            "full": [host for host, number in asked.items() if number >= hosts.per_host],
+            "asked": json.dumps(asked),
+            "looked_at": LOOKED_AT * limit,
+        }
+    kind = connection.dialect.name
+    claim = _claiming(kind, named=keys is not None, in_turn=hosts is not None)
+    return [_to_poll(row) for row in connection.execute(claim, values)]
+
+
+@cache
+def _claiming(kind: str, *, named: bool, in_turn: bool) -> ReturningUpdate[Any]:
+    """Return the statement of `claim_due` for a *kind* of database, made ready once."""
+    wanted: list[ColumnElement[bool]] = [
+        t.feeds.c.due_at <= bindparam("until", type_=t.feeds.c.due_at.type),
+        t.feeds.c.enabled.is_(True),
+    ]
+    if named:
+        wanted.append(among(t.feeds.c.key, "keys"))
+    if in_turn:
+        wanted.append(_in_turn(kind, wanted))
     due = (
         select(t.feeds.c.id)
         .where(*wanted)
         .order_by(t.feeds.c.due_at, t.feeds.c.id)
-        .limit(limit)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         .cte("due")
     )
-    claim = (
+    return (
         update(t.feeds)
         .where(t.feeds.c.id == due.c.id)
-        .values(due_at=now + lease, claimed_by=worker)
+        .values(
+            due_at=bindparam("leased", type_=t.feeds.c.due_at.type),
+            claimed_by=bindparam("worker", type_=t.feeds.c.claimed_by.type),
+        )
         .returning(*_CLAIMED)
     )
-    return [_to_poll(row) for row in connection.execute(claim)]
 
 
-def _in_turn(
-    wanted: Sequence[ColumnElement[bool]], limit: int, hosts: HostLimit
-) -> ColumnElement[bool]:
+def _in_turn(kind: str, wanted: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
     """Return the condition that a feed is among the first of its host that may be asked now."""
-    asked = dict(hosts.under_way)
-    full = [host for host, number in asked.items() if number >= hosts.per_host]
-    under_way = case(asked, value=t.feeds.c.host, else_=0) if asked else literal(0)
+    given = bindparam("asked", type_=Text())
+    if kind == "postgresql":
+        each = func.json_each_text(cast(given, JSON()))
+    else:
+        each = func.json_each(given)
+    busy = each.table_valued(column("key", Text()), column("value"), name="busy")
+    under_way = func.coalesce(cast(busy.c.value, Integer()), 0)
+    may = or_(t.feeds.c.host.is_(None), not_(among(t.feeds.c.host, "full")))
     oldest = (
         select(t.feeds.c.id, t.feeds.c.host, t.feeds.c.due_at, under_way.label("under_way"))
-        .where(*wanted, or_(t.feeds.c.host.is_(None), t.feeds.c.host.not_in(full)))
+        .select_from(t.feeds.outerjoin(busy, busy.c.key == t.feeds.c.host))
+        .where(*wanted, may)
         .order_by(t.feeds.c.due_at, t.feeds.c.id)
-        .limit(LOOKED_AT * limit)
+        .limit(bindparam("looked_at"))
         .subquery()
     )
     place = func.row_number().over(
         partition_by=oldest.c.host, order_by=(oldest.c.due_at, oldest.c.id)
     )
     turn = select(oldest.c.id, oldest.c.host, (place + oldest.c.under_way).label("turn")).subquery()
-    mine = select(turn.c.id).where(or_(turn.c.host.is_(None), turn.c.turn <= hosts.per_host))
+    mine = select(turn.c.id).where(
+        or_(turn.c.host.is_(None), turn.c.turn <= bindparam("per_host", type_=Integer()))
+    )
     return t.feeds.c.id.in_(mine)
 
 

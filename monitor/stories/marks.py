@@ -159,13 +159,21 @@ def marks(folded: str, *, headline: int = 0) -> Marks:
     numbers = {it.replace(",", "") for it in _NUMBER.findall(folded)}
     telling = {it for it in numbers if len(it) > 1 and not _YEAR.fullmatch(it)}
     return Marks(
-        frozenset(found | telling),
-        frozenset(found & PLACES.keys()),
-        frozenset(found & PARTIES.keys()),
-        frozenset(found & LINES.keys()),
-        frozenset(found & CASES),
-        frozenset(foremost & PLACES.keys()),
+        _frozen(found | telling),
+        _frozen(found & PLACES.keys()),
+        _frozen(found & PARTIES.keys()),
+        _frozen(found & LINES.keys()),
+        _frozen(found & CASES),
+        _frozen(foremost & PLACES.keys()),
     )
+
+
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def _frozen(some: set[str]) -> frozenset[str]:
+    """Return *some* for good; none is always the same, as most of them are none."""
+    return frozenset(some) if some else _NONE
 
 
 def _stands(text: str, start: int, end: int, begins: bool, ends: bool) -> bool:  # noqa: FBT001

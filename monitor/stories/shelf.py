@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _Pair: TypeAlias = tuple[int, int, int, int]  # two tales, and how often each has changed
 
-FEW: Final = 24  # stories that one is compared with
+FEW: Final = 16  # stories that one is compared with
 _NEAR: Final = 48  # of those that share a key, the ones nearest in time
 
 

@@ -20,8 +20,18 @@ _WORDINGS: Final = 12
 _SHORT: Final = 3
 
 
+_NONE: Final[frozenset[str]] = frozenset()
+
+
 class Tale:
     """A story while it grows; *id* is None for a new one. It has at least one report."""
+
+    __slots__ = (
+        *("id", "company", "topic", "when", "first_at", "first_day", "days", "dated", "merged"),
+        *("coarse", "reaction", "reports", "fresh", "stage", "stages", "mentioned", "amounts"),
+        *("subjects", "regulators", "places", "parties", "lines", "cases", "marks", "scripts"),
+        *("headlines", "shortest", "wordings", "words", "keys"),
+    )
 
     def __init__(self, first: Report, story: int | None = None, *, fresh: bool = True) -> None:
         self.id = story
@@ -41,18 +51,13 @@ class Tale:
         self.stages: Counter[str] = Counter()
         self.mentioned: Counter[str] = Counter()  # in round-ups and opinions
         self.amounts: list[Amount] = []
-        self.subjects: set[str] = set()
-        self.regulators: set[str] = set()
-        self.places: set[str] = set()
-        self.parties: set[str] = set()
-        self.lines: set[str] = set()
-        self.cases: set[str] = set()
-        self.marks: set[str] = set()
+        self.subjects = self.regulators = _NONE
+        self.places = self.parties = self.lines = self.cases = self.marks = _NONE
         self.scripts: Counter[str] = Counter()  # how many wordings of each
         self.headlines: dict[tuple[str, ...], frozenset[str]] = {}  # words, none counted twice
         self.shortest = 0  # how many words the shortest of them has
         self.wordings: list[tuple[frozenset[str], frozenset[str]]] = []
-        self.words: set[str] = set()
+        self.words = _NONE
         self.keys: set[Hashable] = set()
         self.take(first, fresh=fresh)
 
@@ -83,9 +88,9 @@ class Tale:
             known = {(it.currency, it.value) for it in self.amounts}
             self.amounts += [it for it in report.amounts if (it.currency, it.value) not in known]
         if report.subject:
-            self.subjects.add(report.subject)
+            self.subjects = _with(self.subjects, {report.subject})
         if report.regulator:
-            self.regulators.add(report.regulator)
+            self.regulators = _with(self.regulators, {report.regulator})
         if (
             report.whole
             and report.whole not in self.headlines
@@ -96,12 +101,13 @@ class Tale:
             self.shortest = min(self.shortest or len(report.whole), len(report.whole))
             title, text = frozenset(report.title), frozenset(report.title + report.lede)
             self.wordings.append((title, text))
-            self.places |= report.marks.foremost
-            self.parties |= report.marks.parties
-            self.lines |= report.marks.lines
-            self.cases |= report.marks.cases
-            self.marks |= report.marks.every
-            self.words |= text
+            marks = report.marks
+            self.places = _with(self.places, marks.foremost)
+            self.parties = _with(self.parties, marks.parties)
+            self.lines = _with(self.lines, marks.lines)
+            self.cases = _with(self.cases, marks.cases)
+            self.marks = _with(self.marks, marks.every)
+            self.words = _with(self.words, text)
             self.keys.update(report.keys())
 
     @property
@@ -160,6 +166,13 @@ class Tale:
                     if most >= enough:
                         return most
         return most
+
+
+def _with(some: frozenset[str], more: frozenset[str] | set[str]) -> frozenset[str]:
+    """Return what is in either, and make no new set where one is all of it."""
+    if not some:
+        return frozenset(more)
+    return some if more <= some else some | more
 
 
 def _shared(

@@ -205,7 +205,7 @@ def _marks(scale: _Scale, one: Tale, two: Tale) -> None:
         scale.add(-1.0, "names")
 
 
-def _others(mine: set[str], theirs: set[str]) -> bool:
+def _others(mine: frozenset[str], theirs: frozenset[str]) -> bool:
     """Return whether both name some, and not one that is the same."""
     return bool(mine and theirs) and mine.isdisjoint(theirs)
 
