@@ -8,6 +8,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from monitor.store.later import create_index, drop_index
+
 revision = '0009'
 down_revision = '0008'
 branch_labels = None
@@ -28,7 +30,7 @@ def number() -> sa.types.TypeEngine[int]:
 def upgrade() -> None:
     op.add_column('articles', sa.Column('indexed', number(), nullable=True))
     unindexed = sa.text(UNINDEXED)
-    op.create_index('ix_articles_unindexed', 'articles', ['id'], sqlite_where=unindexed, postgresql_where=unindexed)
+    create_index('ix_articles_unindexed', 'articles', ['id'], unindexed)
     if op.get_bind().dialect.name == 'sqlite':
         op.execute(FTS5)
         return
@@ -38,5 +40,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP TABLE article_words")
-    op.drop_index('ix_articles_unindexed', 'articles')
+    drop_index('ix_articles_unindexed', 'articles')
     op.drop_column('articles', 'indexed')

@@ -6,6 +6,8 @@ All that is new is a table and two indexes, so older programs go on.
 import sqlalchemy as sa
 from alembic import op
 
+from monitor.store.later import create_index, drop_index
+
 revision = '0012'
 down_revision = '0011'
 branch_labels = None
@@ -30,14 +32,11 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_attachments')),
     sa.UniqueConstraint('digest_id', 'number', name=op.f('uq_attachments_digest_id_number'))
     )
-    op.create_index(op.f('ix_revisions_replaced_at'), 'revisions', ['replaced_at'])
-    op.create_index(
-        op.f('ix_hits_withdrawn_at'), 'hits', ['withdrawn_at'],
-        sqlite_where=WITHDRAWN, postgresql_where=WITHDRAWN,
-    )
+    create_index('ix_revisions_replaced_at', 'revisions', ['replaced_at'])
+    create_index('ix_hits_withdrawn_at', 'hits', ['withdrawn_at'], WITHDRAWN)
 
 
 def downgrade() -> None:
-    op.drop_index(op.f('ix_hits_withdrawn_at'), 'hits')
-    op.drop_index(op.f('ix_revisions_replaced_at'), 'revisions')
+    drop_index('ix_hits_withdrawn_at', 'hits')
+    drop_index('ix_revisions_replaced_at', 'revisions')
     op.drop_table('attachments')

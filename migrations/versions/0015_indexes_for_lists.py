@@ -8,6 +8,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from monitor.store.later import create_index, drop_index
+
 revision = '0015'
 down_revision = '0014'
 branch_labels = None
@@ -16,15 +18,15 @@ depends_on = None
 
 def upgrade() -> None:
     # The new one begins with the same column, so it serves whatever the former did.
-    op.create_index('ix_articles_feed_id_first_seen_published_at', 'articles', ['feed_id', 'first_seen', 'published_at'])
-    op.drop_index('ix_articles_feed_id', 'articles')
-    op.create_index('ix_hits_company_article_id', 'hits', ['company', 'article_id'])
+    create_index('ix_articles_feed_id_first_seen_published_at', 'articles', ['feed_id', 'first_seen', 'published_at'])
+    drop_index('ix_articles_feed_id', 'articles')
+    create_index('ix_hits_company_article_id', 'hits', ['company', 'article_id'])
     live = sa.text('withdrawn_at IS NULL')
-    op.create_index('ix_hits_live', 'hits', ['article_id'], sqlite_where=live, postgresql_where=live)
+    create_index('ix_hits_live', 'hits', ['article_id'], live)
 
 
 def downgrade() -> None:
-    op.drop_index('ix_hits_live', 'hits')
-    op.drop_index('ix_hits_company_article_id', 'hits')
+    drop_index('ix_hits_live', 'hits')
+    drop_index('ix_hits_company_article_id', 'hits')
     op.create_index('ix_articles_feed_id', 'articles', ['feed_id'])
-    op.drop_index('ix_articles_feed_id_first_seen_published_at', 'articles')
+    drop_index('ix_articles_feed_id_first_seen_published_at', 'articles')

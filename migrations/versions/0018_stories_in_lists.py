@@ -9,6 +9,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from monitor.store.later import create_index, drop_index
+
 revision = '0018'
 down_revision = '0017'
 branch_labels = None
@@ -49,12 +51,12 @@ def upgrade() -> None:
     live = sa.text('withdrawn_at IS NULL')
     for columns in LISTED_BY:
         if columns != ('company', 'topic'):
-            op.create_index(f"ix_stories_{'_'.join(columns)}_last_at", 'stories', [*columns, 'last_at'])
-        op.create_index(f"ix_hits_live_{'_'.join(columns)}", 'hits', [*columns, 'id'], sqlite_where=live, postgresql_where=live)
+            create_index(f"ix_stories_{'_'.join(columns)}_last_at", 'stories', [*columns, 'last_at'])
+        create_index(f"ix_hits_live_{'_'.join(columns)}", 'hits', [*columns, 'id'], live)
     gone = sa.text('hits = 0')
-    op.create_index('ix_stories_gone', 'stories', ['last_at'], sqlite_where=gone, postgresql_where=gone)
-    op.create_index('ix_digest_items_hit_id', 'digest_items', ['hit_id'])
-    op.create_index('ix_reviews_at', 'reviews', ['at'])
+    create_index('ix_stories_gone', 'stories', ['last_at'], gone)
+    create_index('ix_digest_items_hit_id', 'digest_items', ['hit_id'])
+    create_index('ix_reviews_at', 'reviews', ['at'])
     if op.get_bind().dialect.name == 'postgresql':
         # Stages go with topics: a planner that takes them for independent walks along the wrong index.
         for table in ('hits', 'stories'):
@@ -65,12 +67,12 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == 'postgresql':
         for table in ('hits', 'stories'):
             op.execute(f"DROP STATISTICS st_{table}_kind")
-    op.drop_index('ix_reviews_at', 'reviews')
-    op.drop_index('ix_digest_items_hit_id', 'digest_items')
-    op.drop_index('ix_stories_gone', 'stories')
+    drop_index('ix_reviews_at', 'reviews')
+    drop_index('ix_digest_items_hit_id', 'digest_items')
+    drop_index('ix_stories_gone', 'stories')
     for columns in LISTED_BY:
-        op.drop_index(f"ix_hits_live_{'_'.join(columns)}", 'hits')
+        drop_index(f"ix_hits_live_{'_'.join(columns)}", 'hits')
         if columns != ('company', 'topic'):
-            op.drop_index(f"ix_stories_{'_'.join(columns)}_last_at", 'stories')
+            drop_index(f"ix_stories_{'_'.join(columns)}_last_at", 'stories')
     for column in ('amount_text', 'regulator', 'sources', 'hits'):
         op.drop_column('stories', column)

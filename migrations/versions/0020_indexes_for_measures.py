@@ -3,7 +3,7 @@
 * Nothing that is stored changes.
 """
 
-from alembic import op
+from monitor.store.later import create_index, drop_index
 
 revision = '0020'
 down_revision = '0019'
@@ -12,10 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index(op.f('ix_digests_composed_at'), 'digests', ['composed_at'])
-    op.create_index(op.f('ix_deliveries_sent_at'), 'deliveries', ['sent_at'])
+    create_index('ix_digests_composed_at', 'digests', ['composed_at'])
+    create_index('ix_deliveries_sent_at', 'deliveries', ['sent_at'])
 
 
 def downgrade() -> None:
-    op.drop_index(op.f('ix_deliveries_sent_at'), table_name='deliveries')
-    op.drop_index(op.f('ix_digests_composed_at'), table_name='digests')
+    drop_index('ix_deliveries_sent_at', 'deliveries')
+    drop_index('ix_digests_composed_at', 'digests')

@@ -5,7 +5,8 @@
 """
 
 import sqlalchemy as sa
-from alembic import op
+
+from monitor.store.later import create_index, drop_index
 
 revision = '0024'
 down_revision = '0023'
@@ -22,8 +23,8 @@ def make(last: str) -> None:
     live = sa.text('withdrawn_at IS NULL')
     for columns in LISTED_BY:
         name = f"ix_hits_live_{'_'.join(columns)}"
-        op.drop_index(name, 'hits')
-        op.create_index(name, 'hits', [*columns, last], sqlite_where=live, postgresql_where=live)
+        drop_index(name, 'hits')
+        create_index(name, 'hits', [*columns, last], live)
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from monitor.store.later import create_index, drop_index
 from monitor.store.types import Instant
 
 revision = '0025'
@@ -19,12 +20,9 @@ WHOLE = sa.text('pruned_at IS NULL')
 
 def upgrade() -> None:
     op.add_column('digests', sa.Column('pruned_at', Instant(), nullable=True))
-    op.create_index(
-        'ix_digests_whole', 'digests', ['composed_at'],
-        sqlite_where=WHOLE, postgresql_where=WHOLE,
-    )
+    create_index('ix_digests_whole', 'digests', ['composed_at'], WHOLE)
 
 
 def downgrade() -> None:
-    op.drop_index('ix_digests_whole', 'digests')
+    drop_index('ix_digests_whole', 'digests')
     op.drop_column('digests', 'pruned_at')

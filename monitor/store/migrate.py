@@ -1,7 +1,9 @@
 """Bringing a database to the schema this version needs. Alembic, configured in code.
 
 * `SCHEMA` in `schema.py` names the newest migration; reading it costs no import of Alembic.
-* An upgrade is one transaction; two processes that start at once do it one after the other.
+* An upgrade is one transaction; two processes that start at once do it one after the other. On
+  PostgreSQL it waits no longer than LOCK_S for a table, since everybody else then waits behind it,
+  and tries again; indexes of large tables come after it (`later`).
 * A new SQLite database is made from a snapshot of what all migrations come to (`snapshot`).
 * SQLite changes a table by making it anew. References between tables rest meanwhile, and are all
   checked before the commit, as https://www.sqlite.org/lang_altertable.html (section 7) wants it.
@@ -10,14 +12,17 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError
 
+from monitor import logs
 from monitor.errors import StoreError
 from monitor.resources import shipped
-from monitor.store import snapshot
+from monitor.store import later, snapshot
 from monitor.store.engine import lock
 from monitor.store.schema import SCHEMA
 
@@ -26,6 +31,12 @@ if TYPE_CHECKING:
 
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
+
+LOCK_S: Final = 3  # that everybody else may have to wait behind us
+PAUSE_S: Final = 2.0  # in which they go on
+ATTEMPTS: Final = 24  # two minutes
+
+log = logs.get_logger()
 
 
 def revision(engine: Engine) -> str | None:
@@ -63,13 +74,31 @@ def upgrade(engine: Engine) -> str | None:
     """Bring the database to `SCHEMA`; return what it was at before. Does nothing if it is there."""
     found = revision(engine)
     if found == SCHEMA:
+        later.complete(engine)
         return found
     if found is not None and found > SCHEMA:
         require(engine)
     if found is None and engine.dialect.name == "sqlite" and _make_new(engine):
         return found
-    with migrating(engine) as connection:
-        upgrade_within(connection)
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            with migrating(engine) as connection:
+                upgrade_within(connection)
+                if found is None:
+                    later.make_missing(connection)
+            break
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != later.LOCK_NOT_AVAILABLE:
+                raise
+            if not left:
+                shown = engine.url.render_as_string(hide_password=True)
+                raise StoreError(
+                    f"database {shown} cannot be upgraded: another transaction, such as a backup"
+                    " or a long query, holds on to a table; nothing was changed"
+                ) from error
+            log.warning("upgrade waits", error=str(error.orig).splitlines()[0])
+            time.sleep(PAUSE_S)
+    later.complete(engine)
     return found
 
 
@@ -80,6 +109,8 @@ def upgrade_within(connection: Connection) -> None:
     from alembic import command
 
     lock(connection, "upgrade")
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_S}s'"))
     command.upgrade(alembic_config(connection), "head")
 
 

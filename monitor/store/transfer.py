@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import JSON, Double, Numeric, Text, cast, func, select, text, type_coerce
 
 from monitor.errors import StoreError
-from monitor.store import index, loading, migrate, workers
+from monitor.store import index, later, loading, migrate, workers
 from monitor.store import schema as t
 from monitor.store.engine import usable
 from monitor.text.index import CUT, index_words
@@ -47,6 +47,7 @@ def transfer(
     _require_usable(target)
     with _at_rest(source, now) as read, migrate.migrating(target) as write:
         migrate.upgrade_within(write)
+        later.make_missing(write)
         _require_empty(write)
         counts = {table: _count(read, table) for table in _TABLES}
         total = 2 * sum(counts.values())
