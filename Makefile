@@ -3,7 +3,7 @@
 #
 # Settings: PYTHON (which interpreter), WORKERS (test processes), TESTS (what to test),
 # FILE (labelled items, for eval), ARGS (of bench and eval),
-# IMAGE and BASE (names of the container image and of what it is built from).
+# IMAGE and BASE (names of the container image and of what it is built from), SOURCE (of site).
 
 PYTHON ?= python3
 WORKERS ?= auto
@@ -18,7 +18,7 @@ HASHED := install --require-hashes --requirement
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint eval container bench lock clean
+.PHONY: help demo run test lint eval container bench site lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,12 +50,16 @@ container: ## build the container image and check it running (docker, podman or 
 bench: $(VENV)/.runtime ## measure intake on 500 feeds of 50 entries, beside lemon24/reader (about two minutes)
 	@$(BIN)/python benchmarks/intake.py $(ARGS)
 
+site: $(VENV)-site/.made ## build the documentation as a site in dist/site (SOURCE=address of the checkout makes links to files)
+	@$(BIN)/python .ci/site.py dist/pages $(SOURCE)
+	@$(VENV)-site/bin/zensical build --strict
+
 lock: ## write the hash-locked lists anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: uv is not installed; 'pipx install uv' installs it" >&2; exit 2; }
 	.ci/lock
 
 clean: ## remove what the targets above made, and no data: .venv, caches, dist
-	rm -rf $(VENV) dist .cache .*_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-site dist .cache .*_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # --- the environment ------------------------------------------------------------------------------
@@ -78,6 +82,12 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml $(VENV)/.made
 	@$(PIP) $(HASHED) requirements-dev.lock
 	$(install_package)
 	@touch $(VENV)/.runtime $@
+
+$(VENV)-site/.made: requirements-docs.lock $(VENV)/.made
+	@echo "Installing what builds the site into $(VENV)-site" >&2
+	@$(PYTHON) -m venv $(VENV)-site
+	@$(VENV)-site/bin/python -m pip --disable-pip-version-check -qq $(HASHED) requirements-docs.lock
+	@touch $@
 
 $(VENV)/.made:
 	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON) here; install Python 3.11 or newer, or name one: make PYTHON=python3.13" >&2; exit 2; }

@@ -432,6 +432,22 @@ def anchors(page):
     }
 
 
+def test_the_site_has_every_page():
+    """Each page of docs/ has its place in the site, decisions by their list; none is gone."""
+
+    def named(part):
+        if isinstance(part, str):
+            return {part}
+        values = part.values() if isinstance(part, dict) else part
+        return set().union(*map(named, values))
+
+    site = yaml.safe_load(read("mkdocs.yml"))
+    pages = {str(it.relative_to(TOP / "docs")) for it in TOP.glob("docs/**/*.md")}
+    pages = {page for page in pages if not page.startswith("adr/0")} | {"CHANGELOG.md"}
+
+    assert named(site["nav"]) == pages
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page):
     """A link to a file of the checkout, or to a heading in one, leads there."""

@@ -16,6 +16,8 @@ LOCKS = (
     "requirements-dev.lock",
     "requirements-build.lock",
     "requirements-bench.lock",
+    "requirements-docs.lock",
+    "requirements-sbom.lock",
 )
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)", re.MULTILINE)
 HOST = re.compile(r"(https?://|--(extra-)?index-url|--find-links|--trusted-host|file:)")
