@@ -436,6 +436,8 @@ CREATE INDEX ix_digests_token ON digests (token);
 
 CREATE INDEX ix_digests_whole ON digests (composed_at) WHERE pruned_at IS NULL;
 
+CREATE INDEX ix_feeds_claimed ON feeds (host) WHERE claimed_by IS NOT NULL AND host IS NOT NULL;
+
 CREATE INDEX ix_feeds_due_at ON feeds (due_at);
 
 CREATE INDEX ix_full_texts_asked_at ON full_texts (asked_at);

@@ -6,6 +6,7 @@ Everything is built when first asked for, so that a short command pays only for 
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -99,6 +100,8 @@ class App:
         self._engine = engine
         self.clock: Clock = clock or SystemClock()
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        if config.cluster:  # replicas in containers may share host names and process numbers
+            self.worker += f"#{secrets.token_hex(4)}"
         self._closing = ExitStack()
 
     @classmethod
@@ -311,8 +314,13 @@ class App:
         longest = max((smtp.timeout if smtp else timedelta(minutes=1)), *channels, timedelta())
         return longest + timedelta(minutes=2)
 
-    def deliver_due(self, stop: Event | None = None, to: Way = Way.ANY) -> int:
-        """Hand over every delivery that is due by way of *to*; return how many were taken."""
+    def deliver_due(
+        self, stop: Event | None = None, to: Way = Way.ANY, signed: str | None = None
+    ) -> int:
+        """Hand over every delivery that is due by way of *to*; return how many were taken.
+
+        What is claimed is *signed*, or this process's.
+        """
         from monitor.pipeline.deliver import deliver_due
 
         delivery = self.config.delivery
@@ -322,7 +330,7 @@ class App:
             self.ways,
             self.clock,
             stop,
-            worker=self.worker,
+            worker=signed or self.worker,
             lease=self.delivery_lease,
             patience=delivery.give_up_after,
             at_once=of_channels if to is Way.CHANNEL else delivery.at_once,

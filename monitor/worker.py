@@ -1,5 +1,6 @@
 """The service: a tick that asks what is due, and a graceful stop. APScheduler, nothing more.
 
+* Embedded, each tick does a step itself; with `cluster` on, it offers it as a job to all replicas.
 * The scheduler remembers nothing (memory store) and decides nothing: what is due is in the
   database, so a missed, late or doubled tick does no harm.
 * Each step ticks by itself: a slow feed keeps no digest waiting.
@@ -12,25 +13,27 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
-from monitor import logs
+from monitor import logs, steps
+from monitor.errors import ConfigError, Mistake
 from monitor.model import Way
-from monitor.pipeline.group import group_new
-from monitor.pipeline.index import fill_beside
-from monitor.pipeline.rematch import match_unmatched
 from monitor.signals import heeding_signals
-from monitor.store import feeds, room, workers
-from monitor.store.engine import reading
+from monitor.store import workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from monitor.app import App
+
+# What is called how often, in seconds; each in a thread of its own, so that none waits for another.
+Ticking: TypeAlias = "dict[str, tuple[Callable[[], None], int]]"
+Serving: TypeAlias = "Callable[[App, threading.Event], AbstractContextManager[Ticking]]"
 
 TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
@@ -39,7 +42,6 @@ BACKUP_S = 60  # how often a backup is looked for that is due
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
 # A year: a job that runs once removes itself, at which APScheduler fails if a stop comes meanwhile.
 ONCE_S = 31_536_000
-THREADS = 14  # one for each step, so that none waits for another
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
@@ -52,12 +54,24 @@ def serve(app: App) -> int:
     Raises ConfigError, StoreError or RenderError if it cannot start.
     """
     stop = threading.Event()
+    serving = _serving(app)
     with heeding_signals(stop):
         app.prepare()
         app.build()
         with _pages(app, stop):
-            _serve_until(app, stop)
+            _serve_until(app, stop, serving)
     return 0
+
+
+def _serving(app: App) -> Serving:
+    if not app.config.cluster:
+        return _embedded
+    try:
+        from monitor.cluster.replica import working
+    except ImportError as error:
+        needs = f"needs {error.name}: pip install 'regulatory-monitor[cluster]'"
+        raise ConfigError(Mistake("", "cluster", needs)) from None
+    return working
 
 
 @contextmanager
@@ -74,7 +88,7 @@ def _pages(app: App, stop: threading.Event) -> Iterator[None]:
         yield
 
 
-def _serve_until(app: App, stop: threading.Event) -> None:
+def _serve_until(app: App, stop: threading.Event, serving: Serving) -> None:
     name = app.worker
     freed = app.take_over()
     with app.store.begin() as connection:
@@ -88,14 +102,15 @@ def _serve_until(app: App, stop: threading.Event) -> None:
         lexicon=app.fingerprint[:12],
         taken_over=freed,
     )
-    scheduler = _scheduler(app, stop)
-    scheduler.start()
-    stop.wait()
-    app.cut_polling()
-    cut = threading.Timer(GRACE_S, app.cut_delivery)
-    cut.daemon = True
-    cut.start()
-    scheduler.shutdown(wait=True)
+    with serving(app, stop) as jobs:
+        scheduler = _scheduler(app, {"beat": (lambda: _beat(app), BEAT_S), **jobs})
+        scheduler.start()
+        stop.wait()
+        app.cut_polling()
+        cut = threading.Timer(GRACE_S, app.cut_delivery)
+        cut.daemon = True
+        cut.start()
+        scheduler.shutdown(wait=True)
     cut.cancel()
     try:
         with app.store.begin() as connection:
@@ -106,34 +121,13 @@ def _serve_until(app: App, stop: threading.Event) -> None:
     log.info("stopped", worker=name)
 
 
-def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
+def _scheduler(app: App, jobs: Ticking) -> BackgroundScheduler:
     scheduler = BackgroundScheduler(
-        executors={"default": ThreadPoolExecutor(THREADS)}, timezone="UTC"
+        executors={"default": ThreadPoolExecutor(len(jobs))}, timezone="UTC"
     )
-    disk = _Room(app)
-
-    def taking_in(work: Callable[[App, threading.Event], None]) -> Callable[[], None]:
-        return lambda: work(app, stop) if disk.there_is() else None
-
-    jobs: dict[str, tuple[Callable[[], None], int]] = {
-        "poll": (taking_in(_poll), TICK_S),
-        "full_text": (taking_in(_read_pages), TICK_S),
-        "alert": (lambda: _alert(app, stop), TICK_S),
-        "push": (lambda: _push(app, stop), TICK_S),
-        "compose": (lambda: _compose(app, stop), TICK_S),
-        "deliver": (lambda: _deliver(app, stop, Way.MAIL), TICK_S),
-        "channels": (lambda: _deliver(app, stop, Way.CHANNEL), TICK_S),
-        "beat": (lambda: _beat(app), BEAT_S),
-        "heartbeat": (lambda: _heartbeat(app, stop), BEAT_S),
-        "backup": (lambda: _back_up(app, stop), BACKUP_S),
-        "prune": (lambda: _prune(app, stop), PRUNE_S),
-        "index": (lambda: _index(app, stop), INDEX_S),
-        # Where detection failed before, it fails again until another version runs.
-        "unmatched": (lambda: _match_unmatched(app, stop), ONCE_S),
-    }
     for step, (work, seconds) in jobs.items():
         scheduler.add_job(
-            _guarded(step, work),
+            steps.guarded(step, work),
             "interval",
             seconds=seconds,
             id=step,
@@ -145,98 +139,29 @@ def _scheduler(app: App, stop: threading.Event) -> BackgroundScheduler:
     return scheduler
 
 
-def _guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            work()
-        except OperationalError as error:
-            # A full disk or a locked database: it says enough in a line, at every tick it lasts.
-            log.error("tick failed", step=step, error=str(error.orig))  # noqa: TRY400
-        except Exception:
-            # The next tick tries again; what was claimed comes due again by its lease.
-            log.exception("tick failed", step=step)
+@contextmanager
+def _embedded(app: App, stop: threading.Event) -> Iterator[Ticking]:
+    """Give each step of the line and how often it is done: this process does them all."""
+    disk = steps.Room(app)
 
-    return run
+    def taking_in(work: Callable[[App, threading.Event], None]) -> Callable[[], None]:
+        return lambda: work(app, stop) if disk.there_is() else None
 
-
-class _Room:
-    """Whether anything may be taken in; tells when that changes."""
-
-    def __init__(self, app: App) -> None:
-        self._app, self._full, self._lock = app, False, threading.Lock()
-
-    def there_is(self) -> bool:
-        shortage = room.shortage(self._app.store)
-        with self._lock:
-            before, self._full = self._full, shortage is not None
-        if shortage and not before:
-            log.error("disk full", reason=shortage)
-        elif before and not shortage:
-            log.info("disk has room again")
-        return shortage is None
-
-
-def _poll(app: App, stop: threading.Event) -> None:
-    with reading(app.store) as connection:
-        due = feeds.any_due(connection, now=app.clock.now())
-    if due and not stop.is_set():
-        app.poll_step.poll_due(stop)
-
-
-def _read_pages(app: App, stop: threading.Event) -> None:
-    step = app.full_text_step
-    if step is not None and not stop.is_set() and step.any_due():
-        step.read_due(stop)
-
-
-def _alert(app: App, stop: threading.Event) -> None:
-    if not stop.is_set():
-        group_new(app.store)
-        app.alert_step.alert_due()
-
-
-def _push(app: App, stop: threading.Event) -> None:
-    step = app.push_step
-    if step is not None and not stop.is_set():
-        step.work(stop)
-
-
-def _compose(app: App, stop: threading.Event) -> None:
-    if not stop.is_set():
-        group_new(app.store)
-        app.compose_step.compose_due()
-
-
-def _deliver(app: App, stop: threading.Event, to: Way) -> None:
-    if not stop.is_set():
-        app.deliver_due(stop, to)
-
-
-def _heartbeat(app: App, stop: threading.Event) -> None:
-    step = app.heartbeat_step
-    if step is not None and not stop.is_set():
-        step.call_due()
-
-
-def _back_up(app: App, stop: threading.Event) -> None:
-    step = app.backup_step
-    if step is not None and not stop.is_set():
-        step.make_due()
-
-
-def _prune(app: App, stop: threading.Event) -> None:
-    if not stop.is_set():
-        app.prune(stop)
-
-
-def _index(app: App, stop: threading.Event) -> None:
-    if not stop.is_set():
-        fill_beside(app.store, stop)
-
-
-def _match_unmatched(app: App, stop: threading.Event) -> None:
-    if not stop.is_set():
-        match_unmatched(app.rematch_step(news_since=app.clock.now()), stop)
+    yield {
+        "poll": (taking_in(steps.poll), TICK_S),
+        "full_text": (taking_in(steps.read_pages), TICK_S),
+        "alert": (lambda: steps.alert(app, stop), TICK_S),
+        "push": (lambda: steps.push(app, stop), TICK_S),
+        "compose": (lambda: steps.compose(app, stop), TICK_S),
+        "deliver": (lambda: steps.deliver(app, stop, Way.MAIL), TICK_S),
+        "channels": (lambda: steps.deliver(app, stop, Way.CHANNEL), TICK_S),
+        "heartbeat": (lambda: steps.heartbeat(app, stop), BEAT_S),
+        "backup": (lambda: steps.back_up(app, stop), BACKUP_S),
+        "prune": (lambda: steps.prune(app, stop), PRUNE_S),
+        "index": (lambda: steps.index(app, stop), INDEX_S),
+        # Where detection failed before, it fails again until another version runs.
+        "unmatched": (lambda: steps.match_failed(app, stop), ONCE_S),
+    }
 
 
 def _beat(app: App) -> None:

@@ -23,10 +23,10 @@ def find_programs():
 
 
 class Cluster:
-    """A cluster on a Unix socket in a folder of its own; a context manager."""
+    """A cluster on a Unix socket in a folder of its own, with *settings*; a context manager."""
 
-    def __init__(self, programs):
-        self.programs = programs
+    def __init__(self, programs, **settings):
+        self.programs, self.settings = programs, settings
         # A short path: that of a Unix socket may have at most 107 bytes.
         self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
         self.user = None
@@ -58,6 +58,7 @@ class Cluster:
             "full_page_writes": "off",
             "shared_buffers": "32MB",
             "autovacuum": "off",
+            **self.settings,
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "-l", self.folder / "log", "-o", options, "-w", "start")

@@ -15,7 +15,7 @@ from monitor.model import Answer, Feed, Page
 from monitor.pipeline.group import group_new
 from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
-from monitor.store import feeds
+from monitor.store import feeds, workers
 from monitor.store import schema as t
 
 INTERVAL = timedelta(minutes=15)
@@ -680,3 +680,30 @@ def test_what_was_read_is_stored_while_others_are_slow(engine, clock, step):
     assert step.poll_due().ok == 3
     assert stored_meanwhile == ["Fast"]
     assert titles(engine) == ["Fast", "Late", "Slow"]
+
+
+def test_what_was_taken_for_dead_is_dropped(engine, clock, web, step):
+    """Where others share the work, what comes of a claim that was given back is not recorded."""
+    configure(engine, clock, "news")
+    step.shared, step.worker = True, "job 1.0"
+    answer = rss("Alibaba fined in antitrust probe")
+
+    def away():
+        """The claim is given back, as from a frozen process, and the feed claimed anew."""
+        with engine.begin() as connection:
+            workers.give_back(connection, "job 1.0", now=clock.now())
+            feeds.claim_due(
+                connection, now=clock.now(), lease=step.lease, limit=1, worker="job 1.1"
+            )
+        return answer
+
+    def fetch_all(wanted, **_):
+        for feed in iter(iter(wanted).__next__, None):
+            yield feed, away()
+
+    web.fetch_all = fetch_all
+
+    totals = step.poll_due()
+
+    assert (totals.new_articles, titles(engine), count(engine, t.polls)) == (0, [], 0)
+    assert feed_row(engine, "news").claimed_by == "job 1.1"

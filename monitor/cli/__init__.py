@@ -48,6 +48,7 @@ VERBS = (
     "tokens",
     "db",
     "web",
+    "jobs",
     "health",
     "doctor",
     "demo",

@@ -59,6 +59,8 @@ def load(path: str | Path, environ: Mapping[str, str], memory: Memory | None = N
     expand(data, environ, places)
     read_files(data, places)
     config = _validated(data, places)
+    if config is not None and config.cluster and config.database_url.startswith("sqlite"):
+        places.report(("cluster",), "needs a PostgreSQL `database`: replicas cannot share SQLite")
     check_repeats(data, places)
     check_channels(data, places)
     check_filtered_feeds(data, places)

@@ -265,6 +265,8 @@ class Config(Settings):
     """Where everything is kept: a SQLite file, or PostgreSQL."""
     database_file: types.Line | None = None
     """A file that holds the database's address instead."""
+    cluster: bool = False
+    """Whether any number of `monitor run` share the work; needs PostgreSQL."""
     polling: PollingSettings = Field(default_factory=PollingSettings)
     """How feeds are asked for and read."""
     websub: WebSubSettings | None = None

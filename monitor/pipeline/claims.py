@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.feeds.manners import has_held
 from monitor.store import feeds
-from monitor.store.engine import reading
+from monitor.store.engine import lock, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
     from threading import Event
+
+    from sqlalchemy import Connection
 
     from monitor.model import FeedToPoll
     from monitor.pipeline.poll import PollStep
@@ -37,8 +39,10 @@ class Claims:
         stop: Event | None,
         keys: Sequence[str] | None,
         due_by: datetime | None,
+        within: timedelta | None = None,
     ) -> None:
         self._step, self._stop, self._keys, self._due_by = step, stop, keys, due_by
+        self._until = None if within is None else step.clock.now() + within
         self._held: set[int] = set()
         self._busy: Counter[str] = Counter()  # host -> feeds of it that are being asked
 
@@ -57,6 +61,8 @@ class Claims:
         batch = step.batch
         while not self.stopping:
             now = step.clock.now()
+            if self._until is not None and now >= self._until:
+                return
             if idle and not self._any_due(now):
                 yield None
                 continue
@@ -69,7 +75,7 @@ class Claims:
                     worker=step.worker,
                     keys=self._keys,
                     due_by=self._due_by,
-                    hosts=self._limit(),
+                    hosts=self._limit(connection, now),
                 )
             asking_since = step.clock.now()  # a disk that is slow to commit is no slow server
             idle = not claimed
@@ -88,9 +94,14 @@ class Claims:
         with reading(self._step.engine) as connection:
             return feeds.any_due(connection, now=self._due_by or now)
 
-    def _limit(self) -> feeds.HostLimit | None:
+    def _limit(self, connection: Connection, now: datetime) -> feeds.HostLimit | None:
         per_host = self._step.per_host
-        return None if per_host is None else feeds.HostLimit(per_host, +self._busy)
+        if per_host is None:
+            return None
+        if not self._step.shared:
+            return feeds.HostLimit(per_host, +self._busy)
+        lock(connection, "claim of feeds")  # else two would see the same hosts free
+        return feeds.HostLimit(per_host, feeds.under_way(connection, now=now))
 
     def answered(self, feed: FeedToPoll) -> None:
         """Note that *feed* is no longer being asked, so that others of its host may be."""

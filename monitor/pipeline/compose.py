@@ -73,6 +73,11 @@ class ComposeStep:
                 made += self._try(subscription, slots, shared)
         return made
 
+    def any_due(self) -> bool:
+        """Return whether a slot is open; costs next to nothing while its digest is known of."""
+        now = self.clock.now()
+        return any(self._try_slots(item, now) for item in self.subscriptions)
+
     def round(self, due: Sequence[Subscription] = ()) -> Round:
         """Return a round as of now, for one or more digests: of those that are *due*, if known."""
         filters = [item.filter for item in due if item.filter is not None]

@@ -84,16 +84,21 @@ class Read:
         return replace(stored, known=stored.known + known_before, articles=all_articles)
 
 
-def settle(settler: Settler, read: Sequence[Read]) -> list[articles.Stored]:
+def settle(settler: Settler, claimed: Sequence[Read]) -> list[articles.Stored | None]:
     """Store every entry of documents of different feeds, with all that their polls found out.
 
-    Raises what the database raises, and StoreError if the ledger does not balance: then
-    nothing is stored, and the feeds still have to be settled.
+    Returns what became of each; None where the claim was given back. Raises what the database
+    raises, and StoreError if the ledger does not balance: then nothing is stored, and the feeds
+    still have to be settled.
     """
-    with traces.span("match", feeds=[it.feed.key for it in read]):
-        ahead = _detect_ahead(settler.engine, read)
+    with traces.span("match", feeds=[it.feed.key for it in claimed]):
+        ahead: known.Known | None = _detect_ahead(settler.engine, claimed)
     judged = []
     with settler.engine.begin() as connection:
+        held = settler.held(connection, [it.feed for it in claimed])
+        read = [it for it in claimed if it.feed.id in held]
+        if len(read) < len(claimed):
+            ahead = None  # which was of all
         stored_new = articles.store_all(connection, [it.batch for it in read], ahead)
         all_stored = [it.with_known(new) for it, new in zip(read, stored_new, strict=True)]
         for it, new in zip(read, stored_new, strict=True):
@@ -103,10 +108,12 @@ def settle(settler: Settler, read: Sequence[Read]) -> list[articles.Stored]:
         for it, stored in zip(read, all_stored, strict=True):
             seen = _compare(connection, it, stored, shown[it.feed.id])
             judged.append(_judge(settler, it, stored, seen))
-        ledger.settle(connection, [it.settlement for it in judged])
+        if judged:
+            ledger.settle(connection, [it.settlement for it in judged])
     for one in judged:
         one.tell()
-    return all_stored
+    became = dict(zip((it.feed.id for it in read), all_stored, strict=True))
+    return [became.get(it.feed.id) for it in claimed]
 
 
 def _detect_ahead(engine: Engine, read: Sequence[Read]) -> known.Known:

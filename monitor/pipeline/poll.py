@@ -69,7 +69,9 @@ class PollStep:
     """The step, with the real parts it works with.
 
     *lexicon* is the fingerprint of what *detector* looks for; *per_host* is how many feeds of one
-    host are asked at once, None for any number.
+    host are asked at once, None for any number. If the work is *shared* with other processes, that
+    number is over all of them, and what came of a claim that was given back is dropped: somebody
+    else polls that feed.
     """
 
     engine: Engine
@@ -83,6 +85,7 @@ class PollStep:
     worker: str = "here"
     batch: int = CLAIM  # feeds claimed at a time; more than are asked at once would wait claimed
     per_host: int | None = None
+    shared: bool = False
     chance: random.Random = field(default_factory=random.Random)
 
     def poll_due(
@@ -91,13 +94,15 @@ class PollStep:
         *,
         keys: Sequence[str] | None = None,
         due_by: datetime | None = None,
+        within: timedelta | None = None,
     ) -> PollTotals:
         """Poll every feed that is due, or those of *keys* that are; return what came of it.
 
-        What comes due meanwhile is polled too, unless that is later than *due_by*. When *stop* is
-        set, nothing more is claimed and what is under way is handed back.
+        What comes due meanwhile is polled too, unless that is later than *due_by*; nothing more is
+        claimed once *within* has passed. When *stop* is set, nothing more is claimed and what is
+        under way is handed back.
         """
-        claims = Claims(self, stop, keys, due_by)
+        claims = Claims(self, stop, keys, due_by, within)
         round_ = _Round(self._settler(), claims)
         with traces.span("poll") as span:
             try:
@@ -126,6 +131,7 @@ class PollStep:
             detector=self.detector,
             pace=self.pace,
             chance=self.chance,
+            claimed_by=self.worker if self.shared else None,
         )
 
 
@@ -220,12 +226,14 @@ class _Round:
         try:
             with traces.span("store", feeds=[it.feed.key for it in read]) as span:
                 all_stored = documents.settle(self._settler, read)
-                span.say(
-                    new=sum(it.new for it in all_stored), hits=sum(it.hits for it in all_stored)
-                )
+                kept = [it for it in all_stored if it is not None]
+                span.say(new=sum(it.new for it in kept), hits=sum(it.hits for it in kept))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told for the feed it is of
             return error
         for it, stored in zip(read, all_stored, strict=True):
+            if stored is None:
+                self._claims.done(it.feed.id)
+                continue
             self.totals.ok += 1
             self.totals.entries += it.seen
             self.totals.new_articles += stored.new

@@ -52,8 +52,8 @@ class PushStep:
     new_secrets: Callable[[], tuple[str, str]] = new_secrets
     _looked_at: datetime | None = field(default=None, init=False)
 
-    def work(self, stop: Event | None = None) -> None:
-        """Do what is to be done now."""
+    def work(self, stop: Event | None = None, worker: str | None = None) -> None:
+        """Do what is to be done now; what is claimed is *worker*'s, if not this step's own."""
         now = self.clock.now()
         if self._looked_at is None or now - self._looked_at >= LOOK:
             with self.engine.begin() as connection:
@@ -66,9 +66,9 @@ class PushStep:
             made = pushes.make_due(connection, now=now)
         for key in made:
             log.info("pushed", feed=key)
-        self._ask_due(stop)
+        self._ask_due(stop, worker or self.worker)
 
-    def _ask_due(self, stop: Event | None) -> None:
+    def _ask_due(self, stop: Event | None, worker: str) -> None:
         while not (stop is not None and stop.is_set()):
             with self.engine.begin() as connection:
                 claimed = pushes.claim_due(
@@ -76,7 +76,7 @@ class PushStep:
                     now=self.clock.now(),
                     lease=self.lease,
                     limit=AT_ONCE,
-                    worker=self.worker,
+                    worker=worker,
                 )
             if not claimed:
                 return

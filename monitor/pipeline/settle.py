@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import timedelta
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from monitor.errors import MonitorError
     from monitor.model import Answer, FeedToPoll
@@ -46,7 +46,11 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Settler:
-    """Records what polls came to, with the real parts this takes."""
+    """Records what polls came to, with the real parts this takes.
+
+    With *claimed_by*, only of feeds that are still claimed under that name: what a process was
+    taken for dead over is somebody else's by now.
+    """
 
     engine: Engine
     clock: Clock
@@ -54,6 +58,7 @@ class Settler:
     detector: LateDetector
     pace: manners.Pace
     chance: random.Random
+    claimed_by: str | None = None
 
     def failure(
         self, feed: FeedToPoll, error: MonitorError, answer: Answer | None = None
@@ -115,11 +120,25 @@ class Settler:
 
     def settle(self, judged: Sequence[Judged]) -> None:
         """Write down what these polls came to, in one transaction; then tell of it."""
-        if judged:
-            with self.engine.begin() as connection:
-                ledger.settle(connection, [it.settlement for it in judged])
-            for it in judged:
-                it.tell()
+        if not judged:
+            return
+        with self.engine.begin() as connection:
+            held = self.held(connection, [it.settlement.feed for it in judged])
+            mine = [it for it in judged if it.settlement.feed.id in held]
+            if mine:
+                ledger.settle(connection, [it.settlement for it in mine])
+        for it in mine:
+            it.tell()
+
+    def held(self, connection: Connection, feeds: Sequence[FeedToPoll]) -> set[int]:
+        """Return the feeds, by number, that are ours to settle in this transaction."""
+        if self.claimed_by is None:
+            return {feed.id for feed in feeds}
+        held = ledger.held(connection, feeds, self.claimed_by)
+        for feed in feeds:
+            if feed.id not in held:
+                log.warning("poll dropped", feed=feed.key, reason="the claim was given back")
+        return held
 
     def well(self, feed: FeedToPoll, answer: Answer, now: datetime, haste: int) -> dict[str, Any]:
         """Return the columns of a feed that answered well, at *now*."""

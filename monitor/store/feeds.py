@@ -240,6 +240,14 @@ def _claiming(kind: str, *, named: bool, in_turn: bool) -> ReturningUpdate[Any]:
     )
 
 
+def under_way(connection: Connection, *, now: datetime) -> dict[str, int]:
+    """Return of how many feeds of each host a claim holds, whoever has it."""
+    claimed = t.feeds.c.claimed_by.is_not(None), t.feeds.c.host.is_not(None)
+    held = select(t.feeds.c.host, func.count()).where(*claimed, t.feeds.c.due_at > now)
+    rows = connection.execute(held.group_by(t.feeds.c.host))
+    return {row[0]: row[1] for row in rows}
+
+
 def _in_turn(kind: str, wanted: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
     """Return the condition that a feed is among the first of its host that may be asked now."""
     given = bindparam("asked", type_=Text())

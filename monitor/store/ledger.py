@@ -42,6 +42,16 @@ class Settlement:
     after: Mapping[str, Any]
 
 
+def held(connection: Connection, feeds: Sequence[FeedToPoll], worker: str) -> set[int]:
+    """Return which of *feeds* are still claimed by *worker*, and keep them so.
+
+    The caller commits.
+    """
+    ids = sorted(feed.id for feed in feeds)
+    mine = select(t.feeds.c.id).where(t.feeds.c.id.in_(ids), t.feeds.c.claimed_by == worker)
+    return set(connection.scalars(mine.order_by(t.feeds.c.id).with_for_update()))
+
+
 def settle(connection: Connection, settlements: Sequence[Settlement]) -> None:
     """Write each poll's line in the ledger and its feed's state after it.
 

@@ -86,8 +86,9 @@ def take_over(
 ) -> int:
     """Give back what dead processes of *host* had claimed; return how many claims there were.
 
-    A worker is called `host:pid`. A delivery found in the middle of its hand-over stays marked as
-    such, so that its repetition is known to be one. The caller commits.
+    A worker is called `host:pid`; what replicas of a cluster claimed is given back elsewhere
+    (`monitor.cluster.rescue`), or by its lease. A delivery found in the middle of its hand-over
+    stays marked as such, so that its repetition is known to be one. The caller commits.
     """
     names = {
         name
@@ -95,13 +96,25 @@ def take_over(
         for name in connection.scalars(select(table.c.claimed_by).distinct())
         if name is not None
     }
-    dead = [name for name in names if _host(name) == host and not alive(_pid(name))]
+    dead = [name for name in names if _host(name) == host and _is_dead(_pid(name), alive)]
     if not dead:
         return 0
+    return _free(connection, dead, now)
+
+
+def give_back(connection: Connection, signed: str, *, now: datetime) -> int:
+    """Give back what is claimed under the name *signed*; return how many claims there were.
+
+    The caller commits.
+    """
+    return _free(connection, [signed], now)
+
+
+def _free(connection: Connection, names: list[str], now: datetime) -> int:
     freed = [
         connection.scalars(
             update(table)
-            .where(table.c.claimed_by.in_(dead))
+            .where(table.c.claimed_by.in_(names))
             .values(due_at=now, claimed_by=None)
             .returning(table.c.id)
         ).all()
@@ -110,9 +123,13 @@ def take_over(
     return sum(map(len, freed))
 
 
+def _is_dead(pid: str, alive: Callable[[int], bool]) -> bool:
+    return pid.isdecimal() and not alive(int(pid))
+
+
 def _host(name: str) -> str:
     return name.rpartition(":")[0]
 
 
-def _pid(name: str) -> int:
-    return int(name.rpartition(":")[2])
+def _pid(name: str) -> str:
+    return name.rpartition(":")[2]

@@ -15,8 +15,10 @@ from sqlalchemy import (
     text,
 )
 
-from monitor.store.schema.columns import NUMBER, metadata, numbered, required
+from monitor.store.schema.columns import NUMBER, metadata, numbered, partial, required
 from monitor.store.types import Instant
+
+CLAIMED = text("claimed_by IS NOT NULL AND host IS NOT NULL")
 
 feeds = Table(
     "feeds",
@@ -55,6 +57,7 @@ feeds = Table(
     Column("wishes", JSON),
     required("full_text", Boolean, default=False, server_default=false()),
     Column("push_until", Instant),
+    partial("ix_feeds_claimed", "host", where=CLAIMED),
 )
 """A feed: what the configuration says of it, when it is due, how it fared.
 

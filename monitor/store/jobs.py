@@ -1,0 +1,79 @@
+"""Jobs of the cluster in the store: what Procrastinate keeps of them, as we ask for it.
+
+Its tables are beside ours, made by itself (`monitor.cluster.engine`); here they are only read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def signature(number: int, attempts: int) -> str:
+    """Return the name under which a job claims, the so many-th time it is tried."""
+    return f"job {number}.{attempts}"
+
+
+def waits(connection: Connection, name: str) -> bool:
+    """Return whether a job with that queueing lock waits to be done."""
+    query = text("SELECT 1 FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = :name")
+    return connection.scalar(query, {"name": name}) is not None
+
+
+def ready(connection: Connection) -> bool:
+    """Return whether there is a queue at all."""
+    if connection.dialect.name != "postgresql":
+        return False
+    return connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is not None
+
+
+_SUMMARY = """
+SELECT j.task_name AS job, j.queue_name AS lane, max(j.priority) AS priority,
+  count(*) FILTER (WHERE j.status = 'todo') AS waiting,
+  count(*) FILTER (WHERE j.status = 'doing') AS running,
+  count(*) FILTER (WHERE j.status = 'failed') AS failed,
+  count(*) FILTER (WHERE j.status = 'doing' AND (w.id IS NULL
+    OR w.last_heartbeat < now() - interval '30 seconds')) AS abandoned,
+  round(extract(epoch FROM now() - min(e.at) FILTER (WHERE j.status IN ('todo', 'doing')))::numeric,
+    1)::float AS oldest_s
+FROM procrastinate_jobs j
+LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+LEFT JOIN LATERAL (
+  SELECT max(at) AS at FROM procrastinate_events WHERE job_id = j.id
+) e ON true
+GROUP BY j.task_name, j.queue_name
+ORDER BY max(j.priority) DESC, j.task_name
+"""
+
+
+def summary(connection: Connection) -> list[dict[str, Any]]:
+    """Return by kind of job how many wait, run, failed of late, or were left by a dead replica."""
+    return [dict(row) for row in connection.execute(text(_SUMMARY)).mappings()]
+
+
+_EACH = """
+SELECT j.id AS job_id, j.task_name AS job, j.queue_name AS lane,
+  CASE WHEN j.status = 'todo' AND j.scheduled_at > now() THEN 'put off'
+    WHEN j.status = 'todo' THEN 'waiting'
+    WHEN j.status = 'doing' THEN 'running' ELSE j.status::text END AS state,
+  j.priority, j.attempts, j.worker_id AS worker,
+  round(extract(epoch FROM now() - w.last_heartbeat)::numeric, 1)::float AS worker_beat_s,
+  (SELECT max(e.at) FROM procrastinate_events e WHERE e.job_id = j.id AND e.at <= now()) AS since,
+  (SELECT count(*) FROM feeds f
+    WHERE f.claimed_by = 'job ' || j.id || '.' || j.attempts AND j.status = 'doing') AS claims
+FROM procrastinate_jobs j
+LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+ORDER BY j.status = 'doing' DESC, j.status = 'todo' DESC, j.priority DESC, j.id
+"""
+
+
+def each(connection: Connection) -> list[dict[str, Any]]:
+    """Return the jobs there are, those under way first, then as they will be taken up.
+
+    `since` is when a job came into its state, `claims` how many feeds it has taken.
+    """
+    return [dict(row) for row in connection.execute(text(_EACH)).mappings()]
