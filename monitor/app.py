@@ -26,7 +26,7 @@ from monitor.store import feeds, keys, lexicons, migrate, subscriptions, workers
 from monitor.store.engine import open_engine, usable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from threading import Event
     from types import TracebackType
@@ -253,16 +253,25 @@ class App:
 
     @cached_property
     def parser(self) -> BoundedParser:
-        """The parser, in child processes that can be killed."""
+        """The parser of the polls, in children that can be killed; it examines what is new."""
+        workers = self.config.polling.workers
+        return self._closing.enter_context(self._build_parser(workers, lambda: self.lexicon))
+
+    @cached_property
+    def plain_parser(self) -> BoundedParser:
+        """The same, for those who only want to know what can be read."""
         return self._closing.enter_context(self._build_parser(self.config.polling.workers))
 
-    def _build_parser(self, workers: int) -> BoundedParser:
+    def _build_parser(
+        self, workers: int, lexicon: Callable[[], Lexicon] | None = None
+    ) -> BoundedParser:
         from monitor.feeds.parse.children import BoundedParser
 
         return BoundedParser(
             workers=workers,
             timeout=self.config.polling.parse_timeout,
             memory_bytes=PARSER_MEMORY_BYTES,
+            lexicon=lexicon,
         )
 
     @cached_property
@@ -539,6 +548,7 @@ class App:
         for part in (
             "fetcher",
             "parser",
+            "plain_parser",
             "page_fetcher",
             "page_parser",
             "hub_fetcher",

@@ -53,7 +53,7 @@ def ask_all(app: App, feeds: list[FeedToPoll], within: timedelta | None) -> Iter
     within = within or 2 * app.config.polling.timeout
     round_ = _Round(app, feeds, until=monotonic() + within.total_seconds())
     left = {feed.id: feed for feed in feeds}
-    for found in app.parser.parse_all(round_.with_body(), pulse=PULSE):
+    for found in app.plain_parser.parse_all(round_.with_body(), pulse=PULSE):
         read = [] if found is None else [(found[0], found[2])]
         for feed, outcome in (*round_.failed(), *read):
             del left[feed.id]

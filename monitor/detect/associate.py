@@ -88,7 +88,7 @@ class Detector:
         self.topics = {Owner(Role.TOPIC, topic.key) for topic in lexicon.topics}
         words = (at for at in range(len(spelt)) if self.owners[at] in self.topics)
         literals = self.index.gates.values()
-        self._words = Sieve(self.index, words, literals, seldom=True)  # if a company may be there
+        self._words = Sieve(self.index, words, literals)
 
     def find(
         self,

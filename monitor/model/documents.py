@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from monitor.model.detection import Match
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -82,6 +84,8 @@ class Document:
     *handed_over* is why the fast path left it to feedparser, None if it did not. *prints* is what
     to hold the next answer against. With *shown*, *entries* are only those that are not as they
     were: it says of each entry its place among those shown before, None for one of *entries*.
+    *matches* are what detection found in the first of *entries*, if the reader was asked to look;
+    words in place of them say why it failed.
     """
 
     title: str | None
@@ -95,3 +99,4 @@ class Document:
     handed_over: str | None = field(default=None, compare=False)  # how, not what, was read
     prints: bytes = field(default=b"", compare=False)
     shown: tuple[int | None, ...] | None = None
+    matches: tuple[tuple[Match, ...] | str, ...] = field(default=(), compare=False)

@@ -43,7 +43,9 @@ class Read:
         self.feed, self.answer, self.document = feed, answer, found
         self.now = settler.clock.now()
         self.entries = [_dated(entry, self.now) for entry in found.entries]
-        matches = Matches(settler.detector, feed, self.entries)
+        dated = zip(self.entries, found.entries, found.matches, strict=False)
+        told = [it if mine is read else None for mine, read, it in dated]
+        matches = Matches(settler.detector, feed, self.entries, told)
         self.batch = articles.Batch(
             feed=feed,
             entries=self.entries,

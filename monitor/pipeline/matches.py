@@ -36,11 +36,18 @@ class Matches:
     """The matches of a document's entries, and their words for the search index.
 
     Each is found once, when first asked for; both at a time, since both fold the same texts. None
-    stands for the matches of an entry on which detection failed.
+    stands for the matches of an entry on which detection failed. *told* are those of the first
+    entries, as far as whoever read them found out: words in place of them say why that failed.
     """
 
-    def __init__(self, detector: LateDetector, feed: FeedToPoll, entries: Sequence[Entry]) -> None:
-        self._detector, self._feed, self._entries = detector, feed, entries
+    def __init__(
+        self,
+        detector: LateDetector,
+        feed: FeedToPoll,
+        entries: Sequence[Entry],
+        told: Sequence[Sequence[Match] | str | None] = (),
+    ) -> None:
+        self._detector, self._feed, self._entries, self._told = detector, feed, entries, told
         self._found: dict[int, Sequence[Match] | None] = {}
         self._words: dict[int, str] = {}
 
@@ -48,7 +55,12 @@ class Matches:
         """Return the matches of the entry with that index."""
         if index not in self._found:
             entry = self._entries[index]
-            self._found[index] = self._find(entry)
+            told = self._told[index] if index < len(self._told) else None
+            if isinstance(told, str):
+                self._tell_failure(entry, error=told)
+                self._found[index] = None
+            else:
+                self._found[index] = self._find(entry) if told is None else told
             self._words[index] = index_words(entry.title, entry.summary)
         return self._found[index]
 
@@ -65,8 +77,11 @@ class Matches:
                 company=self._feed.company,
                 published=entry.published_at,
             )
-        except Exception:
-            # The article is stored all the same, marked as not matched, and the log says which.
-            log.exception("detection failed", feed=self._feed.key, guid=entry.guid, url=entry.link)
+        except Exception as error:  # noqa: BLE001 - the one broad catch of this work item
+            self._tell_failure(entry, exc_info=error)
             return None
         return found
+
+    def _tell_failure(self, entry: Entry, **why: object) -> None:
+        """Log it: the article is stored all the same, marked as not matched."""
+        log.error("detection failed", feed=self._feed.key, guid=entry.guid, url=entry.link, **why)

@@ -170,7 +170,12 @@ class _Round:
                 self.totals.unchanged += 1
             else:
                 yield feed, answer
+                self._prepare()
             del found, answer
+
+    def _prepare(self) -> None:
+        """Import what documents take, which is a while, while the first is being read."""
+        from monitor.pipeline import documents  # noqa: F401 - for later
 
     def read(self, feed: FeedToPoll, answer: Answer, document: Document | ParseError) -> None:
         """Take a document, or the reason why there is none."""

@@ -40,6 +40,8 @@ def index_words(*texts: str) -> str:
 
 
 def _words_of(text: str) -> str:
+    if text.isascii() and text.replace("\n", " ").isprintable():  # as nearly all such are
+        return text
     from monitor.text.folding import fold  # slow to import: a poll without news does without
 
     folded = fold(text)

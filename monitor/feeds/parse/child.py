@@ -1,7 +1,8 @@
 """A child: reads one feed after another, within limits, as its parent hands them over.
 
-* It says "ready", takes pickled jobs on stdin and gives a document or the reason why there is none
-  on stdout; it ends with its parent, whose end of the pipe then closes.
+* It says "ready", takes on stdin, pickled, what to look for in entries, if anything, and then jobs.
+  It gives a document or the reason why there is none on stdout; it ends with its parent, whose end
+  of the pipe then closes.
 * Its limits of memory and processor time are its own, and hold even if the parent is gone.
 * What a library prints goes to stderr: on stdout are answers only.
 """
@@ -21,6 +22,8 @@ from monitor.feeds.parse.document import parse
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
+    from monitor.detect.lexicon import Lexicon
+    from monitor.feeds.parse.examine import Examiner
     from monitor.model.documents import Document, Page
 
 _LARGE_BYTES: Final = 1_000_000  # of a body after which memory is given back
@@ -34,6 +37,8 @@ class Job(NamedTuple):
     url: str
     page: Page | None
     before: bytes
+    company: str | None
+    is_known: bool  # it was read before, so that its entries are new only where it tells them apart
     memory_bytes: int  # of address space, beyond that of an idle child
     cpu_s: int
 
@@ -46,11 +51,35 @@ def main() -> None:
     os.dup2(2, 1)
     with suppress(BrokenPipeError):  # the parent has gone, and nobody wants an answer
         _tell(answers, "ready")
+        examiner = _Examiner(sys.stdin.buffer)
         while (job := _next(sys.stdin.buffer)) is not None:
-            found = _answer(job)
+            found = _answer(job, examiner)
             del job
             _tell(answers, found)
     os._exit(0)  # there is nothing to tidy up, and nothing more to be said
+
+
+class _Examiner:
+    """What examines documents: made when there is something to examine, if that is wished."""
+
+    def __init__(self, jobs: BinaryIO) -> None:
+        try:
+            self._lexicon: Lexicon | None = pickle.load(jobs)  # noqa: S301 - from our parent
+        except (EOFError, pickle.UnpicklingError):  # it has gone: there will be no job, either
+            self._lexicon = None
+        self._made: Examiner | None = None
+
+    def examine(self, document: Document, job: Job) -> Document:
+        """Return *document* with what is found in it, as far as that is new."""
+        if self._lexicon is None or not document.entries:
+            return document
+        if job.is_known and document.shown is None:
+            return document
+        if self._made is None:
+            from monitor.feeds.parse.examine import Examiner  # few polls find anything new
+
+            self._made = Examiner(self._lexicon)
+        return self._made.examine(document, job.company)
 
 
 def _tell(answers: BinaryIO, what: object) -> None:
@@ -66,9 +95,9 @@ def _next(jobs: BinaryIO) -> Job | None:
     return job
 
 
-def _answer(job: Job) -> Document | ParseError:
+def _answer(job: Job, examiner: _Examiner) -> Document | ParseError:
     try:
-        return _within_limits(job)
+        return _within_limits(job, examiner)
     except ParseError as error:
         return error
     except MemoryError:
@@ -77,7 +106,7 @@ def _answer(job: Job) -> Document | ParseError:
         return ParseError(one_line(f"{type(error).__name__}: {error}"))
 
 
-def _within_limits(job: Job) -> Document:
+def _within_limits(job: Job, examiner: _Examiner) -> Document:
     with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - for each feed
         pages = int(statm.read().split()[0])
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -92,7 +121,8 @@ def _within_limits(job: Job) -> Document:
             usual = resource.getrlimit(kind)
             afterwards.callback(resource.setrlimit, kind, usual)
             resource.setrlimit(kind, (limit, usual[1]))
-        return parse(job.body, job.content_type, job.url, page=job.page, before=job.before)
+        document = parse(job.body, job.content_type, job.url, page=job.page, before=job.before)
+        return examiner.examine(document, job)
 
 
 def _trim() -> None:

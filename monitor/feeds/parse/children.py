@@ -2,8 +2,9 @@
 
 * No thread can be stopped, so each document is read in a child with limits of time and memory.
 * A child over a limit is killed and replaced; its feed gets a ParseError, no other feed notices.
-* One child reads while it keeps up. When feeds have waited for a second in all with nothing else
-  to do meanwhile, such as behind one that hangs, another is started, up to `workers`.
+* One child reads while it keeps up: each takes 25 MB. When feeds have waited for a second behind
+  one that hangs, or for ten in all with nothing else to do meanwhile, another is started, up to
+  `workers`.
 * A thread for each child hands over and takes back. A child is a program of its own in a process
   group of its own: it shares no lock with us, and Ctrl-C at a terminal does not reach it.
 """
@@ -27,11 +28,12 @@ from monitor import traces
 from monitor.errors import ParseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import timedelta
 
     from opentelemetry.context import Context
 
+    from monitor.detect.lexicon import Lexicon
     from monitor.model import Answer, Document, FeedToPoll
 
 _START: Final = (  # with our search path, which is not always the environment's
@@ -43,7 +45,8 @@ _AHEAD: Final = 16  # answers taken that are not given back read
 _BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
 _START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
-_HELP_AFTER_S: Final = 1.0  # of waiting with feeds in line: then another child is started
+_STUCK_S: Final = 1.0  # of waiting in a row with feeds in line: then another child is started
+_HELP_AFTER_S: Final = 10.0  # the same, in all
 
 
 @dataclass(eq=False, slots=True)
@@ -65,17 +68,27 @@ class BoundedParser:
     """Reads feeds in up to *workers* children; a `monitor.ports.Parser`. Close it, or use `with`.
 
     *timeout* is for one feed. *memory_bytes* is the address space that reading one feed may add
-    to that of an idle child (Linux counts it).
+    to that of an idle child (Linux counts it). With *lexicon*, new entries are also examined: their
+    documents say what detection found in them.
     """
 
-    def __init__(self, *, workers: int, timeout: timedelta, memory_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int,
+        timeout: timedelta,
+        memory_bytes: int,
+        lexicon: Callable[[], Lexicon] | None = None,
+    ) -> None:
         self._workers = workers
+        self._lexicon = lexicon
         self._timeout_s = timeout.total_seconds()
         self._memory_bytes = memory_bytes
         self._tasks: _Tasks = SimpleQueue()
         self._children: list[_Child] = []
         self._started = False  # whether a child has read anything yet
         self._waited_s = 0.0  # since the last child was started, with feeds in line
+        self._stuck_s = 0.0  # the same, since the last feed was read
         self._closed = False
         self._running: set[_Tasks] = set()
 
@@ -156,8 +169,8 @@ class BoundedParser:
         return task
 
     def _add_child(self) -> None:
-        self._waited_s = 0.0
-        child = _Child(self._timeout_s, self._memory_bytes)
+        self._waited_s = self._stuck_s = 0.0
+        child = _Child(self._timeout_s, self._memory_bytes, self._lexicon)
         self._children.append(child)
         if self._closed:  # meanwhile, by another thread
             child.close()
@@ -171,10 +184,15 @@ class BoundedParser:
         except Empty:
             finished = None
         if in_line > len(self._children):
-            self._waited_s += time.monotonic() - began
+            waited_s = time.monotonic() - began
+            self._waited_s += waited_s
+            self._stuck_s += waited_s
+        if finished is not None:
+            self._stuck_s = 0.0
         if finished is not None and not self._started:
             self._started, self._waited_s = True, 0.0  # until now a child was only starting
-        if self._waited_s > _HELP_AFTER_S and len(self._children) < self._workers:
+        needed = self._waited_s > _HELP_AFTER_S or self._stuck_s > _STUCK_S
+        if needed and len(self._children) < self._workers:
             self._add_child()
         return finished
 
@@ -192,7 +210,10 @@ def _answers(source: IO[bytes], within_s: float) -> bool:
 class _Child:
     """A child process, made when it is needed, and made anew when it was ended."""
 
-    def __init__(self, timeout_s: float, memory_bytes: int) -> None:
+    def __init__(
+        self, timeout_s: float, memory_bytes: int, lexicon: Callable[[], Lexicon] | None
+    ) -> None:
+        self._lexicon = lexicon
         self._timeout_s = timeout_s
         self._memory_bytes = memory_bytes
         self._process: subprocess.Popen[bytes] | None = None
@@ -233,7 +254,9 @@ class _Child:
     def _ask(self, task: _Task) -> Document | ParseError:
         answer = task.answer
         limits = (self._memory_bytes, int(self._timeout_s) + 2)
-        parts = (answer.body, answer.content_type, answer.url, task.feed.page, task.feed.prints)
+        feed, is_known = task.feed, task.feed.last_ok_at is not None
+        asked = (feed.page, feed.prints, feed.company, is_known)
+        parts = (answer.body, answer.content_type, answer.url, *asked)
         code = None
         for _ in range(2):  # it may have been killed from outside, at rest or at work
             process = self._ready()
@@ -252,6 +275,7 @@ class _Child:
             if not _answers(source, _START_S):
                 raise EOFError
             pickle.load(source)  # noqa: S301 - from our child
+            pickle.dump(self._lexicon and self._lexicon(), sink)
             self._greeted = True
         pickle.dump(job, sink)
         sink.flush()
