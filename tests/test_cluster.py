@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,16 +19,18 @@ from conftest import scalar
 from feedserver import FeedServer
 from procrastinate.schema import SchemaManager
 from sqlalchemy import text, update
+from stored import put, rules
 
 from monitor.app import App
+from monitor.cluster import archive
 from monitor.cluster import engine as engines
 from monitor.cluster.replica import Replica
 from monitor.cluster.rescue import rescue
 from monitor.cluster.tasks import tasks
 from monitor.config import load
-from monitor.errors import ConfigError, StoreError
+from monitor.errors import ConfigError, MonitorError, StoreError, UsageError
 from monitor.model import Feed
-from monitor.store import feeds, jobs, workers
+from monitor.store import feeds, jobs, texts, workers
 from monitor.store import schema as t
 from monitor.store.engine import open_engine
 
@@ -293,3 +296,39 @@ def test_without_a_cluster_there_are_no_jobs(tmp_path):
 
     assert done.returncode == 1
     assert "set `cluster: true`" in done.stderr
+
+
+def test_a_rematch_in_parts(database, tmp_path):
+    """Replicas match the archive anew, part by part, as one process would; the rules must agree."""
+    write(tmp_path, database, companies=["alibaba"], topics=["ipo"])
+    titles = [f"Alibaba plans IPO of unit {n}" for n in range(30)]
+    engine = open_engine(database)
+    put(engine, titles, lexicon=rules(["Other"]))
+    with App.load(tmp_path / "config.yaml", {}) as app:
+        app.prepare()
+        chosen = texts.Chosen(not_with=app.fingerprint)
+        parts = archive.spread(app, chosen, news_since=app.clock.now(), size=7)
+        assert [(it.above, it.upto) for it in parts][-1] == (28, 30)
+        with pytest.raises(UsageError, match="waits already"):
+            archive.spread(app, chosen, news_since=app.clock.now(), size=7)
+        other = asdict(parts[0]) | {"fingerprint": "f" * 64}
+        with pytest.raises(MonitorError, match="other rules"):
+            archive.rematch(app, threading.Event(), other)
+        stopped = threading.Event()
+        stopped.set()
+        assert archive.rematch(app, stopped, asdict(parts[0])) == parts[0], "it is cut off"
+
+    with running(tmp_path):
+        waiting = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'rematch'"
+        wait_until(lambda: not scalar(engine, waiting), 100)
+
+    assert scalar(engine, "SELECT count(*) FROM hits WHERE topic = 'ipo'") == 30
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "rematch", "--replicas", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout).items() >= {"articles": 0, "parts": 0, "left": 0}.items()
+    engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from datetime import timedelta
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING
 from monitor.cli import config_path, declare
 from monitor.cli.listing import instant
 from monitor.cli.progress import jobs_option, working_through
+from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+
+    from monitor.app import App
+    from monitor.store.texts import Chosen
 
 NEWS = timedelta(days=1)  # as far as a new subscription's first digest looks back
 
@@ -35,6 +40,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="report new hits of articles first seen since then in digests (default: 1d)",
     )
     jobs_option(command)
+    command.add_argument(
+        "--replicas",
+        action="store_true",
+        help="have the replicas of the cluster do it, in parts; Ctrl-C ends the waiting alone",
+    )
     command.add_argument("--json", action="store_true", help="print the totals as one JSON object")
     command.set_defaults(work=_rematch)
 
@@ -53,6 +63,8 @@ def _rematch(args: argparse.Namespace) -> int:
         fingerprint = app.lexicon.fingerprint
         behind = texts.Chosen(since=args.since, not_with=fingerprint)
         chosen = texts.Chosen(since=args.since) if args.all else behind
+        if args.replicas:
+            return _wait_for_replicas(app, chosen, behind, args)
         with working_through(app, chosen, args, "matching articles") as (jobs, done):
             news_since = args.news_since or app.clock.now() - NEWS
             step = app.rematch_step(news_since=news_since, jobs=jobs)
@@ -65,6 +77,45 @@ def _rematch(args: argparse.Namespace) -> int:
     report = {**asdict(totals), "left": left, "seconds": round(time.monotonic() - began, 3)}
     print(json.dumps(report) if args.json else _sentence(report))
     return 1 if left else 0
+
+
+def _wait_for_replicas(app: App, chosen: Chosen, behind: Chosen, args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from monitor.store import jobs, texts
+    from monitor.store.engine import reading
+
+    if not app.config.cluster:
+        raise UsageError("--replicas needs `cluster: true` in the configuration")
+    from monitor.cluster.archive import REMATCH, spread
+
+    began = time.monotonic()
+    with reading(app.store) as connection:
+        articles = texts.count(connection, chosen)
+    parts = len(spread(app, chosen, news_since=args.news_since or app.clock.now() - NEWS))
+    console = Console(file=sys.stderr)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("parts done by replicas", total=parts)
+        left = parts
+        while left:
+            time.sleep(1)
+            with reading(app.store) as connection:
+                left = jobs.left(connection, REMATCH)
+            progress.update(task, completed=parts - left)
+    with reading(app.store) as connection:
+        behind_still = texts.count(connection, behind)
+    report = {
+        "articles": articles,
+        "parts": parts,
+        "left": behind_still,
+        "seconds": round(time.monotonic() - began, 3),
+    }
+    said = "the replicas matched {articles} articles in {parts} parts; {seconds:.1f} s"
+    if behind_still:
+        said += "\n{left} articles are still not matched with these rules: see `monitor jobs`"
+    print(json.dumps(report) if args.json else said.format(**report))
+    return 1 if behind_still else 0
 
 
 def _sentence(report: dict[str, float]) -> str:

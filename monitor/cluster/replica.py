@@ -22,9 +22,10 @@ from procrastinate.jobs import Job
 from sqlalchemy import event
 
 from monitor import logs, steps
+from monitor.cluster import archive
 from monitor.cluster import engine as engines
 from monitor.cluster.rescue import rescue
-from monitor.cluster.tasks import LANES, tasks
+from monitor.cluster.tasks import ARCHIVE, LANES, tasks
 from monitor.store import jobs
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Replica:
         self._loop: asyncio.AbstractEventLoop  # once it runs
         for task in self._tasks:
             self._register(task)
+        self._register_archive()
 
     def _register(self, task: Task) -> None:
         def run(context: JobContext, /, **_: Any) -> None:  # noqa: ANN401 - the slot, of no matter
@@ -100,6 +102,20 @@ class Replica:
                 queueing_lock=task.name,
                 pass_context=True,
             )(run)
+
+    def _register_archive(self) -> None:
+        def run(context: JobContext, /, **asked: Any) -> None:  # noqa: ANN401 - a part
+            try:
+                left = archive.rematch(self._app, self._stop, asked)
+            except Exception:
+                log.exception("job failed", task=archive.REMATCH, job=context.job.id)
+                raise
+            if left is not None:
+                with suppress(AlreadyEnqueued), self._app.store.begin() as connection:
+                    archive.defer(self._offering, connection, left)
+
+        for engine in (self._engine, self._offering):
+            engine.task(name=archive.REMATCH, queue=ARCHIVE, pass_context=True)(run)
 
     def _do(self, task: Task, job: Job) -> None:
         try:

@@ -24,6 +24,15 @@ def waits(connection: Connection, name: str) -> bool:
     return connection.scalar(query, {"name": name}) is not None
 
 
+def left(connection: Connection, name: str) -> int:
+    """Return how many jobs of that kind wait or run."""
+    query = text(
+        "SELECT count(*) FROM procrastinate_jobs"
+        " WHERE status IN ('todo', 'doing') AND task_name = :name"
+    )
+    return connection.scalar(query, {"name": name}) or 0
+
+
 def ready(connection: Connection) -> bool:
     """Return whether there is a queue at all."""
     if connection.dialect.name != "postgresql":

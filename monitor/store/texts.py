@@ -74,18 +74,24 @@ class Chosen:
     """Which articles are meant: all, or those first seen since an instant, or by how matched.
 
     *not_with* leaves out those matched with the lexicon of that fingerprint; *unmatched* takes
-    only those on which detection failed.
+    only those on which detection failed. *above* and *upto* bound their numbers.
     """
 
     since: datetime | None = None
     not_with: str | None = None
     unmatched: bool = False
+    above: int | None = None
+    upto: int | None = None
 
     def limits(self) -> list[ColumnElement[bool]]:
         """Return the conditions on articles."""
         wanted: list[ColumnElement[bool]] = []
         if self.since is not None:
             wanted.append(t.articles.c.first_seen >= self.since)
+        if self.above is not None:
+            wanted.append(t.articles.c.id > self.above)
+        if self.upto is not None:
+            wanted.append(t.articles.c.id <= self.upto)
         if self.unmatched:
             wanted.append(t.articles.c.matched_with.is_(None))
         elif self.not_with is not None:
@@ -99,10 +105,15 @@ def count(connection: Connection, chosen: Chosen) -> int:
     return connection.scalar(select(func.count(t.articles.c.id)).where(*chosen.limits())) or 0
 
 
+def last(connection: Connection, chosen: Chosen) -> int:
+    """Return the number of the last chosen article; 0 if there is none."""
+    return connection.scalar(select(func.max(t.articles.c.id)).where(*chosen.limits())) or 0
+
+
 def start(connection: Connection, chosen: Chosen) -> int:
     """Return a number below that of every chosen article, close to the first."""
     if chosen.since is None:
-        return 0
+        return chosen.above or 0
     first = select(func.min(t.articles.c.id)).where(t.articles.c.first_seen >= chosen.since)
     return (connection.scalar(first) or 1) - 1
 
