@@ -21,6 +21,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from monitor.text.html import any_of
+from monitor.text.patterns import lazy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,7 +219,7 @@ _DAILY: Final = {
 _KANA: Final = range(0x3041, 0x30FF)
 _KANA_SHARE: Final = 0.1  # of any Japanese text but a short title
 # Han, kana, hangul, private use, and what could not be read; no punctuation.
-_EAST_ASIAN: Final = re.compile(
+_EAST_ASIAN: Final = lazy(
     r"[\u2e80-\u2fdf\u3041-\u30fa\u3400-\u9fff\ua960-\ufaff\uff66-\uff9f\ufffd\U00020000-\U0003ffff]"
 )
 _WORD: Final = re.compile(r"[^\W\d_]+")
