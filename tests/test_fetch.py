@@ -19,9 +19,9 @@ import trustme
 from feedserver import FeedServer, answer, conditional
 
 from monitor.errors import AddressRefused, AnswerTooLarge, FetchError, FetchTimeout
-from monitor.feeds.connections import _authorities
 from monitor.feeds.fetch import HttpFetcher
 from monitor.feeds.guard import Guard
+from monitor.feeds.request import authorities
 from monitor.model import FeedToPoll
 
 if sys.version_info >= (3, 14):
@@ -360,14 +360,14 @@ def test_trusted_certificate(monkeypatch, tmp_path):
     authority.issue_cert("localhost").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    _authorities.cache_clear()
+    authorities.cache_clear()
     try:
         with FeedServer(tls=context) as server:
             server.put("/", answer(BODY))
             assert fetcher().fetch(feed(server.url("/", "localhost"))).body == BODY
             error = failure(server.url("/", "127.0.0.1"))  # which the certificate does not name
     finally:
-        _authorities.cache_clear()
+        authorities.cache_clear()
 
     assert str(error).startswith("certificate: ")
 

@@ -2,26 +2,23 @@
 
 * One deadline stands round each exchange, redirects and look-ups included. It stands still while
   the exchange waits for memory.
-* libcurl looks no name up, follows no redirect, and reads neither proxy, password file nor cookie:
-  it connects to addresses that were found and judged here, and `_open` judges again the very one
-  that a socket is made for. A connection is used again for its own origin only.
+* libcurl connects to addresses that were found and judged here (what it may do: `request`). A
+  connection is used again for its own origin only.
 * Nothing is left of a request in the next one: each begins with a reset handle.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pycurl
 
@@ -29,6 +26,7 @@ from monitor.errors import AddressRefused, FetchError, FetchTimeout
 from monitor.feeds.budget import PATIENCE_S
 from monitor.feeds.exchange import Go
 from monitor.feeds.failures import explain, failure
+from monitor.feeds.request import Manner, Request, options
 from monitor.feeds.resolve import LookUps
 
 if TYPE_CHECKING:
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     from monitor.feeds.guard import Guard
 
 _MOST_ADDRESSES: Final = 16  # of one name
-_STOPPED: Final = -1  # no number of bytes: libcurl ends the request
 _OF_CURL: Final = {
     pycurl.POLL_IN: EVENT_READ,
     pycurl.POLL_OUT: EVENT_WRITE,
@@ -72,12 +69,12 @@ class Connections:
     ) -> None:
         self._guard, self._budget = guard, budget
         self._timeout_s, self._done = timeout_s, done
-        self._manner = _Manner(_options(user_agent, timeout_s), guard, self._hold)
+        self._manner = Manner(options(user_agent, timeout_s), guard, self._hold)
         self._calls: deque[Callable[[], None]] = deque()
         self._look_ups = LookUps(look_up, self._call)
         self._woken = self._closing = self._has_room = False
-        self._running: dict[Exchange, _Request | None] = {}  # None while its name is looked up
-        self._requests: dict[pycurl.Curl, _Request] = {}
+        self._running: dict[Exchange, Request | None] = {}  # None while its name is looked up
+        self._requests: dict[pycurl.Curl, Request] = {}
         self._waiting: dict[Exchange, float] = {}  # for memory, and what is left of its time
         self._idle: list[pycurl.Curl] = []
         self._deadlines: list[tuple[float, int]] = []  # and whose they are, below
@@ -217,7 +214,7 @@ class Connections:
         try:
             addresses = self._judge(found)
             handle = self._idle.pop() if self._idle else pycurl.Curl()
-            request = _Request(exchange, handle, self._manner)
+            request = Request(exchange, handle, self._manner)
             request.prepare(addresses)
         except FetchError as error:
             self._fail(exchange, error)
@@ -247,7 +244,7 @@ class Connections:
             for handle, code, message in ill:
                 self._end(self._requests[handle], (code, message))
 
-    def _end(self, request: _Request, problem: tuple[int, str] | None) -> None:
+    def _end(self, request: Request, problem: tuple[int, str] | None) -> None:
         exchange = request.exchange
         error = exchange.failed
         if error is None and problem is not None and not request.is_enough:
@@ -281,7 +278,7 @@ class Connections:
         if request is not None and not request.is_released:
             self._release(request)
 
-    def _release(self, request: _Request) -> None:
+    def _release(self, request: Request) -> None:
         """Take a request away; if it has not ended, its connection is closed."""
         handle = request.handle
         request.is_released = True
@@ -336,113 +333,3 @@ class Connections:
                 self._finish(exchange)
             else:
                 request.handle.pause(pycurl.PAUSE_CONT)
-
-
-class _Request:
-    """One request of an exchange, on its way through libcurl."""
-
-    def __init__(self, exchange: Exchange, handle: pycurl.Curl, of: _Manner) -> None:
-        self.exchange, self.handle, self._of = exchange, handle, of
-        self.refusal: AddressRefused | None = None
-        self.is_enough = False  # ended by us, and well
-        self.is_over = self.is_released = False
-        self._lent: socket.socket | None = None
-
-    def prepare(self, addresses: list[str]) -> None:
-        """Set all that the request is, for a handle that knows of nothing."""
-        address, put = self.exchange.address, self.handle.setopt
-        for option, value in self._of.options:
-            put(option, value)
-        put(pycurl.URL, address.url)
-        put(pycurl.HTTPHEADER, [line.encode() for line in self.exchange.headers])
-        put(pycurl.HEADERFUNCTION, self._take_header)
-        put(pycurl.WRITEFUNCTION, self._take_body)
-        put(pycurl.OPENSOCKETFUNCTION, self._open)
-        put(pycurl.SOCKOPTFUNCTION, self._copied)
-        if self.exchange.form is not None:
-            put(pycurl.POSTFIELDS, self.exchange.form)
-        if not address.literal:
-            found = ",".join(f"[{it}]" if ":" in it else it for it in addresses)
-            put(pycurl.RESOLVE, [f"+{address.host}:{address.port}:{found}"])
-            put(pycurl.RESOLVER_START_FUNCTION, _look_nothing_up)
-        if address.scheme == "https":
-            for option, value in _authorities():
-                put(option, value)
-
-    def _open(self, _purpose: int, to: Any) -> socket.socket | int:  # noqa: ANN401 - pycurl's own, untyped
-        try:
-            self._lent = self._of.guard.socket_factory(
-                (to.family, to.socktype, to.protocol, "", to.addr)
-            )
-        except AddressRefused as refusal:
-            self.refusal = refusal
-        except OSError as error:  # no more files
-            self.exchange.failed = failure(f"cannot connect: {error.strerror or error}")
-        else:
-            return self._lent
-        refused: int = pycurl.SOCKET_BAD
-        return refused
-
-    def _copied(self, copy: int, _purpose: int) -> int:
-        """Let go of the socket that was given to libcurl, which has made a copy for itself."""
-        if self._lent is not None:
-            self._lent.close()
-        os.set_inheritable(copy, False)  # noqa: FBT003 - no name for it
-        copied: int = pycurl.SOCKOPT_OK
-        return copied
-
-    def _take_header(self, line: bytes) -> int | None:
-        return self._told(self.exchange.take_header(line))
-
-    def _take_body(self, packed: bytes) -> int | None:
-        if self.exchange.waits_since is not None:
-            paused: int = pycurl.WRITEFUNC_PAUSE
-            return paused
-        gone = self.exchange.take_body(packed)
-        if gone is Go.WAIT:
-            self._of.hold(self.exchange)
-            return None
-        return self._told(gone)
-
-    def _told(self, gone: Go) -> int | None:
-        if gone is Go.ON:
-            return None
-        self.is_enough = True
-        return _STOPPED
-
-
-@dataclass(frozen=True, slots=True)
-class _Manner:
-    """What all requests have in common."""
-
-    options: tuple[tuple[int, Any], ...]
-    guard: Guard
-    hold: Callable[[Exchange], None]
-
-
-def _options(user_agent: str, timeout_s: float) -> tuple[tuple[int, Any], ...]:
-    return (
-        (pycurl.USERAGENT, user_agent),
-        (pycurl.NOSIGNAL, 1),
-        (pycurl.PROXY, ""),  # also none of the environment
-        (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-        (pycurl.FOLLOWLOCATION, 0),
-        (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-        (pycurl.HTTP_CONTENT_DECODING, 0),
-        (pycurl.CONNECTTIMEOUT_MS, int(timeout_s * 1000) + 1000),  # ours is the only deadline
-        (pycurl.DNS_CACHE_TIMEOUT, int(timeout_s) + 60),  # of what we found
-    )
-
-
-def _look_nothing_up() -> int:
-    return 1  # what libcurl is not given it does not find out
-
-
-@cache
-def _authorities() -> tuple[tuple[int, str], ...]:
-    """Return whose certificates are believed: what Python believes, SSL_CERT_FILE included."""
-    import ssl
-
-    paths = ssl.get_default_verify_paths()
-    given = (pycurl.CAINFO, paths.cafile), (pycurl.CAPATH, paths.capath)
-    return tuple((option, path) for option, path in given if path)

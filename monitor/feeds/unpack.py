@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -62,7 +63,7 @@ class _Plain:
         """Its length is the connection's business."""
 
 
-class _Streams:
+class _Streams(ABC):
     """One stream after another, each read by an object of its own, as zlib and zstd have them."""
 
     failures: type[Exception] = zlib.error
@@ -73,9 +74,9 @@ class _Streams:
         self._left = b""
         self._begun = self._over = False
 
+    @abstractmethod
     def begin(self, first: int) -> Any:  # noqa: ANN401 - zlib names no type, and zstd has another
         """Return what reads a stream with this *first* byte."""
-        raise NotImplementedError
 
     def give(self, packed: bytes) -> None:
         self._left = b"" if self._over else self._left + packed
