@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from itertools import pairwise
 from urllib.parse import quote
 
 import pytest
@@ -84,3 +85,20 @@ def test_older_answers(site, clock):
         older = re.search(r'<p class="more"><a href="(\?[^"]+)">', page)
         query = unescape(older[1]) if older else ""
     assert sorted(seen) == sorted(wanted)
+
+
+def test_older_hits(site, clock):
+    """Hits of one article stand on one page, and all are reached, none twice."""
+    wanted = ["Flood: Alibaba in an antitrust case"]
+    wanted += [f"Flood {n}: Alibaba and Tencent in an antitrust case" for n in range(40)]
+    put(site.app.store, wanted[::-1], lexicon=site.app.lexicon, now=clock.now())
+    group_new(site.app.store)
+    seen, query = [], "?q=flood&in=hits"
+    while query:
+        page = site.ask(f"/search/{query}").text
+        seen.append(titles(page))
+        older = re.search(r'<p class="more"><a href="(\?[^"]+)">', page)
+        query = unescape(older[1]) if older else ""
+    assert sorted(title for page in seen for title in page) == sorted([wanted[0], *wanted[1:] * 2])
+    assert all(set(one).isdisjoint(other) for one, other in pairwise(seen))
+    assert len(seen) == 3

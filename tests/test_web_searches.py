@@ -65,7 +65,7 @@ def test_saved_run_and_removed(site):
 
 
 def test_the_api_has_the_same(site):
-    """What a program saved stands on the page, and a search of hits runs over articles."""
+    """What a program saved stands on the page, and a search of hits shows hits."""
     token = put_token(site.app, "desk", "review")
     body = '{"name": "fines", "query": "stage:fine", "kind": "hits"}'
     sent = site.post(
@@ -77,7 +77,15 @@ def test_the_api_has_the_same(site):
     assert sent.status == 201
     page = site.ask("/searches/", cookie=site.cookie).text
     assert "desk (token)" in page
-    assert 'href="/search/?q=stage%3Afine&amp;in=articles"' in page
+    run = "/search/?q=stage%3Afine&in=hits"
+    assert f'href="{run.replace("&", "&amp;")}"' in page
+    shown = site.ask(run, cookie=site.cookie).text
+    assert "<mark>Alibaba</mark>" in shown, "what the hit quotes"
+    assert "<mark>腾讯</mark>" in shown
+    assert '<option value="hits" selected>' in shown
+    assert 'name="in" value="hits"' in shown
+    assert save(site, "more", "stage:fine", "hits").status == 303
+    assert kept(site)[-1] == ("more", "stage:fine", "hits", "ann")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Search: the articles or stories that answer a query, with the words found in them marked."""
+"""Search: the articles, hits or stories that answer a query, with the words found in them marked.
+
+In a hit what it quotes is marked, as on every page that shows one.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from monitor.digest.entries import language, link
 from monitor.digest.excerpt import Piece
 from monitor.errors import QueryError
 from monitor.query import marks, parse, snippet
-from monitor.store import browse, listed, search
+from monitor.store import browse, listed, review_queue, search
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, reading_for, site_of
 from monitor.web.pages import page
-from monitor.web.searches import may_save
-from monitor.web.stories import HIGH
+from monitor.web.searches import KINDS, may_save
+from monitor.web.stories import HIGH, account
 from monitor.web.stories import older as next_page
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from monitor.query import Node
     from monitor.store.listed import Listed
     from monitor.store.search import Best, Found
+    from monitor.web.stories import Account
 
 SHOWN = 30  # answers on a page
 AMONG = 500  # answers of which the best come first
@@ -52,12 +56,13 @@ class Answer:
 def find(request: Request) -> Response:
     """Show what answers the query, and what is wrong with one that cannot be read."""
     asked = request.query_params.get("q", "")
-    kind: search.Kind = "story" if request.query_params.get("in") == "stories" else "article"
+    kind = KINDS.get(request.query_params.get("in", ""), "article")
     ranked = request.query_params.get("sort") == RANKED
     before = asked_id(request, "before")
     mistake: QueryError | None = None
     answers: list[Answer] = []
     found_stories: list[Listed] = []
+    found_hits: list[Account] = []
     older: str | None = None
     best: Best | None = None
     if asked.strip():
@@ -74,13 +79,16 @@ def find(request: Request) -> Response:
                     )
                     found = best.found
                 else:
-                    found = _newest(connection, query, kind, before)
-                    older = next_page(request, [it.article for it in found], SHOWN)
+                    found, more = _newest(connection, query, kind, before)
+                    articles = [it.article for it in (*found, *more)]
+                    older = next_page(request, articles, len(found))
                 if kind == "story":
-                    numbers = [it.story for it in found[:SHOWN] if it.story is not None]
+                    numbers = [it.story for it in found if it.story is not None]
                     found_stories = listed.in_order(connection, numbers)
+                elif kind == "hit":
+                    found_hits = _hits(connection, found)
                 else:
-                    answers = list(_answers(connection, query, found[:SHOWN]))
+                    answers = list(_answers(connection, query, found))
     return page(
         request,
         "web/search.html.j2",
@@ -88,11 +96,13 @@ def find(request: Request) -> Response:
         may_save=may_save(request),
         asked=asked,
         kind=kind,
+        kinds=KINDS,
         ranked=ranked,
         best=best,
         mistake=mistake,
         answers=answers,
         stories=found_stories,
+        hits=found_hits,
         older=older,
         names=site_of(request).names,
         high=HIGH,
@@ -101,9 +111,26 @@ def find(request: Request) -> Response:
 
 def _newest(
     connection: Connection, query: Node, kind: search.Kind, before: int | None
-) -> Sequence[Found]:
+) -> tuple[list[Found], list[Found]]:
+    """Return the answers of a page, and the first of the next if there is one.
+
+    A page ends with an article, all of whose hits are on it: the next begins behind that.
+    """
     where = [] if before is None else [browse.older_than(before)]
-    return list(islice(search.find(connection, query, kind, where=where), SHOWN + 1))
+    answers = search.find(connection, query, kind, where=where)
+    found = list(islice(answers, SHOWN))
+    for answer in answers:
+        if answer.article != found[-1].article:
+            return found, [answer]
+        found.append(answer)
+    return found, []
+
+
+def _hits(connection: Connection, found: Iterable[Found]) -> list[Account]:
+    """Return the hits found as a reader meets them, in this order."""
+    numbers = [it.hit for it in found if it.hit is not None]
+    shown = {it.id: account(it) for it in review_queue.hits(connection, numbers)}
+    return [shown[number] for number in numbers if number in shown]
 
 
 def _answers(connection: Connection, query: Node, found: Sequence[Found]) -> Iterator[Answer]:

@@ -1,13 +1,13 @@
 """Saved searches: those of the desk, each to be run with one click; reviewers save and remove.
 
 * They are the ones of the API, by the same rules: one name once, and a query that can be read.
-* The search page has the form that saves; a search of hits is run over their articles.
+* The search page has the form that saves, and runs each over what it was saved for.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from pydantic import ValidationError
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from monitor.store.search import Kind
+
 SHOWN = 100  # on a page
+KINDS: Final[dict[str, Kind]] = {"articles": "article", "hits": "hit", "stories": "story"}
 TAKEN = "Another saved search has this name."
 NOT_SAVED = "A search is saved under a name of 1 to 100 characters, with a query of at most 1000."
 
@@ -64,7 +67,7 @@ def _save(request: Request) -> Response:
     asked = {
         "name": one_line(form.get("name", "")),
         "query": form.get("q", "").strip(),
-        "kind": "stories" if form.get("in") == "stories" else "articles",
+        "kind": form["in"] if form.get("in") in KINDS else "articles",
     }
     try:
         wanted = SearchWanted.model_validate(asked)
@@ -106,5 +109,4 @@ def _shown(
 
 def _run(search: searches.Search) -> str:
     """Return the query of the search page that runs *search*."""
-    kind = "stories" if search.kind == "stories" else "articles"
-    return urlencode({"q": search.query, "in": kind})
+    return urlencode({"q": search.query, "in": search.kind})
