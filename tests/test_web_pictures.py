@@ -21,6 +21,7 @@ from monitor.store import schema as t
 from monitor.store.engine import reading
 
 PROPOSED = "/rules/?kind=topic&role=topic&of=antitrust&phrase=彩票"
+PAIRS = ("淘江", "Oban"), ("鹿鸣山", "Ayr"), ("Hull", "白石"), ("Perth", "青浦"), ("Truro", "York")
 SHOTS = os.environ.get("SHOTS")  # a folder to keep pictures in, for people to look at
 
 
@@ -146,6 +147,7 @@ def addresses(site):
         *("/rules/", "/account", "/searches/", "/searches/?done=1"),
         *("/", "/stories/", "/stories/1", "/stories/2", "/hits/", "/feeds/", "/feeds/a"),
         *("/search/", "/search/?q=反垄断", "/search/?q=antitrust&in=stories", "/search/?q=(罚款"),
+        "/search/?q=反垄断 OR IPO&in=hits",
         *("/digests/", "/digests/1", "/digests/2", f"/unsubscribe/{token}"),
     ]
 
@@ -332,6 +334,36 @@ def test_proposals_by_hand(show, site, width, scheme, language):
     assert page.failures == []
     checked = show("/review/proposals?min=5", width, scheme, language, trusted=True)
     assert Axe().run(checked).response["violations"] == []
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [(390, "light", "zh"), (390, "dark", "en"), (1280, "light", "en"), (1280, "dark", "zh")],
+)
+def test_a_feed_left_out_by_hand(show, site, clock, width, scheme, language):
+    """Without a script: from a feed's proposal to the bench, and what there would not be."""
+    app = site.app
+    put(
+        app.store,
+        [f"{one} Tencent antitrust {two}" for one, two in PAIRS],
+        lexicon=app.lexicon,
+        now=clock.now(),
+        feed="wire",
+    )
+    with app.store.begin() as connection:
+        its = t.hits.c.article_id == t.sightings.c.article_id
+        found = select(t.hits.c.id).join(t.sightings, its).join(t.feeds)
+        for hit in connection.scalars(found.where(t.feeds.c.key == "wire")).all():
+            reviews.add(connection, Review(hit, Verdict.IRRELEVANT, "ann", clock.now()))
+    group_new(app.store)
+    page = show("/review/proposals?min=5", width, scheme, language, scripts=False)
+    _fits(page, f"feed-proposed-{scheme}-{language}")
+    page.locator("ol.rows > li", has_text="wire").locator("a[href^='/rules/']").click()
+    _fits(page, f"feed-bench-{scheme}-{language}")
+    page.locator(".done button[value=backtest]").click()
+    page.locator("h3.headline", has_text="鹿鸣山").first.wait_for()
+    _fits(page, f"feed-backtest-{scheme}-{language}")
+    assert page.failures == []
 
 
 @pytest.mark.parametrize(("width", "language"), [(390, "en"), (390, "zh"), (360, "en")])

@@ -9,7 +9,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, insert, select, update
 from stored import contents, put
 from websites import PASSWORD, form_value, put_user, website
 
@@ -133,7 +133,8 @@ def test_for_reviewers(site):
     "asked",
     [
         "kind=unless",
-        "kind=feed&role=company&of=a&phrase=x",
+        "kind=feed&of=nobody",
+        "kind=feed",
         "kind=unless&role=stage&of=alibaba&phrase=alibaba+cave",
         "kind=unless&role=company&of=nobody&phrase=alibaba+cave",
         "kind=unless&role=company&of=alibaba&phrase=" + "x" * 300,
@@ -178,3 +179,47 @@ def test_the_command(site, tmp_path):
     assert run("relevant")[0] == 2
     assert run("--min", "0")[0] == 2
     assert contents(site.app.store) == before
+
+
+def test_a_feed_is_tried_to_be_left_out(tmp_path, empty_database, clock):
+    """A feed's proposal leads to the bench too, which tells what no other feed showed."""
+    titles = [f"{city} Alibaba antitrust {CITIES[-at]}" for at, city in enumerate(CITIES)]
+    with website(tmp_path, empty_database, clock) as served:
+        app, now = served.app, clock.now()
+        put(app.store, titles, lexicon=app.lexicon, now=now, feed="wire")
+        put(app.store, RIGHT, lexicon=app.lexicon, now=now, feed="b")
+        with app.store.begin() as connection:  # the last of them was shown by the other as well
+            seen, feed = select(func.max(t.sightings.c.article_id)), select(t.feeds.c.id)
+            wire = feed.where(t.feeds.c.key == "wire").scalar_subquery()
+            article = connection.scalar(seen.where(t.sightings.c.feed_id == wire))
+            other = connection.scalar(feed.where(t.feeds.c.key == "b"))
+            row = {"feed_id": other, "guid": "x", "article_id": article, "content_hash": "x"}
+            connection.execute(insert(t.sightings), [row])
+        group_new(app.store)
+        judge(app, Verdict.IRRELEVANT, titles, now)
+        judge(app, Verdict.RELEVANT, RIGHT, now)
+        put_user(app, "ann", "reviewer")
+        cookie = served.log_in("ann", PASSWORD)
+        before = contents(app.store)
+
+        page = served.ask("/review/proposals", cookie=cookie).text
+        assert "The feed wire" in page
+        link = unescape(re.search(r'href="(/rules/\?[^"]+)"', page)[1])
+        bench = served.ask(link, cookie=cookie)
+        assert bench.status == 200
+        assert "- id: wire\n  enabled: false" in bench.text
+        form = {"form": form_value(bench), "do": "backtest", "without": "wire", "days": "30"}
+        assert served.post_form("/rules/", form | {"without": "b"}, cookie=cookie).status == 404
+        begun = served.post_form("/rules/", form, cookie=cookie)
+        assert begun.status == 303, begun.text
+        there, until = begun.headers["Location"], time.monotonic() + 60
+        while (shown := served.ask(there, cookie=cookie)).headers["Refresh"]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        words = re.sub("<[^>]+>", " ", shown.text)
+        assert f"{len(titles)} of {len(titles)} articles" in words
+        assert "Without the feed wire" in words
+        assert re.search(rf"removed\s+{len(titles) - 1}\b", words), words
+        assert re.search(r"unchanged\s+1\b", words), words
+        assert "no other feed than wire showed it" in words
+        assert before == {**contents(app.store), "logins": before["logins"]}

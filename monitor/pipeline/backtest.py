@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from monitor.detect.changes import changes, differences
 from monitor.model import Role
 from monitor.pipeline.match import match_all, pages
+from monitor.store import texts
+from monitor.store.engine import reading
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -81,6 +83,26 @@ def backtest(
         yield [_compare(it, lexicon) for it in page]
 
 
+def without_feed(engine: Engine, feed: str, chosen: Chosen) -> Generator[list[Compared]]:
+    """Yield, page by page, which hits of the chosen articles there would not be without a feed.
+
+    *feed* is its key. What another feed showed as well is unchanged.
+    """
+    why = f"no other feed than {feed} showed it"
+    for page in pages(engine, replace(chosen, feed=feed)):
+        with reading(engine) as connection:
+            lost = texts.only_there(connection, page, feed)
+        yield [_left(article, why if article.id in lost else None) for article in page]
+
+
+def _left(article: StoredArticle, why: str | None) -> Compared:
+    held = [hit for hit in article.hits if not hit.withdrawn]
+    if why is None:
+        return Compared(unchanged=tuple(hit.pair for hit in held))
+    of = {text.revision: text for text in article.texts}
+    return Compared(tuple(_old(Kind.REMOVED, article, of[hit.revision], hit, why) for hit in held))
+
+
 def _compare(matched: Matched, lexicon: Lexicon) -> Compared:
     article = matched.article
     if matched.matches is None:
@@ -88,19 +110,17 @@ def _compare(matched: Matched, lexicon: Lexicon) -> Compared:
     found = changes(matched.matches, article.present.revision, article.hits)
     told: list[Change] = [_new(article, article.present, None, match) for match in found.found]
     unchanged = []
-    texts = {text.revision: text for text in article.texts}
+    of = {text.revision: text for text in article.texts}
     for hit, match in found.kept:
         if hit.withdrawn:
-            told.append(_new(article, texts[hit.revision], hit.id, match))
+            told.append(_new(article, of[hit.revision], hit.id, match))
             continue
         unchanged.append(hit.pair)
         if differing := differences(hit, match):
-            told.append(
-                _old(Kind.DIFFERING, article, texts[hit.revision], hit, "; ".join(differing))
-            )
+            told.append(_old(Kind.DIFFERING, article, of[hit.revision], hit, "; ".join(differing)))
     for hit, rejected in found.lost:
         why = _why_lost(hit, rejected, lexicon)
-        told.append(_old(Kind.REMOVED, article, texts[hit.revision], hit, why))
+        told.append(_old(Kind.REMOVED, article, of[hit.revision], hit, why))
     return Compared(tuple(told), tuple(unchanged))
 
 

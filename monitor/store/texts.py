@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from monitor.detect.changes import KnownHit
 
@@ -74,7 +74,8 @@ class Chosen:
     """Which articles are meant: all, or those first seen since an instant, or by how matched.
 
     *not_with* leaves out those matched with the lexicon of that fingerprint; *unmatched* takes
-    only those on which detection failed. *above* and *upto* bound their numbers.
+    only those on which detection failed; *feed* those that the feed of that key showed. *above*
+    and *upto* bound their numbers.
     """
 
     since: datetime | None = None
@@ -82,6 +83,7 @@ class Chosen:
     unmatched: bool = False
     above: int | None = None
     upto: int | None = None
+    feed: str | None = None
 
     def limits(self) -> list[ColumnElement[bool]]:
         """Return the conditions on articles."""
@@ -92,6 +94,8 @@ class Chosen:
             wanted.append(t.articles.c.id > self.above)
         if self.upto is not None:
             wanted.append(t.articles.c.id <= self.upto)
+        if self.feed is not None:
+            wanted.append(t.articles.c.id.in_(_shown_by(t.feeds.c.key == self.feed)))
         if self.unmatched:
             wanted.append(t.articles.c.matched_with.is_(None))
         elif self.not_with is not None:
@@ -192,6 +196,20 @@ def _bound(connection: Connection, articles: Sequence[int]) -> dict[int, str]:
         .order_by(t.sightings.c.id.desc())  # the earliest is written last, and stays
     )
     return {article: companies[feed] for article, feed in connection.execute(query)}
+
+
+def only_there(
+    connection: Connection, articles: Sequence[StoredArticle], feed: str
+) -> frozenset[int]:
+    """Return the numbers of those of *articles* that no feed but that of this key showed."""
+    numbers = [it.id for it in articles]
+    elsewhere = _shown_by(t.feeds.c.key != feed).where(t.sightings.c.article_id.in_(numbers))
+    return frozenset(numbers) - frozenset(connection.scalars(elsewhere))
+
+
+def _shown_by(which: ColumnElement[bool]) -> Select[int]:
+    query = select(t.sightings.c.article_id)
+    return query.join(t.feeds, t.feeds.c.id == t.sightings.c.feed_id).where(which)
 
 
 def hold(connection: Connection, articles: Sequence[StoredArticle]) -> set[int]:

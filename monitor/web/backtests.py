@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from monitor import logs
-from monitor.pipeline.backtest import Kind, backtest
+from monitor.pipeline.backtest import Kind, backtest, without_feed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,6 +53,7 @@ class Backtest:
     total: int
     days: int
     rules: str
+    without: str | None = None  # the key of a feed, instead of other rules
     state: State = State.RUNNING
     done: int = 0
     failed: int = 0
@@ -124,7 +125,11 @@ class Backtests:
 
     def _run(self, new: Backtest, lexicon: Lexicon, chosen: Chosen) -> None:
         try:
-            with closing(backtest(self._engine, lexicon, chosen, bound={}, jobs=_JOBS)) as found:
+            if new.without is None:
+                made = backtest(self._engine, lexicon, chosen, bound={}, jobs=_JOBS)
+            else:
+                made = without_feed(self._engine, new.without, chosen)
+            with closing(made) as found:
                 for page in found:
                     new.take(page)
                     if new.stop.is_set():

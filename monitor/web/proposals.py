@@ -51,7 +51,7 @@ class Proposal:
     context: Context
     of: str
     proposed: Proposed
-    bench: str | None
+    bench: str
     rejected: tuple[Account, ...]
     kept: tuple[Account, ...]
 
@@ -90,7 +90,9 @@ def proposals(request: Request) -> Response:
 def asked_key(asked: QueryParams) -> Key | None:
     """Return the context that the address of the rule bench names, None if it names none."""
     kind, role = asked.get("kind"), asked.get("role")
-    if kind not in set(ContextKind) - {ContextKind.FEED} or role not in (Role.COMPANY, Role.TOPIC):
+    if kind == ContextKind.FEED:
+        return Key(ContextKind.FEED, None, asked.get("of", ""), "")
+    if kind not in set(ContextKind) or role not in (Role.COMPANY, Role.TOPIC):
         return None
     return Key(ContextKind(kind), Role(role), asked.get("of", ""), asked.get("phrase", ""))
 
@@ -102,14 +104,14 @@ def _proposal(
     of = key.of
     if key.kind in {ContextKind.UNLESS, ContextKind.TOPIC}:
         of = names.company(of) if key.role is Role.COMPANY else names.topic(of)
-    bench = None
-    if proposed.rules is not None and key.role is not None:
-        bench = urlencode({"kind": key.kind, "role": key.role, "of": key.of, "phrase": key.phrase})
+    bench = {"kind": key.kind, "of": key.of}
+    if key.role is not None:
+        bench |= {"role": key.role, "phrase": key.phrase}
     return Proposal(
         context,
         of,
         proposed,
-        bench,
+        urlencode(bench),
         tuple(hits[it] for it in context.rejected[:EXAMPLES] if it in hits),
         tuple(hits[it] for it in context.kept[:EXAMPLES] if it in hits),
     )

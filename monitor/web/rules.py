@@ -1,5 +1,6 @@
 """The rule bench: what the rules, or changed ones, find in a text and why; and over what is stored.
 
+* A feed can be tried to be left out: which hits there would not be without it.
 * Nothing is changed: rules are tried here, and put into the configuration by a person.
 * A backtest is bounded: so many articles and days at most, one at a time.
 """
@@ -65,6 +66,7 @@ class Asked(NamedTuple):
     title: str
     text: str
     rules: str
+    without: str = ""  # the key of a feed that is tried to be left out
 
 
 def bench(request: Request) -> Response:
@@ -76,8 +78,10 @@ def bench(request: Request) -> Response:
     asked = Asked(*(form.get(name, "") for name in Asked._fields))
     if max(len(asked.title), len(asked.text)) > LONGEST_TEXT or len(asked.rules) > LONGEST_RULES:
         raise HTTPException(413)
+    if asked.without and asked.without not in {it.to_model().key for it in config.feeds}:
+        raise HTTPException(404)
     try:
-        lexicon = read_rules(asked.rules, config)
+        lexicon = read_rules(written(config) if asked.without else asked.rules, config)
     except ConfigError as error:
         return _shown(request, asked, 400, mistakes=[_line(it) for it in error.mistakes])
     if form.get("do") == "backtest":
@@ -98,9 +102,13 @@ def _begin(request: Request) -> Response:
         return _shown(request, asked)
     key = asked_key(request.query_params)
     proposed = Proposer(config).propose(key) if key else None
-    if proposed is None or proposed.rules is None:
+    if key is None or proposed is None:
         return _shown(request, asked, 404, said=NO_LONGER)
-    return _shown(request, asked._replace(rules=proposed.rules), addition=proposed.addition)
+    if proposed.rules is None:  # of a feed, which no rules are of
+        asked = asked._replace(without=key.of)
+    else:
+        asked = asked._replace(rules=proposed.rules)
+    return _shown(request, asked, addition=proposed.addition)
 
 
 def backtest(request: Request) -> Response:
@@ -128,14 +136,14 @@ def _begun(request: Request, lexicon: Lexicon, asked: Asked, days: str) -> Respo
     site, visitor = site_of(request), visitor_of(request)
     back = next((it for it in DAYS if str(it) == days), DAYS[0])
     now = site.clock.now()
-    chosen = Chosen(since=now - timedelta(days=back))
+    chosen = Chosen(since=now - timedelta(days=back), feed=asked.without or None)
     with reading_for(request) as connection:
         total = texts.count(connection, chosen)
     if visitor is None:  # pragma: no cover - the door lets nobody else in
         raise HTTPException(403)
     if total > MOST:
         return _shown(request, asked, 400, said=TOO_MANY)
-    run = Backtest(new_id(), visitor.signature, now, total, back, asked.rules)
+    run = Backtest(new_id(), visitor.signature, now, total, back, asked.rules, chosen.feed)
     try:
         site.backtests.start(run, lexicon, chosen)
     except Busy:
