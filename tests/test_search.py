@@ -17,7 +17,7 @@ from test_articles import NOW, claim, entry, match, put
 from monitor.model import Amount
 from monitor.pipeline.group import group_new
 from monitor.pipeline.sieve import Sieve, of_hit
-from monitor.query import HitFacts, Piece, matches, parse
+from monitor.query import HitFacts, Piece, Together, matches, parse, parts
 from monitor.store import due, index
 from monitor.store import schema as t
 from monitor.store.answers import answers
@@ -300,3 +300,22 @@ def test_the_best_come_first(stored):
         ranked = best(connection, query, "article", limit=3).found
 
     assert names(stored, ranked) == ["probe-en", "repeated", "no-hit-en"]
+
+
+HAN_IN_A_ROW = st.sampled_from(['"罚款 反垄断"', '"垄断，罚"', '"罚 fine 款"', '"fi fine*"'])
+TEXTS_OF_WORDS = st.lists(st.sampled_from([*WORDS, "_", "、", "x"]), max_size=10).map("".join)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(TEXTS_OF_WORDS, TEXTS_OF_WORDS), max_size=4),
+    st.lists(st.one_of(QUERY, HAN_IN_A_ROW), min_size=1, max_size=6),
+)
+def test_many_are_decided_as_one_is(texts, queries):
+    """Parts that are asked together have the answers that each would have alone."""
+    nodes = [part for query in queries for part in parts(parse(query, now=LATER))]
+    together = Together(nodes)
+    for title, summary in texts:
+        piece = Piece(title, summary, "a", None, NOW)
+        alone = [at for at, node in enumerate(nodes) if matches(node, piece)]
+        assert sorted(together.answered(piece)) == alone

@@ -17,9 +17,9 @@ from monitor.query import (
     HitFacts,
     Is,
     Piece,
+    Together,
     asks_text,
     combined,
-    each,
     matches,
     parts,
     read_filter,
@@ -96,14 +96,15 @@ class Sieve:
             asked.update(filter(asks_text, parts(read_filter(self.coming.popleft()))))
         ordered = list(asked)
         found: list[list[int]] = [[] for _ in ordered]
+        together = Together(ordered)
         places: dict[int, list[int]] = {}
         for at, (article, _) in enumerate(self.items):
             places.setdefault(article, []).append(at)
         with reading(self.engine) as connection:
             for article, title, summary in due.texts(connection, places):
                 piece = replace(self.items[places[article][0]][1], title=title, summary=summary)
-                for of_part in compress(found, each(ordered, piece)):
-                    of_part.extend(places[article])
+                for number in together.answered(piece):
+                    found[number].extend(places[article])
         self._of_texts |= {part: self._bits(at) for part, at in zip(ordered, found, strict=True)}
 
     def _bits(self, places: Iterable[int]) -> int:

@@ -4,13 +4,14 @@
 * `matches` decides whether a text, with what is known of it, answers a tree; `narrow` says which
   words it must have, so that an index can be asked first; `marks` shows where it answers.
 * A query is about an article together with one of its hits, or with none.
-* `read_filter` reads what subscriptions want, `parts` and `combined` decide many of them at once.
+* `read_filter` reads what subscriptions want, `parts`, `Together` and `combined` decide many of
+  them at once.
 * `read_rule` reads what a topic is found by; `standing` says with which words a text answers it.
 
 The language is described in docs/guide/search.md.
 """
 
-from monitor.query.evaluate import each, matches, relevance
+from monitor.query.evaluate import matches, relevance
 from monitor.query.filters import asks_text, combined, named, parts, read_filter
 from monitor.query.marks import Snippet, marks, snippet
 from monitor.query.narrow import AllOf, AnyOf, Need, Word, alternatives, narrow
@@ -18,6 +19,7 @@ from monitor.query.parse import parse
 from monitor.query.piece import HitFacts, Piece
 from monitor.query.rules import gates, read_rule
 from monitor.query.standing import Standing, standing
+from monitor.query.together import Together
 from monitor.query.tree import (
     And,
     Compares,
@@ -50,11 +52,11 @@ __all__ = [
     "Sentence",
     "Snippet",
     "Standing",
+    "Together",
     "Word",
     "alternatives",
     "asks_text",
     "combined",
-    "each",
     "gates",
     "marks",
     "matches",

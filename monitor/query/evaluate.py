@@ -35,22 +35,6 @@ def matches(node: Node, piece: Piece) -> bool:
     return holds(node, piece, [(text, *text.whole) for text in piece.texts])
 
 
-def each(nodes: Sequence[Node], piece: Piece) -> list[bool]:
-    """Return for each of *nodes* whether *piece* answers it."""
-    scope = [(text, *text.whole) for text in piece.texts]
-    folded = "\n".join(text.folded for text in piece.texts)
-    return [_may_hold(node, folded) and holds(node, piece, scope) for node in nodes]
-
-
-def _may_hold(node: Node, folded: str) -> bool:
-    """Return False if a quick look at a whole text shows that it does not answer *node*."""
-    if isinstance(node, Phrase):
-        return node.parts[0] in folded
-    if isinstance(node, Near):
-        return any(term.parts[0] in folded for term in node.left)
-    return True
-
-
 def holds(node: Node, piece: Piece, scope: Sequence[Range]) -> bool:  # noqa: PLR0911 - one line for each kind
     """Return whether *node* holds in *scope*: whole texts of *piece*, or a sentence of one."""
     match node:

@@ -73,6 +73,11 @@ def _pattern(term: Phrase) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+def spaced(text: str) -> str:
+    """Return the words and runs of Han of a folded *text*, a blank around each."""
+    return f" {' '.join(_PART.findall(text))} "
+
+
 def units(text: str) -> list[int]:
     """Return where the words of a folded *text* start; each Han character counts as one."""
     return [found.start() for found in _UNIT.finditer(text)]
