@@ -24,6 +24,9 @@ RUN /opt/build/bin/pip install -qq --require-hashes --requirement requirements-b
 COPY . ./
 RUN /opt/build/bin/pip wheel -qq --no-deps --no-build-isolation --no-index --wheel-dir /src/dist . \
  && /opt/build/bin/pip --python /opt/monitor/bin/python install -qq --no-deps --no-index /src/dist/*.whl
+# Two packages bring the same time zones: one copy is enough.
+RUN zones="$(/opt/monitor/bin/python -c 'import tzdata; print(*tzdata.__path__)')/zoneinfo" \
+ && rm -r "${zones%/tzdata/zoneinfo}/pytz/zoneinfo" && ln -s ../tzdata/zoneinfo "${zones%/tzdata/zoneinfo}/pytz/zoneinfo"
 # Bytecode of the standard library is made here, once: a read-only root could never keep any.
 # Symbols that only a debugger reads are a quarter of all libraries.
 RUN stdlib="$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \

@@ -18,7 +18,7 @@ HASHED := install --require-hashes --requirement
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint eval container bench site lock clean
+.PHONY: help demo run test lint eval container bench site dist lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,12 +32,13 @@ run: $(VENV)/.runtime ## start the service on config.yaml
 test: $(VENV)/.dev ## run the test suite (make test TESTS=tests/test_cli.py for a part)
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
-lint: $(VENV)/.dev ## check format, style, types, direction of imports and the Dockerfile
+lint: $(VENV)/.dev ## check format, style, types, direction of imports, the Dockerfile and the workflows
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
 
 eval: $(VENV)/.runtime ## score detection on labelled items: make eval FILE=items.jsonl (ARGS="--errors" lists the mistakes)
 	@test -n "$(FILE)" || { echo "make eval: name the labelled items: make eval FILE=items.jsonl" >&2; exit 2; }
@@ -53,6 +54,9 @@ bench: $(VENV)/.runtime ## measure intake on 500 feeds of 50 entries, beside lem
 site: $(VENV)-site/.made ## build the documentation as a site in dist/site (SOURCE=address of the checkout makes links to files)
 	@$(BIN)/python .ci/site.py dist/pages $(SOURCE)
 	@$(VENV)-site/bin/zensical build --strict
+
+dist: ## build the packages of a release into dist/, and try them in an environment of their own
+	@PYTHON=$(PYTHON) .ci/dist
 
 lock: ## write the hash-locked lists anew from pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: uv is not installed; 'pipx install uv' installs it" >&2; exit 2; }

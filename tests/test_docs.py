@@ -271,7 +271,7 @@ def test_the_architecture_draws_the_contract():
     contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
     house = next(it for it in contracts if it.get("containers") == ["monitor"])
 
-    assert "\n".join(["```", *house["layers"], "```"]) in read("docs/architecture.md")
+    assert "\n".join(["```text", *house["layers"], "```"]) in read("docs/architecture.md")
 
 
 def test_every_module_is_in_the_tree():

@@ -17,6 +17,7 @@ LOCKS = (
     "requirements-build.lock",
     "requirements-bench.lock",
     "requirements-docs.lock",
+    "requirements-release.lock",
     "requirements-sbom.lock",
 )
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==(\S+)", re.MULTILINE)
@@ -146,3 +147,56 @@ def test_python_versions_agree():
     promised = [c.rpartition(" ")[2] for c in project["classifiers"] if ":: 3." in c]
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yaml").read_text(encoding="utf-8"))
     assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == promised
+
+
+# --- releases ------------------------------------------------------------------------------------
+
+
+def notes(tag, changelog):
+    """Run the script that takes the notes of a release, on a checkout with this changelog."""
+    script = (ROOT / ".ci/notes.py").read_text("utf-8").rpartition("if __name__")[0]
+    names = {"__file__": str(ROOT / ".ci/notes.py"), "__name__": "notes"}
+    exec(script, names)  # noqa: S102 - a script of ours, which is no module
+    return names["notes"](tag, "1.2.0", changelog)
+
+
+def test_a_release_says_what_changed():
+    """The notes are the changelog's part on that version; what is not ready is refused with why."""
+    parts = (
+        "# Changelog\n\n## [1.2.0] - 2026-12-01\n\n- New.\n\n## [1.1.0] - 2026-01-01\n\n- Old.\n"
+    )
+
+    assert notes("v1.2.0", parts) == "- New."
+    for tag, changelog, why in (
+        ("v1.3.0", parts, "the program is 1.2.0"),
+        ("v1.2.0", parts.replace("2026-12-01", "unreleased"), "the day of the release"),
+        ("v1.2.0", "# Changelog\n", "no part on 1.2.0"),
+    ):
+        with pytest.raises(SystemExit, match=why):
+            notes(tag, changelog)
+
+
+def test_actions_are_named_by_commit():
+    """No workflow runs what a tag of somebody else's may become; each commit says its version."""
+    used = [
+        line.split("uses:")[1].strip()
+        for path in (ROOT / ".github/workflows").glob("*.yaml")
+        for line in path.read_text("utf-8").splitlines()
+        if "uses:" in line
+    ]
+
+    assert len(used) > 10
+    assert [it for it in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", it)] == []
+
+
+def test_workflows_call_targets_that_exist():
+    """What the workflows call of make is there."""
+    called = {
+        target
+        for path in (ROOT / ".github/workflows").glob("*.yaml")
+        for target in re.findall(r"(?:run: |^ +)make (\w+)", path.read_text("utf-8"), re.MULTILINE)
+    }
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+
+    assert called >= {"lint", "test", "demo", "site", "dist", "container"}
+    assert called <= targets

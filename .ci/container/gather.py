@@ -26,12 +26,13 @@ LEFT_OUT: Final = re.compile(
     r"|^/usr(/local)?/lib/python3[^/]*/((site|dist)-packages|sitecustomize\.py|EXTERNALLY-MANAGED)(/|$)"
     # Of all packages: tests, and sources of what is compiled.
     r"|/site-packages/(.+/)?(tests?|testing)(/|$)"
-    r"|/site-packages/.+\.(c|cpp|h|hpp|pxd|pxi|pyi|pyx)$"
+    r"|/site-packages/.+\.(c|cpp|h|hpp|proto|pxd|pxi|pyi|pyx)$"
     # Languages that messages and names of days could be in (41 MB): ours are in templates.
     r"|/site-packages/(holidays/locale|apprise/i18n/..(_..)?)(/|$)"
     r"|/site-packages/babel/locale-data/(?!(root|en|zh)\.)"
-    # XML as Python objects (3 MB).
+    # XML as Python objects (3 MB), pydantic before version 2, messages of Google's services.
     r"|/site-packages/lxml/(objectify|isoschematron)"
+    r"|/site-packages/(pydantic/v1|google/(api|cloud|gapic|logging|longrunning|type))(/|$)"
     # Bytecode of 250 countries, of which a service reads a few.
     r"|/site-packages/holidays/countries/__pycache__(/|$)"
     r"|/opt/monitor/(include|share)(/|$)"

@@ -105,6 +105,9 @@ def zones() -> str:
     os.environ["TZ"] = "Asia/Hong_Kong"
     time.tzset()
     assert time.timezone == -8 * 3600
+    import pytz
+
+    assert pytz.timezone("Asia/Hong_Kong").zone
     return "time zones are known"
 
 
