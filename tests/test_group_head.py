@@ -1,8 +1,12 @@
 """The head of a story, its stage, and what the store tells of it."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 from stored import NOW, put
 
@@ -78,6 +82,39 @@ def test_reactions():
 def test_official_addresses(url, official):
     """Only the host says who published it."""
     assert is_official(url) is official
+
+
+PARTS = [
+    "www.sec.gov",
+    "SEC.GOV",
+    "gov",
+    "a.example",
+    "@",
+    ":",
+    "8080",
+    "[",
+    "]",
+    "\\",
+    ".",
+    "\n",
+    "x",
+]
+RESTS = ["", "/", "/sec.gov", "?q=.gov", "#sec.gov", "//sec.gov", "\n", " "]
+
+
+@given(
+    st.sampled_from(["http", "https", "HTTPS", "ftp", ""]),
+    st.lists(st.sampled_from(PARTS), max_size=4),
+    st.sampled_from(RESTS),
+)
+def test_the_short_way_to_a_host(scheme, parts, rest):
+    """Whatever an address looks like, its host is what taking it apart by the book gives."""
+    url = f"{scheme}://{''.join(parts)}{rest}"
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    assert is_official(url) is bool(re.search(r"(?:^|\.)gov$", host)), url
 
 
 def test_the_head_is_official_then_early():

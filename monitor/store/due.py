@@ -70,7 +70,9 @@ def open_hits(connection: Connection, *, since: datetime) -> Iterator[tuple[Kind
     )
     searches: dict[str, bool] = {}
     for row in connection.execute(query):
-        searched = searches.setdefault(row.address, is_search(row.address))
+        searched = searches.get(row.address)
+        if searched is None:
+            searched = searches[row.address] = is_search(row.address)
         yield (
             Kind(row.company, row.topic, row.stage, row.language, row.score),
             OpenHit(

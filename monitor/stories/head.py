@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ _OFFICIAL: Final = re.compile(
     r"|hkexnews\.hk|hkex\.com\.hk|sse\.com\.cn|szse\.cn|cninfo\.com\.cn|bundeskartellamt\.de"
     r"|agcm\.it|bund\.de|judiciary\.hk|sfc\.hk)$"
 )
+# An address whose host stands there as it is, which are almost all: no need to take it apart.
+_PLAIN: Final = re.compile(r"https?://([A-Za-z0-9.-]+)(?=[/?#]|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,17 @@ class Account:
 
 def is_official(url: str | None) -> bool:
     """Return whether an address is of a public authority, a court or an exchange."""
+    if plain := _PLAIN.match(url or ""):
+        return _is_official_host(plain[1].lower())
     try:
         host = urlsplit(url or "").hostname or ""
     except ValueError:
         return False
+    return _is_official_host(host)
+
+
+@lru_cache(maxsize=4096)
+def _is_official_host(host: str) -> bool:
     return _OFFICIAL.search(host) is not None
 
 
