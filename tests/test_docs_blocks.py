@@ -20,6 +20,7 @@ from urllib.parse import quote
 import pytest
 import standardwebhooks
 from briefs import briefed, hit
+from conftest import needs
 from feedserver import FeedServer, answer
 from mails import ignore, mail
 from receiver import Receiver
@@ -205,6 +206,8 @@ def test_what_is_typed_works(page, reader, programs, server):
     """Whoever types a page's commands, in their order, gets no error."""
     for info, body in blocks(page):
         lines = [line for line in typed(info, body) if program(line) not in ELSEWHERE]
+        if any(program(line) == "openssl" for line in lines) and not shutil.which("openssl"):
+            needs("openssl")
         given = re.findall(r"^\$ cat (\S+)\n((?:[^$].*\n)+)", body, re.MULTILINE)
         for name, content in given:  # what a page shows of a file is what the file holds
             (reader / name).write_text(content, "utf-8")
