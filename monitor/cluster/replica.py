@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from monitor import logs, steps
 from monitor.cluster import archive
 from monitor.cluster import engine as engines
 from monitor.cluster.rescue import rescue
 from monitor.cluster.tasks import ARCHIVE, LANES, tasks
+from monitor.errors import MonitorError
 from monitor.store import jobs
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ def working(app: App, stop: threading.Event) -> Iterator[dict[str, tuple[Callabl
     replica.stands.wait()
     yield replica.ticking()
     thread.join()
+    if replica.failed:
+        raise MonitorError("this replica cannot work off jobs: the log says why")
 
 
 def _let_go_in_time(connection: DBAPIConnection, _record: object) -> None:
@@ -79,6 +83,7 @@ class Replica:
 
     def __init__(self, app: App, stop: threading.Event) -> None:
         self.stands = threading.Event()
+        self.failed = False
         self._app, self._stop = app, stop
         self._tasks = tasks()
         self._disk = steps.Room(app)
@@ -120,6 +125,12 @@ class Replica:
     def _do(self, task: Task, job: Job) -> None:
         try:
             task.do(self._app, self._stop, jobs.signature(job.id or 0, job.attempts))
+        except OperationalError as error:
+            # The database is away, or ended a session that was frozen: a line says enough.
+            reason = str(error.orig).partition("\n")[0]
+            log.error("job failed", task=task.name, job=job.id, error=reason)  # noqa: TRY400
+            self.offer(task, after_s=AGAIN_S)
+            raise
         except Exception:
             log.exception("job failed", task=task.name, job=job.id)
             self.offer(task, after_s=AGAIN_S)
@@ -201,7 +212,15 @@ class Replica:
 
     def run(self) -> None:
         """Work off jobs until the stop; run in a thread of its own."""
-        asyncio.run(self._work())
+        try:
+            asyncio.run(self._work())
+        except Exception:
+            # Without its loop it would offer jobs and do none: whoever watches it starts it again.
+            log.exception("replica failed")
+            self.failed = True
+            self._stop.set()
+        finally:
+            self.stands.set()
 
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
