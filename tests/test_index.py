@@ -1,6 +1,8 @@
 """The search index: in step with the texts, whoever stores them, whatever dies on the way."""
 
+import re
 from dataclasses import replace
+from itertools import groupby
 from threading import Event
 
 import pytest
@@ -13,7 +15,8 @@ from monitor.pipeline.index import fill_beside
 from monitor.store import index
 from monitor.store import schema as t
 from monitor.text.folding import fold
-from monitor.text.index import CUT, distinct_words, index_words
+from monitor.text.index import CUT, cut, distinct_words, index_words, ready
+from monitor.text.words import SOLID
 
 HEADLINE = "蚂蚁集团IPO被暂停"
 
@@ -54,6 +57,35 @@ def having(engine, word):
 def test_words(texts, words):
     """Latin words whole, Han by pairs, all folded; ends of a run stand by themselves as well."""
     assert sorted(distinct_words(index_words(*texts))) == sorted(words.split())
+
+
+@given(st.lists(st.text("aA 反垄断罚, 。\nー카ß", max_size=8) | st.text(max_size=30), max_size=9))
+def test_texts_that_are_cut_together_have_their_own_words(texts):
+    """Of several texts each has the words that it has by itself, whatever stands beside it."""
+    together = cut([ready(title, title[::2]) for title in texts])
+    assert [sorted(distinct_words(words)) for words in together] == [
+        sorted(distinct_words(index_words(title, title[::2]))) for title in texts
+    ]
+    for title in texts:
+        assert set(distinct_words(index_words(title))) == by_the_letter(fold(title).text)
+
+
+def by_the_letter(folded):
+    """Return the words of a folded text, told one character after the other."""
+    runs = ["".join(run) for _, run in groupby(folded, kind)]
+    words = set()
+    solid = [run for run in runs if kind(run[0]) == "solid"]
+    for at, run in enumerate(solid):
+        words |= {run[-1], *(run[n : n + 2] for n in range(len(run) - 1))}
+        words |= {run[0]} if at else set()  # a pair stands for it where it comes first
+    return words | {run for run in runs if kind(run[0]) == "word"}
+
+
+def kind(char):
+    """Return whether a character is of what is cut into pairs, of a word, or of neither."""
+    if re.match(f"[{SOLID}]", char):
+        return "solid"
+    return "word" if char.isalnum() else "neither"
 
 
 @given(st.text(max_size=60))

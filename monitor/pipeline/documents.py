@@ -122,9 +122,11 @@ def _detect_ahead(engine: Engine, read: Sequence[Read]) -> known.Known:
     with reading(engine) as connection:
         ahead = known.look_up(connection, [(it.feed, it.batch.identities) for it in read])
     for it, verdicts in zip(read, ahead.verdicts, strict=True):
-        for index, verdict in enumerate(verdicts):
-            if verdict.article is None or verdict.revised:
-                it.batch.matches(index)
+        changed = [at for at, it in enumerate(verdicts) if it.article is None or it.revised]
+        for index in changed:
+            it.batch.matches(index)
+        if changed:
+            it.batch.words_of(changed[0])  # which cuts them all, before the transaction
     return ahead
 
 

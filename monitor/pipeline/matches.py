@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from monitor import logs
-from monitor.text.index import index_words
+from monitor.text.index import Ready, cut, ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,9 +35,10 @@ class LateDetector:
 class Matches:
     """The matches of a document's entries, and their words for the search index.
 
-    Each is found once, when first asked for; both at a time, since both fold the same texts. None
-    stands for the matches of an entry on which detection failed. *told* are those of the first
-    entries, as far as whoever read them found out: words in place of them say why that failed.
+    Each is found once, when first asked for. Both fold the same texts, so these are made ready to
+    be cut when they are matched; and cut together. None stands for the matches of an entry on which
+    detection failed. *told* are those of the first entries, as far as whoever read them found out:
+    words in place of them say why that failed.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Matches:
     ) -> None:
         self._detector, self._feed, self._entries, self._told = detector, feed, entries, told
         self._found: dict[int, Sequence[Match] | None] = {}
+        self._ready: dict[int, Ready] = {}
         self._words: dict[int, str] = {}
 
     def __call__(self, index: int) -> Sequence[Match] | None:
@@ -61,12 +63,15 @@ class Matches:
                 self._found[index] = None
             else:
                 self._found[index] = self._find(entry) if told is None else told
-            self._words[index] = index_words(entry.title, entry.summary)
+            self._ready[index] = ready(entry.title, entry.summary)
         return self._found[index]
 
     def words(self, index: int) -> str:
         """Return the words of the entry with that index."""
         self(index)
+        if self._ready:
+            self._words.update(zip(self._ready, cut(list(self._ready.values())), strict=True))
+            self._ready.clear()
         return self._words[index]
 
     def _find(self, entry: Entry) -> Sequence[Match] | None:

@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import func, select, text
 
 from monitor.identity import KnownArticle, article_key, identify
 from monitor.store import schema as t
@@ -71,6 +72,7 @@ def find(
         by_link.setdefault(link, []).append((article, title))
     feeds = [feed.id for feed, _ in polls]
     before = set(connection.scalars(_SHOWN, {"some": feeds}))
+    seen = _seen(connection, [poll for poll in polls if poll[0].id in before])
     found: list[dict[int, tuple[str, str]]] = []  # of each poll: id -> link and title
     for feed, entries in polls:
         articles = {
@@ -78,9 +80,7 @@ def find(
             for mine in entries
             for article, title in by_link.get(mine.link, ())
         }
-        if feed.id in before:
-            articles |= _seen_in(connection, feed, entries)
-        found.append(articles)
+        found.append(articles | seen.get(feed.id, {}))
     sightings = _sightings(connection, before, {it for articles in found for it in articles})
     return [
         [
@@ -91,18 +91,24 @@ def find(
     ]
 
 
-def _seen_in(
-    connection: Connection, feed: FeedToPoll, entries: Sequence[Identity]
-) -> dict[int, tuple[str, str]]:
-    """Return id -> link and title of the articles seen in *feed* under these guids or keys."""
-    guids = {mine.guid for mine in entries if mine.guid}
-    keys = {article_key(feed.key, mine) for mine in entries if not (mine.link or mine.guid)}
-    return {
-        article: (link or "", title)
-        for query, some in ((_BY_KEY, keys), (_BY_GUID, guids))
-        if some
-        for article, link, title in connection.execute(query, {"feed": feed.id, "some": list(some)})
-    }
+def _seen(
+    connection: Connection, polls: Sequence[tuple[FeedToPoll, Sequence[Identity]]]
+) -> dict[int, dict[int, tuple[str, str]]]:
+    """Return by feed what it showed under these guids or keys: id -> link and title."""
+    guids = {(feed.id, mine.guid) for feed, entries in polls for mine in entries if mine.guid}
+    seen: dict[int, dict[int, tuple[str, str]]] = {}
+    if guids:
+        query = _BY_GUID[connection.dialect.name]
+        for feed_id, article, link, title in connection.execute(
+            query, {"some": json.dumps(list(guids))}
+        ):
+            seen.setdefault(feed_id, {})[article] = link or "", title
+    for feed, entries in polls:
+        keys = [article_key(feed.key, mine) for mine in entries if not (mine.link or mine.guid)]
+        if keys:
+            for article, link, title in connection.execute(_BY_KEY, {"some": keys}):
+                seen.setdefault(feed.id, {})[article] = link or "", title
+    return seen
 
 
 def _sightings(
@@ -132,9 +138,25 @@ def _state(connection: Connection) -> tuple[int | None, ...]:
 _KNOWN: Final = select(t.articles.c.id, t.articles.c.link, t.articles.c.title)
 _BY_LINK: Final = _KNOWN.where(among(t.articles.c.link, "some"))
 _BY_KEY: Final = _KNOWN.where(among(t.articles.c.key, "some"))
-_BY_GUID: Final = _KNOWN.join(t.sightings, t.sightings.c.article_id == t.articles.c.id).where(
-    t.sightings.c.feed_id == bindparam("feed"), among(t.sightings.c.guid, "some")
-)
+# SQLite takes the index by feed and guid if the pairs come first, and only then.
+_BY_GUID: Final = {
+    "sqlite": text(
+        """
+        SELECT s.feed_id, a.id, a.link, a.title
+        FROM json_each(:some) AS pair CROSS JOIN sightings AS s JOIN articles AS a
+        WHERE s.feed_id = json_extract(pair.value, '$[0]')
+        AND s.guid = json_extract(pair.value, '$[1]') AND a.id = s.article_id
+        """
+    ),
+    "postgresql": text(
+        """
+        SELECT s.feed_id, a.id, a.link, a.title
+        FROM json_array_elements(CAST(:some AS json)) AS pair
+        JOIN sightings AS s ON s.feed_id = CAST(pair ->> 0 AS bigint) AND s.guid = pair ->> 1
+        JOIN articles AS a ON a.id = s.article_id
+        """
+    ),
+}
 _SIGHTINGS: Final = select(
     t.sightings.c.feed_id,
     t.sightings.c.article_id,
