@@ -42,8 +42,8 @@ CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand 
 PULSE = timedelta(seconds=0.25)  # how soon what was read is stored, and what came due is asked
 # What is settled in one transaction at most: a longer one would keep other writers waiting.
 JUDGED = 64  # polls without a document
-DOCUMENTS = 16
-ENTRIES = 2000
+DOCUMENTS = 32
+ENTRIES = 800  # that were read; those that are as they were cost nothing here
 BYTES = 4_000_000  # of bodies, which are held until then
 MAX_REASON_LENGTH = 200
 
@@ -187,7 +187,7 @@ class _Round:
         if feed.id in self._read or feed.id in self._judged:
             self.settle()
         self._read[feed.id] = Read(self._settler, feed, answer, document)
-        entries = sum(it.seen for it in self._read.values())
+        entries = sum(len(it.entries) for it in self._read.values())
         held = sum(len(it.answer.body) for it in self._read.values())
         if len(self._read) >= DOCUMENTS or entries >= ENTRIES or held >= BYTES:
             self._settle_read()

@@ -78,9 +78,9 @@ def cut(several: Sequence[Ready]) -> list[str]:
             else:
                 words[at][which] = " ".join(_WORD.findall(text))
     if solid:
-        texts = [words[at][which] for at, which in solid]
-        apart = _NO_WORD.sub(" ", f" {_END} ".join(texts)).split(_END)
-        runs = _NOT_SOLID.sub(" ", f" {_END}".join(texts)).replace(f"{_END} ", _END).strip()
+        folded = [words[at][which] for at, which in solid]
+        apart = _NO_WORD.sub(" ", f" {_END} ".join(folded)).split(_END)
+        runs = _NOT_SOLID.sub(" ", f" {_END}".join(folded)).replace(f"{_END} ", _END).strip()
         pairs = _SEAM.split(_pairs(runs))
         for (at, which), its_words, its_pairs in zip(solid, apart, pairs, strict=True):
             words[at][which] = f"{its_words} {its_pairs}"
