@@ -3,7 +3,8 @@
 Serves the site on the archive of benchmarks/queries.py, with what benchmarks/archive.py adds to it,
 and a thousand subscriptions. Asks as a reviewer who is logged in for each kind of page and each
 list of the API over HTTP, `--repeat` times, with other filters, places and words each time, and
-prints what its answers took: time by the clock, CPU of server and asker (not of PostgreSQL).
+prints what its answers took: time by the clock, and CPU of server and asker, with that of a
+PostgreSQL on this machine.
 
 * `--database FILE` keeps the archive, and uses one that is there; `--postgresql URL` copies it into
   an empty PostgreSQL database first, or uses one that is full.
@@ -29,6 +30,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+import psycopg
 from archive import DIGEST_DAYS, LARGE, SAVED, SUBSCRIPTIONS, copy, enrich
 from queries import COMPANIES, DAYS, DEEDS, END, FEEDS, PER_STORY, SEARCHES, fill
 
@@ -245,11 +247,38 @@ class Answer(NamedTuple):
     text: str
 
 
+class Backends:
+    """The processes of a PostgreSQL on this machine that serve a database."""
+
+    def __init__(self, url: str) -> None:
+        address = url.replace("postgresql+psycopg:", "postgresql:", 1)
+        self._to = psycopg.connect(address, autocommit=True)
+        self._burnt: dict[int, int] = {}
+
+    def burnt(self) -> float:
+        """Return the milliseconds of CPU that they took since the last time."""
+        pids = self._to.execute(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        now = {
+            pid: int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[0])
+            for (pid,) in pids
+            if Path(f"/proc/{pid}").exists()
+        }
+        new = sum(burnt - self._burnt.get(pid, 0) for pid, burnt in now.items())
+        self._burnt = now
+        return new / 1e6
+
+
 class Asker:
     """Who asks: a reviewer, logged in."""
 
     def __init__(self, app: App, port: int) -> None:
         self._port = port
+        url = app.engine.url
+        there = url.get_backend_name() == "postgresql"
+        self._backends = Backends(url.render_as_string(hide_password=False)) if there else None
         with app.store.begin() as connection:
             if users.find(connection, WHO) is None:
                 users.add(connection, WHO, UserRole.REVIEWER, None, now=END)
@@ -282,8 +311,10 @@ class Asker:
             to.request(method, address, body, headers)
             answer = to.getresponse()
             text = answer.read().decode()
-            took, burnt = time.perf_counter() - began, time.process_time() - cpu
-        return Answer(took * 1000, burnt * 1000, answer.status, text)
+            took, burnt = time.perf_counter() - began, (time.process_time() - cpu) * 1000
+        if self._backends is not None:
+            burnt += self._backends.burnt()
+        return Answer(took * 1000, burnt, answer.status, text)
 
 
 def measured(asker: Asker, hits: int, repeat: int, only: list[str]) -> Iterator[bool]:

@@ -5,6 +5,7 @@ each with a hit, four hits to a story; then times each view as analysts and page
 as people type them, and an export as CSV.
 
 * The archive is the same at every run; `--database FILE` keeps it, and uses one that is there.
+  `--postgresql URL` asks a PostgreSQL database that benchmarks/pages.py has filled.
 * Each question is asked `--repeat` times, the first included: none is of a warm cache alone.
 * Figures of one machine and day may be compared with each other only.
 """
@@ -229,24 +230,26 @@ def questions(engine: Engine) -> Iterator[tuple[str, str, Callable[[], int]]]:
             yield "search", name, lambda it=listing, query=query: search(it, query)
 
 
-def export(path: Path, form: str) -> None:
+def export(url: str, form: str) -> None:
     """Print how fast `monitor hits` writes everything out, and how much memory it takes."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.yaml")
-        config.write_text(
-            f"companies: [alibaba]\ntopics: [ipo]\ndatabase: sqlite:///{path}\nfeeds: []\n"
-        )
+        config.write_text(f"companies: [alibaba]\ntopics: [ipo]\ndatabase: {url}\nfeeds: []\n")
         command = [sys.executable, "-m", "monitor", "--config", str(config), "hits"]
         out = Path(folder, f"hits.{form}")
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), os.times()
         if form in {"parquet", "xlsx"}:
             command += ["--output", str(out)]
         with out.open("wb") as file:
             subprocess.run([*command, "--format", form], stdout=file, check=True)
-        took = time.perf_counter() - began
+        took, now = time.perf_counter() - began, os.times()
         size = out.stat().st_size / 1e6
+    burnt = now.children_user + now.children_system - spent.children_user - spent.children_system
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"export {form}: {took:.1f} s, {size:.0f} MB, at most {peak:.0f} MB of memory so far")
+    print(
+        f"export {form}: {took:.1f} s, CPU {burnt:.1f}, {size:.0f} MB,"
+        f" at most {peak:.0f} MB of memory so far"
+    )
 
 
 def _middle(ordered: list[float]) -> float:
@@ -259,18 +262,20 @@ def main() -> None:
     options.add_argument("--hits", type=int, default=1_000_000)
     options.add_argument("--repeat", type=int, default=5)
     options.add_argument("--database", type=Path)
+    options.add_argument("--postgresql", metavar="URL")
     options.add_argument("--export", nargs="*", default=["csv"], help="csv ndjson parquet xlsx")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = (given.database or Path(folder, "archive.db")).absolute()
-        if not path.exists():
+        url = given.postgresql or f"sqlite:///{path}"
+        if not given.postgresql and not path.exists():
             began = time.perf_counter()
             fill(path, given.hits)
             print(
                 f"{given.hits:,} articles with hits: {time.perf_counter() - began:.0f} s,"
                 f" {path.stat().st_size / 1e6:,.0f} MB"
             )
-        engine = open_engine(f"sqlite:///{path}")
+        engine = open_engine(url)
         by_clock: dict[str, list[float]] = {}
         of_cpu: dict[str, list[float]] = {}
         for group, name, work in questions(engine):
@@ -285,7 +290,7 @@ def main() -> None:
                 p95 = all_took[int(len(all_took) * 0.95)]
                 print(f"{group}, {measure}: median {_middle(all_took):.1f} ms, p95 {p95:.1f} ms")
         for form in given.export:
-            export(path, form)
+            export(url, form)
 
 
 if __name__ == "__main__":

@@ -470,6 +470,8 @@ CREATE INDEX ix_hits_live_topic_stage ON hits (topic, stage, found_at) WHERE wit
 
 CREATE INDEX ix_hits_story_id ON hits (story_id);
 
+CREATE INDEX ix_hits_sums ON hits (article_id) WHERE withdrawn_at IS NULL AND amount IS NOT NULL;
+
 CREATE INDEX ix_hits_ungrouped ON hits (id) WHERE story_id IS NULL;
 
 CREATE INDEX ix_hits_withdrawn_at ON hits (withdrawn_at) WHERE withdrawn_at IS NOT NULL;

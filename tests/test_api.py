@@ -2,13 +2,15 @@
 
 import json
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from stored import put
 from websites import put_digest, put_token, put_user, website
 
 from monitor.pipeline.group import group_new
-from monitor.store import queries
+from monitor.store import few, queries
+from monitor.store import pages as answered
 from monitor.web.api import shapes
 from monitor.web.api.endpoints import CALLS, ROOT
 
@@ -97,14 +99,34 @@ def test_pages_have_everything_once(site, path):
 )
 def test_answers_come_in_pages_too(site, kind, query):
     """A query's answers are those the command gives, once each, however small the page."""
-    from urllib.parse import quote
-
-    path = f"/{kind}?q={quote(query)}"
+    path = f"/{kind}?{urlencode({'q': query})}"
     whole = get(site, f"{path}&limit=200")
     assert whole["items"] != []
     assert whole["next"] is None
     one_by_one, _ = everything(site, path)
     assert one_by_one == whole["items"]
+
+
+@pytest.mark.parametrize("kind", ["hits", "stories", "articles"])
+@pytest.mark.parametrize("query", ["alibaba", "fine NOT company:ant", "NOT weather"])
+def test_a_page_looks_at_so_many_articles(site, monkeypatch, kind, query):
+    """A page that has looked at enough ends with a cursor, whatever it found; nothing is lost."""
+    path = f"/{kind}?{urlencode({'q': query})}"
+    whole = get(site, f"{path}&limit=200")["items"]
+    monkeypatch.setattr(answered, "LOOKED_AT", 1)
+    in_parts, pages = everything(site, path, limit=200)
+    assert in_parts == whole
+    assert pages > 1
+    assert get(site, f"{path}&company=ant&topic=antitrust&stage=fine")["items"] == []
+
+
+@pytest.mark.parametrize("path", ["/articles?topic=antitrust", "/articles?company=ant&stage=fine"])
+@pytest.mark.parametrize("more", ["", "&min_score=0.1", "&q=alibaba"])
+def test_few_and_many_of_a_kind(site, monkeypatch, path, more):
+    """A list is the same whether hits of the kind are looked up or met on the way."""
+    looked_up = get(site, path + more)["items"]
+    monkeypatch.setattr(few, "FEW", 0)
+    assert get(site, path + more)["items"] == looked_up
 
 
 def test_what_comes_in_meanwhile_shifts_nothing(site, clock):

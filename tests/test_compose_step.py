@@ -269,6 +269,18 @@ def test_a_new_subscription_is_not_told_the_past(engine, clock, compose, put_hit
     assert reported(engine, "new") == [2]
 
 
+def test_a_first_digest_counts_the_polls_of_its_day(engine, clock, compose, put_hit):
+    """What was polled before hits are told of is none of a new subscription's business."""
+    put_hit()
+    with engine.begin() as connection:
+        feed = connection.scalar(select(t.feeds.c.id))
+        its = {"feed_id": feed, "outcome": "stored", "entries": 3, "new": 1}
+        at = [clock.at - timedelta(days=40), clock.at - timedelta(hours=2)]
+        connection.execute(insert(t.polls), [{**its, "at": it} for it in at])
+    made = compose(subscription("new")).make(subscription("new"), clock.at)
+    assert made.content["coverage"]["polls"] == 1
+
+
 @pytest.mark.parametrize("commit", [1, 2])
 def test_death_before_a_commit(engine, clock, compose, put_hit, commit):
     """Killed before the commit, the slot stays open and the digest is made whole, once."""

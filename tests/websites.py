@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 from sqlalchemy import insert
@@ -17,6 +18,7 @@ from monitor.model import Scope, UserRole
 from monitor.passwords import hash_password
 from monitor.store import schema as t
 from monitor.store import tokens, users
+from monitor.web import behind
 from monitor.web.server import serving
 
 CONFIG = """
@@ -116,10 +118,13 @@ def put_token(app, name, scope="read", expires_at=None):
 
 @contextmanager
 def website(folder, database, clock, web="url: http://127.0.0.1", listen="127.0.0.1:0"):
-    """Serve a site on a database at the newest schema, at a free port."""
+    """Serve a site on a database at the newest schema, at a free port.
+
+    Its pages wait for what is worked out behind them: a test wants to see that.
+    """
     path = folder / "config.yaml"
     path.write_text(CONFIG.format(database=database, web=web, folder=folder), "utf-8")
-    with App(load(path, {}), clock) as app:
+    with App(load(path, {}), clock) as app, patch.object(behind, "PATIENCE_S", 60):
         app.prepare()
         with serving(app, listen, Event()) as (_, port):
             yield Website(app, port)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.query import And, Compares, Is, Node, Seen
+from monitor.query import And, Compares, Is, Node, Or, Seen, alternatives
 from monitor.store import schema as t
 from monitor.store import search
 from monitor.store.queries import ARTICLES, HITS, STORIES, rows
@@ -34,7 +34,7 @@ def answers(
     The newest article comes first, or with *ranked* the best of the newest `search.RANKED`.
     """
     kind = KINDS[listing.name]
-    query = And((query, *narrower(kind, wanted)))
+    query = narrowed(query, kind, wanted)
     where = found_between(wanted) if kind == "hit" else []
     if ranked:
         limit = search.RANKED if wanted.limit is None else wanted.limit
@@ -56,8 +56,20 @@ def answers(
                 return
 
 
-def narrower(kind: search.Kind, wanted: Filter) -> Iterator[Node]:
-    """Yield what *wanted* says of articles and hits, so that no others are looked at."""
+def narrowed(query: Node, kind: search.Kind, wanted: Filter) -> Node:
+    """Return *query* limited to what *wanted* says of articles and hits, so that no others are met.
+
+    Each of its alternatives is, so that each is looked for by itself.
+    """
+    limits = tuple(_narrower(kind, wanted))
+    if not limits:
+        return query
+    parts = [And((part, *limits)) for part in alternatives(query)]
+    return parts[0] if len(parts) == 1 else Or(tuple(parts))
+
+
+def _narrower(kind: search.Kind, wanted: Filter) -> Iterator[Node]:
+    """Yield what *wanted* says of articles and hits."""
     fields = ("company", "topic") if kind == "story" else ("company", "topic", "stage")
     for name in fields:  # the stage of a story need not be that of the hit that answers
         if (value := getattr(wanted, name)) is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import Connection, Select
 
     from monitor.model import ReportedHit
     from monitor.store.listed import Listed, Wanted
@@ -203,11 +203,6 @@ def _feeds() -> Select[*tuple[Any, ...]]:
         *(its.due_at, its.moved_to, its.enabled),
     )
     return query
-
-
-def older_than(article_id: int) -> ColumnElement[bool]:
-    """Return the condition for articles that were stored before that one."""
-    return t.articles.c.id < article_id
 
 
 def articles(connection: Connection, ids: Sequence[int]) -> dict[int, ArticleShown]:

@@ -8,21 +8,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, Text, and_, column, func, literal, not_, or_, select, table, text
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    and_,
+    column,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    table,
+    text,
+)
 
 from monitor.query import AllOf, And, Not, Or, Word
 from monitor.query.tree import Compares, Is, Seen
 from monitor.store import schema as t
+from monitor.store.later import WORDS_IN_BLOCKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection
 
     from monitor.query import Need, Node
 
-_LOOKED_THROUGH: Final = 25  # articles for each that is wanted, before an index is asked,
-_AT_LEAST: Final = 20_000  # or so many
+BLOCK: Final = 2**12  # articles; the index has the numbers of blocks, see `later`
+BLOCKS: Final = 2**4  # of them are a large one
+_IN_INDEX: Final = f"({WORDS_IN_BLOCKS}) @@ CAST(:asked AS tsquery)"
 
 
 def newest_with(
@@ -32,15 +47,15 @@ def newest_with(
     limit: int,
     *,
     least: int,
-    before: Sequence[int] = (),
+    span: int = 0,
 ) -> Sequence[int]:
     """Return the newest articles under *below* that have what is needed, up to *limit*.
 
-    *least* is the smallest number they may have, *before* those of the page before, if any.
+    *least* is the smallest number they may have, *span* among about how many articles there may be
+    so many of them, if that is known.
     """
     if connection.dialect.name == "postgresql":
-        rare = bool(before) and before[0] - before[-1] > _LOOKED_THROUGH * len(before)
-        return _of_tsvectors(connection, need, below, limit, least=least, rare=rare)
+        return _of_tsvectors(connection, need, below, limit, least=least, span=span)
     number: ColumnElement[int] = column("rowid", Integer)
     has = column("article_words", Text).op("MATCH")(literal(_fts5(need)))
     query = select(number).select_from(table("article_words")).where(has, number >= least)
@@ -50,37 +65,51 @@ def newest_with(
 
 
 def _of_tsvectors(
-    connection: Connection, need: Need, below: int | None, limit: int, *, least: int, rare: bool
+    connection: Connection, need: Need, below: int | None, limit: int, *, least: int, span: int
 ) -> list[int]:
-    """Look through the newest first, one by one; what these lack is asked of the GIN index.
+    """Ask the GIN index for the newest blocks of articles, then for more and more before them.
 
-    That has to gather all articles with common words before it can tell which are the newest, and
-    the planner, which takes words for independent, asks it all the same. It is good at *rare* ones.
+    It has the block of an article as one more word: without, it would gather all articles that
+    have the words before it can tell which are the newest.
     """
-    number, words = column("article_id", Integer), column("words", Text)
-    query = select(number, words).select_from(table("article_words", number, words))
-    query = query.where(number >= least)
-    if below is not None:
-        query = query.where(number < below)
+    article = column("article_id", BigInteger)
+    number = article + 0  # else a planner may walk along all numbers
+    words = table("article_words", article)
+    if below is None:
+        below = (connection.scalar(select(func.max(article)).select_from(words)) or 0) + 1
     found: list[int] = []
-    if not rare:
-        looked_through = max(_LOOKED_THROUGH * limit, _AT_LEAST)
-        # The rows of a limited subquery are walked in its order, as far as they are asked for.
-        near = query.order_by(number.desc()).limit(looked_through).subquery()
-        some = select(near.c.article_id).where(_has(near.c.words, need))
-        found += connection.scalars(some.order_by(near.c.article_id.desc()).limit(limit))
-        ends = query.with_only_columns(number).order_by(number.desc()).offset(looked_through - 1)
-        end = None if len(found) == limit else connection.scalar(ends.limit(1))
-        if end is None:
-            return found
-        query = query.where(number < end)
-    far = query.with_only_columns(number).where(_has(words, need)).order_by(number.desc())
-    return [*found, *connection.scalars(far.limit(limit - len(found)))]
+    if _has_prefix(need):  # each time it is asked for, all words that begin so are gathered
+        span = max(span, BLOCKS * BLOCK)
+    for blocks in _blocks(below - 1, least, span):
+        asked = f"{_tsquery(need)} & ({' | '.join(blocks)})"
+        query = select(article).select_from(words).where(text(_IN_INDEX).bindparams(asked=asked))
+        query = query.where(number >= least, number < below).order_by(number.desc())
+        found += connection.scalars(query.limit(limit - len(found)))
+        if len(found) == limit:
+            break
+    return found
 
 
-def _has(words: ColumnElement[str], need: Need) -> ColumnElement[bool]:
-    asked = text("CAST(:need AS tsquery)").bindparams(need=_tsquery(need))
-    return words.op("@@")(asked)
+def _has_prefix(need: Need) -> bool:
+    return need.prefix if isinstance(need, Word) else any(map(_has_prefix, need.needs))
+
+
+def _blocks(highest: int, least: int, span: int = 0) -> Iterator[list[str]]:
+    """Yield the words for the blocks down from the article *highest* to *least*, in few steps.
+
+    The first of them are as wide as *span*, or narrow.
+    """
+    block, lowest = highest // BLOCK, least // BLOCK
+    first = block // BLOCKS * BLOCKS  # of the large block that the newest one is in
+    near = first if span > 2 * BLOCK else max(first, block - 1)
+    for some in (range(block, near - 1, -1), range(near - 1, first - 1, -1)):
+        if here := [f"'#{it}'" for it in some if it >= lowest]:
+            yield here
+    large, count = block // BLOCKS - 1, max(1, min(span // (BLOCK * BLOCKS), BLOCKS))
+    while large >= lowest // BLOCKS:
+        end = max(large - count, lowest // BLOCKS - 1)
+        yield [f"'##{it}'" for it in range(large, end, -1)]
+        large, count = end, min(count * 4, BLOCKS)
 
 
 def _fts5(need: Need) -> str:
@@ -128,6 +157,21 @@ def time_of(seen: Seen) -> ColumnElement[bool]:
     if seen.until is not None:
         limits.append(t.articles.c.first_seen < seen.until)
     return and_(*limits)
+
+
+def kind_of(node: Node) -> Mapping[str, frozenset[str]]:
+    """Return for fields of a hit the values outside of which none answers *node*, if it says so.
+
+    No values at all mean that nothing answers.
+    """
+    if isinstance(node, Is):
+        return {node.name: frozenset(node.values)} if node.name in t.hits.c else {}
+    found: dict[str, frozenset[str]] = {}
+    if isinstance(node, And):
+        for item in node.items:
+            for name, values in kind_of(item).items():
+                found[name] = found.get(name, values) & values
+    return found
 
 
 def seen_in(node: Node) -> Seen | None:

@@ -21,7 +21,10 @@ ANSWERING = (FeedState.OK, FeedState.STALE)
 
 
 def coverage(connection: Connection, standing: Standing, *, now: datetime) -> Coverage:
-    """Return what was polled since the digest before (since the beginning, if there was none)."""
+    """Return what was polled since the digest before.
+
+    If there was none, since when hits are told of.
+    """
     after = standing.since
     polls = (
         select(
@@ -35,8 +38,8 @@ def coverage(connection: Connection, standing: Standing, *, now: datetime) -> Co
     )
     gaps = select(t.feeds.c.name, t.polls.c.at).join(t.polls, t.polls.c.feed_id == t.feeds.c.id)
     gaps = gaps.where(t.polls.c.gap, t.polls.c.at <= now).order_by(t.polls.c.at)
-    if after is not None:
-        polls, gaps = polls.where(t.polls.c.at > after), gaps.where(t.polls.c.at > after)
+    told_of = t.polls.c.at > (after or standing.reaches)
+    polls, gaps = polls.where(told_of), gaps.where(told_of)
     # PostgreSQL adds numbers up to a numeric, which JSON does not know.
     ledger = {feed: [*map(int, figures)] for feed, *figures in connection.execute(polls)}
     feeds = connection.execute(select(t.feeds).order_by(t.feeds.c.name)).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 
 from monitor.detect.contexts import JudgedHit, Quote
 from monitor.model import Role, Verdict
@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection
+
+
+def mark(connection: Connection) -> tuple[int | None, datetime | None]:
+    """Return what changes whenever a verdict is given, or a hit is withdrawn."""
+    return (
+        connection.scalar(select(func.max(t.reviews.c.id))),
+        connection.scalar(
+            select(func.max(t.hits.c.withdrawn_at)).where(t.hits.c.withdrawn_at.is_not(None))
+        ),
+    )
 
 
 def judged(

@@ -4,6 +4,8 @@
   them at once; on PostgreSQL, where that would keep every writer waiting, nothing is made there.
 * `complete` makes whatever index of the tables is not there, or was left half made by a process
   that ended, one after another. Without it all is right, and some of it slow.
+* The search index is no table of ours: its index of words in blocks is made likewise, and the one
+  that it takes the place of is dropped then.
 * What is unique belongs into the migration itself: it is a promise.
 """
 
@@ -21,10 +23,19 @@ from monitor.store import schema as t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Engine, Index, TextClause
+    from sqlalchemy import Connection, Engine, TextClause
 
 WAIT_S: Final = 60
 LOCK_NOT_AVAILABLE: Final = "55P03"  # PostgreSQL's own code
+
+# Words of an article and of its blocks: `monitor.store.conditions` asks for just that expression.
+WORDS_IN_BLOCKS: Final = (
+    "words || array_to_tsvector(ARRAY["
+    "'#' || (article_id >> 12)::text, '##' || (article_id >> 16)::text])"
+)
+_BLOCKS: Final = "ix_article_words_blocks"
+_OF_BLOCKS: Final = f"CREATE INDEX {_BLOCKS} ON article_words USING gin (({WORDS_IN_BLOCKS}))"
+_FORMER: Final = "ix_article_words_words"
 
 log = logs.get_logger()
 
@@ -63,14 +74,16 @@ def complete(engine: Engine) -> list[str]:
     if engine.dialect.name != "postgresql":
         return []
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not _missing(connection) or not connection.scalar(_ALONE):
+        if not (_missing(connection) or _has_former(connection)) or not connection.scalar(_ALONE):
             return []
         made = []
         try:
             connection.execute(text(f"SET lock_timeout = '{WAIT_S}s'"))
-            for index, valid in _missing(connection):
-                made.append(_make(connection, index, valid))
-                log.info("index made", index=made[-1])
+            for name, statement, valid in _missing(connection):
+                _make(connection, name, statement, valid)
+                made.append(name)
+                log.info("index made", index=name)
+            connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {_FORMER}")
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                 raise
@@ -84,22 +97,36 @@ def complete(engine: Engine) -> list[str]:
 def make_missing(connection: Connection) -> None:
     """Make the indexes that are missing on PostgreSQL, in a transaction on tables without rows."""
     if connection.dialect.name == "postgresql":
-        for index, _ in _missing(connection):
-            connection.execute(CreateIndex(index))
+        for _, statement, _ in _missing(connection):
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {_FORMER}")
 
 
-def _missing(connection: Connection) -> list[tuple[Index, bool | None]]:
-    """Return each index that is not whole; with it False if it is half made, None if it is not."""
+def _has_former(connection: Connection) -> bool:
+    return any(row.relname == _FORMER for row in connection.execute(_MADE))
+
+
+def _missing(connection: Connection) -> list[tuple[str, str, bool | None]]:
+    """Return the name of each index that is not whole, and how it is made.
+
+    With it comes False if it is half made, None if it is not.
+    """
     t.columns.tell_conditions()
     made = {row.relname: row.indisvalid for row in connection.execute(_MADE)}
-    wanted = [index for table in t.metadata.sorted_tables for index in table.indexes]
-    wanted.sort(key=lambda index: str(index.name))
-    return [(it, made.get(str(it.name))) for it in wanted if not made.get(str(it.name))]
+    wanted = {
+        str(index.name): str(CreateIndex(index).compile(dialect=connection.dialect))
+        for table in t.metadata.sorted_tables
+        for index in table.indexes
+    }
+    wanted[_BLOCKS] = _OF_BLOCKS
+    return [
+        (name, statement, made.get(name))
+        for name, statement in sorted(wanted.items())
+        if not made.get(name)
+    ]
 
 
-def _make(connection: Connection, index: Index, valid: bool | None) -> str:  # noqa: FBT001 - as found
+def _make(connection: Connection, name: str, statement: str, valid: bool | None) -> None:  # noqa: FBT001 - as found
     if valid is False:
-        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {index.name}")
-    statement = str(CreateIndex(index).compile(dialect=connection.dialect))
+        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
     connection.exec_driver_sql(statement.replace(" INDEX ", " INDEX CONCURRENTLY ", 1))
-    return str(index.name)

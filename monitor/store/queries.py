@@ -29,6 +29,7 @@ from sqlalchemy import column as sql_column
 from monitor.model import ReportedHit
 from monitor.store import schema as t
 from monitor.store.among import among as one_of
+from monitor.store.few import NAMED, few
 from monitor.store.hits import evidence_of
 from monitor.store.types import Instant
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 _Columns = TypeVarTuple("_Columns")
-_FEW: Final = 3000  # hits of a kind
 
 
 def hit_title() -> ColumnElement[str]:
@@ -341,23 +341,25 @@ def _with_hit(
     for it, from the newest to the last.
     """
     its, key = t.hits.c, listing.hit_key
-    kind = [
-        its[name] == value
-        for name in ("company", "topic", "stage")
+    kind = {
+        name: (value,)
+        for name in NAMED
         if name not in columns and (value := getattr(wanted, name)) is not None
-    ]
-    sure = [its.score >= wanted.min_score] if wanted.min_score is not None else []
-    if "score" in columns or not (kind or sure):
+    }
+    sure = wanted.min_score is not None and "score" not in columns
+    if not kind and not sure:
         return
-    live = its.withdrawn_at.is_(None)
-    if kind:
-        some = select(its[key]).where(live, *kind).order_by(*NEWEST).limit(_FEW + 1)
-        few = connection.scalars(some).all()
-        if len(few) <= _FEW:
-            yield one_of(columns[key], few)
-            if not sure:
-                return
-    yield exists().where(its[key] == columns[key], live, *kind, *sure)
+    hits = few(connection, kind)
+    such: list[ColumnElement[bool]]
+    if hits is None:
+        such = [its[name].in_(values) for name, values in kind.items()]
+    else:
+        such = [one_of(its.id, hits)]
+        yield columns[key].in_(select(its[key]).where(*such))
+    if sure:
+        such.append(its.score >= wanted.min_score)
+    if hits is None or sure:
+        yield exists().where(its[key] == columns[key], its.withdrawn_at.is_(None), *such)
 
 
 def _behind(

@@ -29,7 +29,8 @@ from monitor.query import (
 from monitor.query.tree import about_hits, needs_hit
 from monitor.store import schema as t
 from monitor.store.among import among
-from monitor.store.conditions import known, newest_with, seen_in, time_of
+from monitor.store.conditions import kind_of, known, newest_with, seen_in, time_of
+from monitor.store.few import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,17 +81,29 @@ class Best:
 class Bound:
     """How many candidates are looked at, by each alternative of a query; None for all.
 
-    *first* of them are read at once, then more and more.
+    *first* of them are read at once, then more and more. *down_to* is the article down to which
+    all candidates were looked at where these were not all; 0 where they were.
     """
 
     most: int | None = None
     first: int = _FIRST
-    reached: bool = False
+    down_to: int = 0
 
-    def ends(self, looked_at: int) -> bool:
-        """Return whether *looked_at* are enough, and remember it."""
+    @property
+    def start(self) -> int:
+        """Return how many to read at once, to begin with."""
+        return self.first if self.most is None else min(self.first, self.most)
+
+    def next(self, size: int, looked_at: int, largest: int) -> int:
+        """Return how many to read after *size*, with *looked_at* behind: more, but not too many."""
+        left = largest if self.most is None else self.most - looked_at
+        return max(1, min(size * 4, largest, left))
+
+    def ends(self, looked_at: int, article: int) -> bool:
+        """Return whether *looked_at* are enough, the last of them *article*; remember it if so."""
         enough = self.most is not None and looked_at >= self.most
-        self.reached |= enough
+        if enough:
+            self.down_to = max(self.down_to, article)
         return enough
 
 
@@ -100,19 +113,27 @@ def find(
     kind: Kind,
     *,
     where: Sequence[ColumnElement[bool]] = (),
+    below: int | None = None,
     bound: Bound | None = None,
 ) -> Iterator[Found]:
     """Yield the answers of that *kind* to *query*, each once, the newest article first.
 
-    *where* are conditions on t.articles, t.feeds or, unless *kind* is "article", t.hits.
+    *where* are conditions on t.articles, t.feeds or, unless *kind* is "article", t.hits. *below* is
+    a number that all articles are under. With a *bound* there may be answers missing among
+    articles under its `down_to`.
     """
     bound = bound or Bound()
     stories: set[int] = set()
     streams = []
     for part in alternatives(query):
-        need = narrow(part)
-        asked = _Asked(connection, part, kind, tuple(where), bound, stories)
-        if need is None:
+        need, its_kind = narrow(part), kind_of(part)
+        if not all(its_kind.values()):
+            continue  # it says of one thing that it is two
+        asked = _Asked(connection, part, kind, tuple(where), below, bound, stories)
+        hits = few(connection, its_kind)
+        if hits is not None:
+            streams += [asked.all(among(t.hits.c.id, hits), sort=True)] if hits else []
+        elif need is None:
             streams.append(asked.all())
         else:
             streams.append(asked.indexed(need))
@@ -149,7 +170,7 @@ def best(
     terms = set(phrases(query))
     scored = [(relevance(terms, it.piece), it.article, it.hit or 0, it) for it in newest]
     some = nlargest(limit, scored, key=lambda row: row[:3])
-    whole = not bound.reached and len(newest) < among
+    whole = not bound.down_to and len(newest) < among
     return Best(tuple(it for *_, it in some), len(newest), whole=whole)
 
 
@@ -157,7 +178,7 @@ def judged(
     connection: Connection, query: Node, kind: Kind, *where: ColumnElement[bool]
 ) -> Iterator[Found]:
     """Yield the answers among what *where* leaves, each looked at, without asking the index."""
-    return _Asked(connection, query, kind, where, Bound(), set()).all()
+    return _Asked(connection, query, kind, where, None, Bound(), set()).all()
 
 
 def _any_unindexed(connection: Connection) -> bool:
@@ -173,6 +194,7 @@ class _Asked:
     query: Node
     kind: Kind
     where: tuple[ColumnElement[bool], ...]
+    below: int | None
     bound: Bound
     stories: set[int]  # those that were found, if stories are looked for
 
@@ -182,18 +204,22 @@ class _Asked:
         lowest, highest = 0, None
         if seen is not None and seen.until is not None:
             lowest, highest = self._between(seen)
-        below = None if highest is None else highest + 1
-        size, looked_at = self.bound.first, 0
-        ids: Sequence[int] = ()
+        below = self.below
+        if highest is not None and (below is None or highest < below):
+            below = highest + 1
+        # Where SQL knows more than the words, it lets few of them through.
+        at_once = _AT_ONCE if known(self.query) is None else 4 * _AT_ONCE
+        size, looked_at, span = self.bound.start, 0, 0
         while True:
-            ids = newest_with(self.connection, need, below, size, least=lowest, before=ids)
-            for at in range(0, len(ids), _AT_ONCE):
-                some = among(t.articles.c.id, ids[at : at + _AT_ONCE])
+            ids = newest_with(self.connection, need, below, size, least=lowest, span=span)
+            for at in range(0, len(ids), at_once):
+                some = among(t.articles.c.id, ids[at : at + at_once])
                 yield from self._judged(self._query().where(some))
             looked_at += len(ids)
-            if len(ids) < size or self.bound.ends(looked_at):
+            if len(ids) < size or self.bound.ends(looked_at, ids[-1]):
                 return
-            below, size = ids[-1], min(size * 4, _LARGEST)
+            below, size = ids[-1], self.bound.next(size, looked_at, _LARGEST)
+            span = (ids[0] - ids[-1]) * size // len(ids)
             if seen is not None and not lowest:
                 lowest, _ = self._between(seen)
 
@@ -214,11 +240,16 @@ class _Asked:
         lowest, highest = self.connection.scalar(early), self.connection.scalar(late)
         return lowest or 1, highest or 0
 
-    def all(self, *limits: ColumnElement[bool]) -> Iterator[Found]:
-        """Yield the answers among all articles that *limits* and the fields leave."""
+    def all(self, *limits: ColumnElement[bool], sort: bool = False) -> Iterator[Found]:
+        """Yield the answers among all articles that *limits* and the fields leave.
+
+        With *sort* there are few of them, to be sorted rather than met on a walk along all.
+        """
         query = self._query().where(*limits)
-        below: int | None = None
-        size, looked_at = _FIRST, 0
+        if sort:
+            query = query.order_by(None).order_by((self._article + 0).desc(), t.hits.c.id.desc())
+        below = self.below
+        size, looked_at = min(_FIRST, self.bound.start), 0
         while True:
             page = query if below is None else query.where(self._article < below)
             rows = self.connection.execute(page.limit(size)).all()
@@ -230,7 +261,7 @@ class _Asked:
             last = None if whole else rows[-1].id
             yield from self._answers(row for row in rows if row.id != last)
             looked_at += len(rows)
-            if last is None or self.bound.ends(looked_at):
+            if last is None or self.bound.ends(looked_at, last + 1):
                 return
             below, size = last + 1, min(size * 2, _AT_ONCE)
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from monitor.ports import Clock
     from monitor.store.digests import FrozenDigest
     from monitor.web.backtests import Backtests
+    from monitor.web.behind import Behind
+    from monitor.web.tried import Tried
 
 _LARGEST_ID = 2**63 - 1
 
@@ -36,6 +38,7 @@ class Site:
 
     *identity* is the database's own, wherever it is served; *form_key* signs forms, *login* is how
     long one lasts. *preview* makes the digest a subscription would get now; it stores nothing.
+    *behind* works out what takes longer than a page may.
     """
 
     engine: Engine
@@ -53,6 +56,8 @@ class Site:
     config: Config
     preview: Callable[[Subscription], FrozenDigest]
     backtests: Backtests
+    behind: Behind
+    tried: Tried
 
     @property
     def secure(self) -> bool:

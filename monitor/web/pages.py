@@ -25,6 +25,7 @@ from monitor.model import UserRole
 from monitor.resources import shipped
 from monitor.text.html import one_line
 from monitor.web.api import problems
+from monitor.web.behind import AGAIN_S
 from monitor.web.context import site_of
 from monitor.web.forms import form_field, remember
 from monitor.web.visitor import visitor_of
@@ -111,6 +112,17 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
         response.set_cookie(
             COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax", secure=site.secure
         )
+    return response
+
+
+def not_yet(request: Request, title: str, back: tuple[str, str]) -> Response:
+    """Return the page that stands in for one that is worked out; *back* leads to another."""
+    return again(page(request, "web/behind.html.j2", title=title, back=back))
+
+
+def again(response: Response) -> Response:
+    """Return *response*, which the browser is to load again soon."""
+    response.headers["Refresh"] = str(AGAIN_S)
     return response
 
 

@@ -1,7 +1,7 @@
 """Proposals: what rejected hits share, a rule against it to be tried, and what that would lose.
 
 * Nothing is applied here: a person tries it on the rule bench, and writes it into the rules.
-* Counted are the newest MOST verdicts, and that is said where there are more.
+* They are worked out behind the page, from all verdicts of the time that is asked for.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from monitor.config.proposed import Proposer
 from monitor.detect.contexts import LEAST, ContextKind, Key, shared_contexts
 from monitor.model import Role
 from monitor.store import review_queue
-from monitor.store.judged import judged
+from monitor.store.engine import reading
+from monitor.store.judged import judged, mark
 from monitor.web.context import reading_for, site_of
-from monitor.web.pages import page
+from monitor.web.pages import again, not_yet, page
 from monitor.web.review import SPANS
 from monitor.web.stories import account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
@@ -30,12 +32,14 @@ if TYPE_CHECKING:
 
     from monitor.config.proposed import Proposed
     from monitor.detect.contexts import Context
+    from monitor.web.context import Site
     from monitor.web.stories import Account
 
 LEASTS = (LEAST, 5, 20)
-MOST = 2000  # verdicts
 SHOWN = 20  # proposals
 EXAMPLES = 3  # of each kind
+TITLE = "Proposals"
+BACK = ("/review/", "Review")
 WORDS = {
     ContextKind.UNLESS: "A longer phrase around a spelling of {of}",
     ContextKind.SPELLING: "Words in the sentence of the spelling {of}",
@@ -63,17 +67,17 @@ def proposals(request: Request) -> Response:
     days = next((it for it in SPANS if str(it) == asked.get("days")), SPANS[0])
     since = site.clock.now() - timedelta(days=days)
     with reading_for(request) as connection:
-        verdicts = judged(connection, since=since, limit=MOST + 1)
-    proposer = Proposer(site.config)
-    found = shared_contexts(
-        verdicts[:MOST], least, writable=lambda key: proposer.propose(key) is not None
+        now = (*mark(connection), site.clock.now().date())
+    found = site.behind.find(
+        ("proposals", least, days), now, site.clock.now(), lambda: _fit(site, least, since)
     )
-    fit = [(it, made) for it in found if (made := proposer.propose(it.key))]
-    shown = fit[:SHOWN]
+    if found.outcome is None:
+        return not_yet(request, TITLE, BACK)
+    shown = found.outcome[:SHOWN]
     numbers = {hit for it, _ in shown for hit in (*it.rejected[:EXAMPLES], *it.kept[:EXAMPLES])}
     with reading_for(request) as connection:
         hits = {it.id: account(it) for it in review_queue.hits(connection, numbers)}
-    return page(
+    response = page(
         request,
         "web/proposals.html.j2",
         rows=[_proposal(request, it, made, hits) for it, made in shown],
@@ -82,9 +86,19 @@ def proposals(request: Request) -> Response:
         leasts=LEASTS,
         since_days=days,
         spans=SPANS,
-        more=len(fit) > SHOWN,
-        cut=MOST if len(verdicts) > MOST else None,
+        more=len(found.outcome) > SHOWN,
+        found=found,
     )
+    return response if found.fresh else again(response)
+
+
+def _fit(site: Site, least: int, since: datetime) -> list[tuple[Context, Proposed]]:
+    """Return the contexts against which a rule can be written, each with it."""
+    with reading(site.engine) as connection:
+        verdicts = judged(connection, since=since)
+    proposer = Proposer(site.config)
+    found = shared_contexts(verdicts, least, writable=lambda key: proposer.propose(key) is not None)
+    return [(it, made) for it in found if (made := proposer.propose(it.key))]
 
 
 def asked_key(asked: QueryParams) -> Key | None:

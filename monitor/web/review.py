@@ -18,21 +18,29 @@ from starlette.responses import RedirectResponse
 from monitor.model import Review, Verdict
 from monitor.store import precision as measured
 from monitor.store import review_queue, reviews
+from monitor.store.engine import reading
+from monitor.store.judged import mark
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, path_id, reading_for, site_of
 from monitor.web.forms import form_of
-from monitor.web.pages import page
+from monitor.web.pages import again, not_yet, page
 from monitor.web.shield import POLICY
 from monitor.web.stories import account, choices, older, wanted
 from monitor.web.visitor import visitor_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from monitor.web.context import Site
 
 SHOWN = 20  # hits on a page
 LONGEST_NOTE = 2000
 MOST = 100  # rows of a table
+PRECISION = "What verdicts say of the rules"
+BACK = ("/review/", "Review")
 SPANS = (90, 30, 365)  # days back
 KEPT = ("company", "topic", "stage", "before")
 WITH_KEYS = {"Content-Security-Policy": f"{POLICY}; script-src 'self'"}
@@ -88,20 +96,32 @@ def precision(request: Request) -> Response:
     days = next((it for it in SPANS if str(it) == asked.get("days")), SPANS[0])
     since = site.clock.now() - timedelta(days=days)
     with reading_for(request) as connection:
-        found = measured.precision(connection, by, since=since, limit=MOST + 1)
-    names = site.names
+        now = (*mark(connection), site.clock.now().date())
+    found = site.behind.find(
+        ("precision", by, days), now, site.clock.now(), lambda: _measured(site, by, since)
+    )
+    if found.outcome is None:
+        return not_yet(request, PRECISION, BACK)
+    names, rows = site.names, found.outcome
     named = {"company": names.company, "topic": names.topic, "stage": names.stage}
-    return page(
+    response = page(
         request,
         "web/precision.html.j2",
         by=by,
         kinds=measured.BY,
         since_days=days,
         spans=SPANS,
-        rows=[(named[by](row.key) if by in named else row.key, row) for row in found[:MOST]],
-        more=len(found) > MOST,
+        rows=[(named[by](row.key) if by in named else row.key, row) for row in rows[:MOST]],
+        more=len(rows) > MOST,
         most=MOST,
+        found=found,
     )
+    return response if found.fresh else again(response)
+
+
+def _measured(site: Site, by: str, since: datetime) -> list[measured.Precision]:
+    with reading(site.engine) as connection:
+        return measured.precision(connection, by, since=since, limit=MOST + 1)
 
 
 def _taken(request: Request, number: int) -> Response:

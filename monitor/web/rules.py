@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from monitor.config.proposed import Proposer
-from monitor.config.trial import read_rules, written
-from monitor.detect.associate import Detector
+from monitor.config.trial import written
 from monitor.detect.explain import explain
 from monitor.detect.score import THRESHOLD
 from monitor.digest.excerpt import Piece
@@ -81,17 +80,17 @@ def bench(request: Request) -> Response:
     if asked.without and asked.without not in {it.to_model().key for it in config.feeds}:
         raise HTTPException(404)
     try:
-        lexicon = read_rules(written(config) if asked.without else asked.rules, config)
+        rules = site_of(request).tried.rules(written(config) if asked.without else asked.rules)
     except ConfigError as error:
         return _shown(request, asked, 400, mistakes=[_line(it) for it in error.mistakes])
     if form.get("do") == "backtest":
-        return _begun(request, lexicon, asked, form.get("days", ""))
+        return _begun(request, rules.lexicon, asked, form.get("days", ""))
     title, text = _plain(asked.title), _plain(asked.text)
     if not title.strip():
         title, text = text, ""
-    found = explain(Detector(lexicon), title, text, published=site_of(request).clock.now())
+    found = explain(rules.detector, title, text, published=site_of(request).clock.now())
     matches = list(_found(found, title, text))
-    return _shown(request, asked, found=found, matches=matches, names=names_of(lexicon))
+    return _shown(request, asked, found=found, matches=matches, names=names_of(rules.lexicon))
 
 
 def _begin(request: Request) -> Response:

@@ -116,8 +116,7 @@ def _newest(
 
     A page ends with an article, all of whose hits are on it: the next begins behind that.
     """
-    where = [] if before is None else [browse.older_than(before)]
-    answers = search.find(connection, query, kind, where=where)
+    answers = search.find(connection, query, kind, below=before)
     found = list(islice(answers, SHOWN))
     for answer in answers:
         if answer.article != found[-1].article:

@@ -42,10 +42,12 @@ from monitor.web import (
 )
 from monitor.web.api import endpoints, openapi
 from monitor.web.backtests import Backtests
+from monitor.web.behind import Behind
 from monitor.web.context import Site
 from monitor.web.door import Door
 from monitor.web.pages import asset, not_served
 from monitor.web.shield import Shield
+from monitor.web.tried import Tried
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -154,5 +156,7 @@ def build_site(app: App, *, local: bool) -> Starlette:
         config=app.config,
         preview=lambda subscription: app.compose_step.make(subscription, app.clock.now()),
         backtests=Backtests(app.store),
+        behind=Behind(),
+        tried=Tried(app.config),
     )
     return site

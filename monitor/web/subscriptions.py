@@ -1,4 +1,7 @@
-"""Subscriptions: what each would be sent now, as it would be sent. Nothing is stored."""
+"""Subscriptions: what each would be sent now, as it would be sent. Nothing is stored.
+
+The mail is made behind the page, at most once a minute.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from monitor.digest.slots import NoSlot, next_slot
 from monitor.store import suppressions
 from monitor.web.archive import sandboxed
 from monitor.web.context import reading_for, site_of
-from monitor.web.pages import page
+from monitor.web.pages import again, not_yet, page
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,16 +22,25 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from monitor.model import Subscription
+    from monitor.store.digests import FrozenDigest
+    from monitor.web.behind import Found
+
+SHOWN = 50  # subscriptions on a page
+BACK = ("/subscriptions/", "Subscriptions")
 
 
 def subscriptions(request: Request) -> Response:
-    """Show all subscriptions, and when each is sent next."""
+    """Show the subscriptions in the order of the configuration, and when each is sent next."""
     site = site_of(request)
-    now = site.clock.now()
+    now, after = site.clock.now(), request.query_params.get("after")
+    names = [it.name for it in site.subscriptions]
+    first = names.index(after) + 1 if after in names else 0
+    shown = site.subscriptions[first : first + SHOWN]
     return page(
         request,
         "web/subscriptions.html.j2",
-        subscriptions=[(it, _next(it, now)) for it in site.subscriptions],
+        subscriptions=[(it, _next(it, now)) for it in shown],
+        more=shown[-1].name if len(names) > first + SHOWN else None,
         names=site.names,
     )
 
@@ -36,23 +48,40 @@ def subscriptions(request: Request) -> Response:
 def preview(request: Request) -> Response:
     """Show what a subscription would be sent now, and to whom."""
     site, subscription = site_of(request), _asked(request)
-    made = site.preview(subscription)
+    found = _made(request, subscription)
+    if found.outcome is None:
+        return not_yet(request, subscription.name, BACK)
     with reading_for(request) as connection:
         wanting = suppressions.wanting(connection, subscription.name, subscription.recipients)
-    return page(
+    response = page(
         request,
         "web/subscription.html.j2",
         subscription=subscription,
         next=_next(subscription, site.clock.now()),
-        made=made,
+        made=found.outcome,
+        found=found,
         wanting=wanting,
     )
+    return response if found.fresh else again(response)
 
 
 def html(request: Request) -> Response:
     """Answer with the HTML of that mail, for the frame in its page."""
-    made = site_of(request).preview(_asked(request))
+    made = _made(request, _asked(request)).outcome
+    if made is None:
+        return again(sandboxed("", "frame-ancestors 'self'", "SAMEORIGIN"))
     return sandboxed(made.rendered.html, "frame-ancestors 'self'", "SAMEORIGIN")
+
+
+def _made(request: Request, subscription: Subscription) -> Found[FrozenDigest]:
+    site = site_of(request)
+    now = site.clock.now()
+    return site.behind.find(
+        ("preview", subscription.name),
+        now.replace(second=0, microsecond=0),
+        now,
+        lambda: site.preview(subscription),
+    )
 
 
 def _next(subscription: Subscription, now: datetime) -> datetime | None:

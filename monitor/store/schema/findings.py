@@ -23,6 +23,7 @@ from monitor.store.types import Instant
 
 UNGROUPED = text("story_id IS NULL")
 LIVE = text("withdrawn_at IS NULL")
+SUMS = text("withdrawn_at IS NULL AND amount IS NOT NULL")
 WITHDRAWN = text("withdrawn_at IS NOT NULL")
 
 LISTED_BY = (  # what lists of hits are narrowed by, the newest first
@@ -82,6 +83,7 @@ hits = Table(
         partial(f"ix_hits_live_{'_'.join(columns)}", *columns, "found_at", where=LIVE)
         for columns in LISTED_BY
     ),
+    partial("ix_hits_sums", "article_id", where=SUMS),
     partial("ix_hits_ungrouped", "id", where=UNGROUPED),
     partial("ix_hits_withdrawn_at", "withdrawn_at", where=WITHDRAWN),
 )
