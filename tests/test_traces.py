@@ -1,6 +1,7 @@
 """Traces: what a collector is told, and that nobody pays or waits for it."""
 
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -19,6 +20,15 @@ from monitor.pipeline.group import group_new
 FEED = """<rss version="2.0"><channel><title>Wire</title>
 <item><title>Regulator fines Alibaba over antitrust breaches</title><link>http://127.0.0.1/1</link>
 <guid>one</guid></item></channel></rss>"""
+
+
+@pytest.fixture(autouse=True)
+def log():
+    """Leave no handler behind that writes where nobody reads any more."""
+    root = logging.getLogger()
+    before = root.handlers, root.level
+    yield
+    root.handlers, root.level = before
 
 
 def config(tmp_path, feeds, tracing):
