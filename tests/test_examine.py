@@ -15,6 +15,7 @@ from monitor.model import Answer, Document, Entry, FeedToPoll
 from monitor.pipeline.matches import LateDetector, Matches
 from monitor.pipeline.poll import PollStep
 from monitor.store import schema as t
+from monitor.text.index import index_words
 
 TITLES = ("Alibaba fined $2 billion in antitrust probe", "Rain expected", "腾讯音乐今天IPO定价")
 URL = "https://news.example/feed"
@@ -67,6 +68,17 @@ def test_a_child_finds_what_detection_finds(examiner):
 
     assert [len(matches) for matches in document.matches] == [1, 0, 1]
     assert document.matches == found_in(document)
+
+
+def test_a_child_makes_ready_to_index(examiner):
+    """The words of the search index are the same from what a child has made ready."""
+    document = examiner.parse(feed(), rss(*TITLES, "騰訊\u200b音樂 ①", "Ａ＆Ｂ　罰款"))
+    detector = LateDetector(unasked)
+    matches = Matches(detector, feed(), document.entries, document.matches, document.ready)
+
+    assert [it[0][1] for it in document.ready] == [True, True, False, False, False]
+    for index, entry in enumerate(document.entries):
+        assert matches.words(index) == index_words(entry.title, entry.summary)
 
 
 def test_only_what_is_new_is_examined(examiner, clock):

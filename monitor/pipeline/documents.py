@@ -45,7 +45,7 @@ class Read:
         self.entries = [_dated(entry, self.now) for entry in found.entries]
         dated = zip(self.entries, found.entries, found.matches, strict=False)
         told = [it if mine is read else None for mine, read, it in dated]
-        matches = Matches(settler.detector, feed, self.entries, told)
+        matches = Matches(settler.detector, feed, self.entries, told, found.ready)
         self.batch = articles.Batch(
             feed=feed,
             entries=self.entries,

@@ -38,7 +38,8 @@ class Matches:
     Each is found once, when first asked for. Both fold the same texts, so these are made ready to
     be cut when they are matched; and cut together. None stands for the matches of an entry on which
     detection failed. *told* are those of the first entries, as far as whoever read them found out:
-    words in place of them say why that failed.
+    words in place of them say why that failed. *made* are the same entries' texts as they were made
+    ready there, empty for one that was not.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Matches:
         feed: FeedToPoll,
         entries: Sequence[Entry],
         told: Sequence[Sequence[Match] | str | None] = (),
+        made: Sequence[Ready] = (),
     ) -> None:
-        self._detector, self._feed, self._entries, self._told = detector, feed, entries, told
+        self._detector, self._feed, self._entries = detector, feed, entries
+        self._told, self._made = told, made
         self._found: dict[int, Sequence[Match] | None] = {}
         self._ready: dict[int, Ready] = {}
         self._words: dict[int, str] = {}
@@ -63,7 +66,8 @@ class Matches:
                 self._found[index] = None
             else:
                 self._found[index] = self._find(entry) if told is None else told
-            self._ready[index] = ready(entry.title, entry.summary)
+            made = self._made[index] if index < len(self._made) else ()
+            self._ready[index] = made or ready(entry.title, entry.summary)
         return self._found[index]
 
     def words(self, index: int) -> str:

@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from monitor.detect.associate import Detector
+from monitor.text.index import ready
 
 if TYPE_CHECKING:
     from monitor.detect.lexicon import Lexicon
     from monitor.model import Document, Entry, Match
+    from monitor.text.index import Ready
 
 MOST: Final = 500  # entries of one document
 
@@ -27,12 +29,18 @@ class Examiner:
         self._detector = Detector(lexicon)
 
     def examine(self, document: Document, company: str | None) -> Document:
-        """Return *document* with the matches of its first entries.
+        """Return *document* with the matches of its first entries, which are made ready to index.
 
         *company* is the key of one that all of them are about.
         """
-        matches = [self._find(entry, company) for entry in document.entries[:MOST]]
-        return replace(document, matches=tuple(matches))
+        matches: list[tuple[Match, ...] | str] = []
+        made: list[Ready] = []
+        for entry in document.entries[:MOST]:
+            found = self._find(entry, company)
+            matches.append(found)
+            # At once, while folding remembers its texts; what failed may have failed there.
+            made.append(() if isinstance(found, str) else ready(entry.title, entry.summary))
+        return replace(document, matches=tuple(matches), ready=tuple(made))
 
     def _find(self, it: Entry, company: str | None) -> tuple[Match, ...] | str:
         try:
