@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.feeds.manners import has_held
 from monitor.store import feeds
-from monitor.store.engine import lock, reading
+from monitor.store.engine import lock, may_be_lost, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +100,7 @@ class Claims:
             return None
         if not self._step.shared:
             return feeds.HostLimit(per_host, +self._busy)
+        may_be_lost(connection)  # all replicas claim one after the other
         lock(connection, "claim of feeds")  # else two would see the same hosts free
         return feeds.HostLimit(per_host, feeds.under_way(connection, now=now))
 

@@ -83,3 +83,12 @@ def lock(connection: Connection, name: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+
+
+def may_be_lost(connection: Connection) -> None:
+    """Let the commit not wait for the disk: a power cut may undo it, as if it had never been.
+
+    For a claim, which then holds no more, and where others wait for the commit. PostgreSQL alone.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL synchronous_commit = off"))
