@@ -348,9 +348,17 @@ def still_due(path, sites):
     return {name: number for name, number in found.items() if number}
 
 
+def has_tables(path):
+    """Return whether a life was long enough to make the database."""
+    with sqlite3.connect(path) as database:
+        return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'heartbeats'").fetchone()
+
+
 def wait_until_quiet(path, sites):
     """Wait until nothing is due; return what still is when patience ends."""
     patience = time.monotonic() + QUIET_S
+    while not has_tables(path) and time.monotonic() < patience:
+        time.sleep(1)
     while (due := still_due(path, sites)) and time.monotonic() < patience:
         time.sleep(1)
     return [f"{number} {name} still due" for name, number in due.items()]
