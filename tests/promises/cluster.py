@@ -134,12 +134,17 @@ class Replica:
     def strike(self, number):
         """Send a signal as soon as it is in the middle of polling; note what it was at."""
         while not self.claims:
-            doing = "SELECT id, attempts FROM procrastinate_jobs WHERE status = 'doing'"
-            self.jobs = self._ask(f"{doing} AND worker_id = ANY(%s)", self.lanes)
-            names = [f"job {job}.{attempts}" for job, attempts in self.jobs]
-            claimed = "SELECT count(*) FROM feeds WHERE claimed_by = ANY(%s)"
-            ((self.claims,),) = self._ask(claimed, names)
+            self._look()
         self.struck_at = self.signal(number)
+        time.sleep(1)  # what it had handed to the database is done by then; a short job may be over
+        self._look()
+
+    def _look(self):
+        doing = "SELECT id, attempts FROM procrastinate_jobs WHERE status = 'doing'"
+        self.jobs = self._ask(f"{doing} AND worker_id = ANY(%s)", self.lanes)
+        names = [f"job {job}.{attempts}" for job, attempts in self.jobs]
+        claimed = "SELECT count(*) FROM feeds WHERE claimed_by = ANY(%s)"
+        ((self.claims,),) = self._ask(claimed, names)
 
     def _start(self, folder, number):
         self.log = folder / f"log{number}"
@@ -248,6 +253,7 @@ def run(folder, plan):
         finally:
             server.terminate()
             server.wait()
+            server.stdout.close()
 
 
 def _run(folder, plan, url, port, smtp):
@@ -334,7 +340,8 @@ def _retaken(events, struck):
             for job, _ in replica.jobs
         ]
         kept = None in moments
-        after.append(None if kept else round(max(moments) - replica.struck_at, 1))
+        waits = [moment - replica.struck_at for moment in moments if moment is not None]
+        after.append(None if kept else round(max(waits, default=0), 1))
     return {
         "retaken_jobs": len(retaken),
         "retaken_claims": sum(event["claims"] for event in retaken.values()),
