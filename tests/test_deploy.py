@@ -51,6 +51,7 @@ def test_the_unit_stops_as_the_service_does():
     keys = dict(re.findall(r"^(\w+)=(.*)$", UNIT, re.MULTILINE))
     assert int(keys["TimeoutStopSec"]) > 10
     assert keys["RestartPreventExitStatus"] == "2"
+    assert "ExecStartPre" not in keys  # systemd tries again whatever that one ends with
     assert keys["ExecStart"].endswith("/monitor run")
 
 
