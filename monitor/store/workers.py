@@ -54,7 +54,9 @@ def require_rest(connection: Connection, *, now: datetime) -> None:
     beat_at = last_beat(connection)
     if beat_at is not None and now - beat_at <= SILENCE:
         shown = connection.engine.url.render_as_string(hide_password=True)
-        raise StoreError(f"a service runs on {shown}: stop it first")
+        raise StoreError(
+            f"a service runs on {shown}: stop it first (one that was killed counts for a minute)"
+        )
 
 
 def last_start(connection: Connection) -> datetime | None:
