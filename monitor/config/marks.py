@@ -58,7 +58,7 @@ def read(content: bytes) -> Marked:
         line = content.count(b"\n", 0, error.start) + 1
         marked.mistakes.append(((), line, "is not UTF-8; save the file in that encoding"))
         return marked
-    if not all(map(str.isprintable, text.splitlines())) and (odd := _UNPRINTABLE.search(text)):
+    if not text.replace("\n", "").isprintable() and (odd := _UNPRINTABLE.search(text)):
         line = text.count("\n", 0, odd.start()) + 1
         marked.mistakes.append(((), line, f"a character YAML does not allow: {odd[0]!a}"))
         return marked
