@@ -91,7 +91,6 @@ def engine(empty_database):
     engine.dispose()
 
 
-@pytest.fixture
 def needs(program):
     """Skip with a sentence that names what is missing; in CI nothing is missing."""
     sentence = f"{program} not found on this machine: this part is not tested"
