@@ -26,7 +26,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter, defaultdict
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -343,14 +343,14 @@ def still_due(path, sites):
         "alerts": len(named(sites)),
         "sites": len(sites),
     }
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         found = {name: database.execute(query, given).fetchone()[0] for name, query in DUE.items()}
     return {name: number for name, number in found.items() if number}
 
 
 def has_tables(path):
     """Return whether a life was long enough to make the database."""
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database:
         return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'heartbeats'").fetchone()
 
 
@@ -394,6 +394,7 @@ def judge(report, folder, sites, watchers, smtp):
     report.beats = watchers.beats
     report.beat_missing = int(watchers.beats == 0)
     report.integrity = column("PRAGMA integrity_check")[0]
+    database.close()
 
 
 def judge_alerts(report, sites, watchers, smtp):
