@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -130,15 +131,16 @@ def run(folder, *, kills, seed, feeds=20):
         pipe.send(None)
         process.join()
         web.shutdown()
-    database = sqlite3.connect(folder / "monitor.db")
-    polls = [n for (n,) in database.execute("SELECT COUNT(*) FROM polls GROUP BY feed_id")]
+    with closing(sqlite3.connect(folder / "monitor.db")) as database:
+        polls = [n for (n,) in database.execute("SELECT COUNT(*) FROM polls GROUP BY feed_id")]
+        compared = compare(database, publisher)
     return Report(
         kills=kills,
         seconds=round(seconds, 1),
         polls=sum(polls),
         fewest_polls=min(polls),
         tracebacks=(folder / "log").read_text("utf-8").count("Traceback"),
-        **compare(database, publisher),
+        **compared,
     )
 
 

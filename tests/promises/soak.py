@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -241,23 +241,23 @@ def _column(database, query):
 
 
 def judge(folder, publisher, mails, lives, code, stop_s):
-    database = sqlite3.connect(folder / "monitor.db")
+    with closing(sqlite3.connect(folder / "monitor.db")) as database:
+        compared = compare(database, publisher)
+        digests = _column(database, "SELECT id FROM digests")
+        query = "SELECT id FROM hits WHERE id NOT IN (SELECT hit_id FROM digest_items)"
+        unreported = _column(database, query)
     by_id = Counter(email.message_from_bytes(mail)["Message-ID"] for mail in mails)
     different = Counter(email.message_from_bytes(mail)["Message-ID"] for mail in set(mails))
     log = (folder / "log").read_text("utf-8")
     doubled_mails = sum(count - 1 for count in by_id.values())
     return Report(
-        **compare(database, publisher),
-        digests=len(_column(database, "SELECT id FROM digests")),
+        **compared,
+        digests=len(digests),
         mails=len(mails),
         doubled_mails=doubled_mails,
         doubled_without_doubt=max(0, doubled_mails - log.count("delivery repeated")),
         doubled_with_other_bytes=sum(count - 1 for count in different.values()),
-        unreported_hits=len(
-            _column(
-                database, "SELECT id FROM hits WHERE id NOT IN (SELECT hit_id FROM digest_items)"
-            )
-        ),
+        unreported_hits=len(unreported),
         kills=len(lives) - 1,
         stop_code=code,
         stop_s=round(stop_s, 2),
