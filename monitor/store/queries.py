@@ -310,7 +310,10 @@ def rows(
     ]
     query = query.order_by(*order).limit(wanted.limit)
     names = tuple(columns)
-    for row in connection.execute(query.execution_options(yield_per=500)):
+    if among is None and wanted.limit is None:
+        # Of a page, a cursor would have PostgreSQL plan for its first few rows.
+        query = query.execution_options(yield_per=500)
+    for row in connection.execute(query):
         yield dict(zip(names, row, strict=True))
 
 
