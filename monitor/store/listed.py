@@ -12,11 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Integer, and_, case, exists, func, literal_column, or_, select, tuple_
+from sqlalchemy import and_, exists, func, or_, select, tuple_
 
 from monitor.store import schema as t
 from monitor.store import stories
 from monitor.store.among import among
+from monitor.store.days import place
 from monitor.store.grouping import chunks
 
 if TYPE_CHECKING:
@@ -135,21 +136,10 @@ def first_told(connection: Connection, wanted: Wanted, starts: Sequence[datetime
     its = t.stories.c
     # What was first told since then was last told since then: an index knows the latter.
     recent = its.last_at >= starts[0], its.first_at >= starts[0]
-    day = _place(its.first_at, starts, 0).label("day")
+    day = place(its.first_at, starts).label("day")
     query = select(day, func.count()).where(*wanted.of(t.stories), *recent, live())
     found = {row.day: row[1] for row in connection.execute(query.group_by(day))}
     return [found.get(number, 0) for number in range(len(starts))]
-
-
-def _place(
-    at: ColumnElement[datetime], starts: Sequence[datetime], first: int
-) -> ColumnElement[int]:
-    """Return which of *starts* is the last before *at*, counted from *first*, by halving them."""
-    if len(starts) == 1:
-        return literal_column(str(first), Integer)
-    half = len(starts) // 2
-    below, above = _place(at, starts[:half], first), _place(at, starts[half:], first + half)
-    return case((at < starts[half], below), else_=above)
 
 
 def _newest(wanted: Wanted, limit: int) -> Select[int]:

@@ -6,21 +6,20 @@ Reads only, along the index of a feed's polls.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Integer, and_, case, column, func, or_, select, tuple_, values
+from sqlalchemy import case, func, or_, select, tuple_
 
 from monitor.store import schema as t
-from monitor.store.types import Instant
+from monitor.store.days import place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection
 
 FAILED: Final = "failed"
-_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +96,16 @@ def latest(
 
 def by_day(connection: Connection, feed_id: int, starts: Sequence[datetime]) -> list[Day]:
     """Return the polls of each day; days begin at *starts*, the last has no end."""
-    spans = zip(range(len(starts)), starts, [*starts[1:], _NEVER], strict=True)
-    day = values(column("number", Integer), column("since", Instant), column("until", Instant))
-    during = day.data(list(spans)).cte("day")
     its = t.polls.c
-    query = (
-        select(
-            during.c.number,
-            func.count(),
-            func.sum(case((its.outcome == FAILED, 1), else_=0)),
-            func.sum(its.new),
-            func.sum(case((its.gap, 1), else_=0)),
-        )
-        .select_from(during)
-        .join(
-            t.polls,
-            and_(its.feed_id == feed_id, its.at >= during.c.since, its.at < during.c.until),
-        )
-        .group_by(during.c.number)
-    )
+    day = place(its.at, starts).label("day")
+    query = select(
+        day,
+        func.count(),
+        func.sum(case((its.outcome == FAILED, 1), else_=0)),
+        func.sum(its.new),
+        func.sum(case((its.gap, 1), else_=0)),
+    ).where(its.feed_id == feed_id, its.at >= starts[0])
+    query = query.group_by(day)
     found = {number: Day(*map(int, row)) for number, *row in connection.execute(query)}
     return [found.get(number, Day()) for number in range(len(starts))]
 
