@@ -468,7 +468,7 @@ CREATE INDEX ix_hits_live_topic ON hits (topic, found_at) WHERE withdrawn_at IS 
 
 CREATE INDEX ix_hits_live_topic_stage ON hits (topic, stage, found_at) WHERE withdrawn_at IS NULL;
 
-CREATE INDEX ix_hits_story_id ON hits (story_id);
+CREATE INDEX ix_hits_story_id_found_at ON hits (story_id, found_at);
 
 CREATE INDEX ix_hits_sums ON hits (article_id) WHERE withdrawn_at IS NULL AND amount IS NOT NULL;
 
@@ -608,11 +608,10 @@ CREATE VIEW v_reviews AS
 CREATE VIEW v_stories AS 
     SELECT s.id AS story_id, s.company, s.topic, s.stage, s.headline,
            s.first_at AS first_seen, s.last_at AS last_seen,
-           (SELECT COUNT(DISTINCT COALESCE(a.publisher, f.name)) FROM hits h
+           COALESCE(s.sources, (SELECT COUNT(DISTINCT COALESCE(a.publisher, f.name)) FROM hits h
             JOIN articles a ON a.id = h.article_id JOIN feeds f ON f.id = a.feed_id
-            WHERE h.story_id = s.id AND h.withdrawn_at IS NULL) AS sources,
-           (SELECT COUNT(*) FROM hits h
-            WHERE h.story_id = s.id AND h.withdrawn_at IS NULL) AS hits,
+            WHERE h.story_id = s.id AND h.withdrawn_at IS NULL)) AS sources,
+           COALESCE(s.hits, (SELECT COUNT(*) FROM hits h WHERE h.story_id = s.id AND h.withdrawn_at IS NULL)) AS hits,
            (SELECT h.regulator FROM hits h WHERE h.story_id = s.id AND h.withdrawn_at IS NULL
             AND h.regulator IS NOT NULL ORDER BY h.id LIMIT 1) AS regulator,
            (SELECT h.amount FROM hits h WHERE h.story_id = s.id AND h.withdrawn_at IS NULL
@@ -621,7 +620,7 @@ CREATE VIEW v_stories AS
             AND h.amount IS NOT NULL ORDER BY h.id LIMIT 1) AS currency,
            s.proceeding_id, s.head_hit_id
     FROM stories s
-    WHERE EXISTS (SELECT 1 FROM hits h WHERE h.story_id = s.id AND h.withdrawn_at IS NULL);
+    WHERE s.hits > 0 OR (s.hits IS NULL AND EXISTS (SELECT 1 FROM hits h WHERE h.story_id = s.id AND h.withdrawn_at IS NULL));
 
 CREATE VIEW v_story_edits AS 
     SELECT e.id AS edit_id, e.at, e.who, e.verb, e.story_id, e.other_story_id, e.hits, e.note

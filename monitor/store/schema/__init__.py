@@ -25,7 +25,7 @@ from monitor.store.schema.sending import (
     suppressions,
 )
 
-SCHEMA = "0027"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0028"  # the migration these tables need; the newest in migrations/versions
 
 __all__ = [
     "SCHEMA",

@@ -73,11 +73,12 @@ hits = Table(
     required("found_at", Instant, index=True),
     required("quiet", Boolean, default=False, server_default=false()),
     Column("withdrawn_at", Instant),
-    Column("story_id", NUMBER, ForeignKey("stories.id"), index=True),
+    Column("story_id", NUMBER, ForeignKey("stories.id")),
     Column("joined", Text),
     UniqueConstraint("article_id", "company", "topic", "revision"),
     Index(None, "company", "topic", "found_at"),
     Index(None, "company", "article_id"),
+    Index(None, "story_id", "found_at"),
     partial("ix_hits_live", "article_id", where=LIVE),
     *(
         partial(f"ix_hits_live_{'_'.join(columns)}", *columns, "found_at", where=LIVE)
