@@ -78,7 +78,7 @@ def _of_tsvectors(
     if below is None:
         below = (connection.scalar(select(func.max(article)).select_from(words)) or 0) + 1
     found: list[int] = []
-    if _has_prefix(need):  # each time it is asked for, all words that begin so are gathered
+    if has_prefix(need):
         span = max(span, BLOCKS * BLOCK)
     for blocks in _blocks(below - 1, least, span):
         asked = f"{_tsquery(need)} & ({' | '.join(blocks)})"
@@ -90,8 +90,9 @@ def _of_tsvectors(
     return found
 
 
-def _has_prefix(need: Need) -> bool:
-    return need.prefix if isinstance(need, Word) else any(map(_has_prefix, need.needs))
+def has_prefix(need: Need) -> bool:
+    """Return whether all words that begin so are gathered each time the index is asked."""
+    return need.prefix if isinstance(need, Word) else any(map(has_prefix, need.needs))
 
 
 def _blocks(highest: int, least: int, span: int = 0) -> Iterator[list[str]]:
@@ -102,14 +103,18 @@ def _blocks(highest: int, least: int, span: int = 0) -> Iterator[list[str]]:
     block, lowest = highest // BLOCK, least // BLOCK
     first = block // BLOCKS * BLOCKS  # of the large block that the newest one is in
     near = first if span > 2 * BLOCK else max(first, block - 1)
-    for some in (range(block, near - 1, -1), range(near - 1, first - 1, -1)):
-        if here := [f"'#{it}'" for it in some if it >= lowest]:
-            yield here
+    newest, rest = (
+        [f"'#{it}'" for it in some if it >= lowest]
+        for some in (range(block, near - 1, -1), range(near - 1, first - 1, -1))
+    )
+    if span < BLOCKS * BLOCK:
+        yield from filter(None, (newest, rest))
+        newest = []
     large, count = block // BLOCKS - 1, max(1, min(span // (BLOCK * BLOCKS), BLOCKS))
-    while large >= lowest // BLOCKS:
+    while newest or large >= lowest // BLOCKS:
         end = max(large - count, lowest // BLOCKS - 1)
-        yield [f"'##{it}'" for it in range(large, end, -1)]
-        large, count = end, min(count * 4, BLOCKS)
+        yield [*newest, *(f"'##{it}'" for it in range(large, end, -1))]
+        newest, large, count = [], end, min(count * 4, BLOCKS)
 
 
 def _fts5(need: Need) -> str:

@@ -29,11 +29,18 @@ from monitor.query import (
 from monitor.query.tree import about_hits, needs_hit
 from monitor.store import schema as t
 from monitor.store.among import among
-from monitor.store.conditions import kind_of, known, newest_with, seen_in, time_of
+from monitor.store.conditions import (
+    has_prefix,
+    kind_of,
+    known,
+    newest_with,
+    seen_in,
+    time_of,
+)
 from monitor.store.few import few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select
 
@@ -45,7 +52,8 @@ RANKED: Final = 1000  # the newest answers, of which the best come first if that
 DISORDER: Final = timedelta(hours=1)
 _FIRST: Final = 200  # candidates of the first page
 _LARGEST: Final = 5000
-_AT_ONCE: Final = 500  # so many texts are in memory
+_AT_ONCE: Final = 500  # texts in memory
+_MOST: Final = 4 * _AT_ONCE  # candidates among which SQL leaves fewer than that
 _UNINDEXED: Final = or_(t.articles.c.indexed.is_(None), t.articles.c.indexed == literal_column("0"))
 
 
@@ -207,14 +215,18 @@ class _Asked:
         below = self.below
         if highest is not None and (below is None or highest < below):
             below = highest + 1
-        # Where SQL knows more than the words, it lets few of them through.
-        at_once = _AT_ONCE if known(self.query) is None else 4 * _AT_ONCE
         size, looked_at, span = self.bound.start, 0, 0
+        some = size  # are judged at once
+        if has_prefix(need):
+            size = self.bound.next(size, 0, _LARGEST)  # asking again would take as long again
         while True:
             ids = newest_with(self.connection, need, below, size, least=lowest, span=span)
-            for at in range(0, len(ids), at_once):
-                some = among(t.articles.c.id, ids[at : at + at_once])
-                yield from self._judged(self._query().where(some))
+            at = 0
+            while chunk := ids[at : at + some]:
+                read = yield from self._judged(self._query().where(among(t.articles.c.id, chunk)))
+                at += some
+                # Where SQL knows more than the words, it lets few of them through.
+                some = min(4 * some, _MOST) if 4 * read < some else _AT_ONCE
             looked_at += len(ids)
             if len(ids) < size or self.bound.ends(looked_at, ids[-1]):
                 return
@@ -230,8 +242,9 @@ class _Asked:
         stored as of, but within DISORDER.
         """
         at = t.articles.c.first_seen
-        first, last = func.min(at), func.max(at)
-        ends = self.connection.execute(select(first, last).where(time_of(seen))).one()
+        # One by one, since SQLite finds an end by itself along the index, but walks for both.
+        of_time = (select(it).where(time_of(seen)) for it in (func.min(at), func.max(at)))
+        ends = self.connection.execute(select(*(it.scalar_subquery() for it in of_time))).one()
         if ends[0] is None:
             return 1, 0
         number = t.articles.c.id + 0  # else a planner may walk along all numbers to the first
@@ -304,17 +317,21 @@ class _Asked:
         limited: Select[Any] = query.where(*self.where, *([] if limit is None else [limit]))
         return limited
 
-    def _judged(self, query: Select[Any]) -> Iterator[Found]:
-        yield from self._answers(self.connection.execute(query))
+    def _judged(self, query: Select[Any]) -> Generator[Found, None, int]:
+        return (yield from self._answers(self.connection.execute(query)))
 
-    def _answers(self, rows: Any) -> Iterator[Found]:  # noqa: ANN401 - rows of `_query`
+    def _answers(self, rows: Any) -> Generator[Found, None, int]:  # noqa: ANN401 - rows of `_query`
+        """Yield what answers among *rows*; return how many these are."""
+        read = 0
         for row in rows:
+            read += 1
             if self.stories and row.story_id in self.stories:
                 continue
             piece = _piece(row)
             if matches(self.query, piece):
                 hit = row.hit if piece.hit else None
                 yield Found(row.id, hit, row.story_id if piece.hit else None, piece)
+        return read
 
 
 def _piece(row: Any) -> Piece:  # noqa: ANN401 - a row of `_query`
