@@ -27,6 +27,7 @@ from monitor.store import migrate, queries
 from monitor.store import schema as t
 from monitor.store.engine import reading, usable
 from monitor.store.schema import SCHEMA
+from monitor.text.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +98,7 @@ def _versions() -> Iterator[Finding]:
 def _configuration(app: App) -> Iterator[Finding]:
     config = app.config
     feeds = sum(feed.enabled for feed in config.feeds)
-    said = f"{feeds} feeds, {len(config.subscriptions)} subscriptions"
+    said = f"{counted(feeds, 'feed')}, {counted(len(config.subscriptions), 'subscription')}"
     there = {"feed": feeds, "subscription": len(config.subscriptions)}
     missing = [name for name, number in there.items() if not number]
     if missing:

@@ -164,7 +164,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         (tmp_path / "config.yaml").write_text(config, "utf-8")
         assert run("--feeds", "--json") == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {"subject": "feed tried", "grade": "ok", "sentence": "wire: ok, 1 entries"} in told
+    assert {"subject": "feed tried", "grade": "ok", "sentence": "wire: ok, 1 entry"} in told
 
     (tmp_path / "monitor.db").write_bytes(b"no database" * 100)
     assert run() == 1

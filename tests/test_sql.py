@@ -118,7 +118,7 @@ def test_the_command(config, capsys):
     monitor(config, "sql", HITS, "--limit", "1", "--format", "ndjson")
     said = capsys.readouterr()
     assert json.loads(said.out) == {"hit_id": 1, "company": "acme"}
-    assert "more than 1 rows" in said.err
+    assert "these are the first 1;" in said.err
     monitor(
         config, "sql", "SELECT found_at, amount, score FROM v_hits", "--all", "--format", "json"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from monitor.cli import config_path, declare
 from monitor.cli.listing import chosen_format, count, format_option, instant, show
 from monitor.errors import InputError, UsageError
+from monitor.text.counted import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -82,5 +83,5 @@ def _verify(args: argparse.Namespace) -> int:
     for flaw in found.flaws:
         print(flaw)
     whole = "not whole" if found.flaws else "whole"
-    print(f"{found.links} links, {whole}; the newest is {found.head or 'none'}")
+    print(f"{counted(found.links, 'link')}, {whole}; the newest is {found.head or 'none'}")
     return 1 if found.flaws else 0

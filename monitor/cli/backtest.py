@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from monitor.cli import config_path, declare
 from monitor.cli.listing import chosen_format, count, format_option, instant, instant_text, show
 from monitor.cli.progress import jobs_option, working_through
+from monitor.text.counted import counted
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
@@ -171,13 +172,15 @@ def _report(summary: Summary, figures: dict[str, Any], form: str) -> None:
         print(json.dumps(told, ensure_ascii=False, indent=2))
         return
     said = (
-        "{articles} articles, hits: {added} added, {removed} removed, {unchanged} unchanged, "
+        f"{counted(figures['articles'], 'article')}, hits: "
+        "{added} added, {removed} removed, {unchanged} unchanged, "
         "{differing} of these with other details; {seconds:.1f} s".format(**figures)
     )
     if figures["stale"]:
         said += (
-            "\n{stale} of the articles were not matched with the present rules, so their hits "
-            "may differ for that alone; `monitor rematch` brings them up to date".format(**figures)
+            f"\n{counted(figures['stale'], 'article was', 'articles were')} not matched with the "
+            "present rules: hits there may differ for that alone; `monitor rematch` brings them "
+            "up to date"
         )
     if figures["failed"]:
         said += "\ndetection failed on {failed} of the articles".format(**figures)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
 from monitor.errors import InputError
+from monitor.text.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,8 @@ def _restore(app: App, args: argparse.Namespace) -> int:
     print(f"{_shown(app)}: restored from {args.file}")
     if held:
         print(
-            f"{held} deliveries were still to be made and may have been made since: "
+            f"{counted(held, 'delivery was', 'deliveries were')} still to be made and may have "
+            "been made since: "
             "`monitor deliveries --status unsure` lists them, `retry` sends one"
         )
     return 0
@@ -156,7 +158,7 @@ def _copy(app: App, args: argparse.Namespace) -> int:
 
         counts = transfer(app.engine, target, now=app.clock.now(), progress=told)
     for table, count in counts.items():
-        print(f"{table}: {count:,} rows, the same in both")
+        print(f"{table}: {counted(count, 'row')}, the same in both")
     print(f"{target.url.render_as_string(hide_password=True)}: all that {_shown(app)} holds")
     print("Let `database` in the configuration name it, and start no service on the former again.")
     target.dispose()
@@ -194,5 +196,5 @@ def _index(app: App, args: argparse.Namespace) -> int:
         for done in fill(app.store):
             progress.advance(task, done)
             total += done
-    print(f"{_shown(app)}: {total} articles put into the search index")
+    print(f"{_shown(app)}: {counted(total, 'article')} put into the search index")
     return 0

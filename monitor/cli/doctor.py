@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
 from monitor.errors import ConfigError
+from monitor.text.counted import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -68,5 +69,7 @@ def _tried(app: App) -> Iterator[Finding]:
     ]
     for feed, found in ask_all(app, asked, None):
         row = judge(feed, found)
-        said = f"{feed.key}: {row['verdict']}, " + (row["reason"] or f"{row['entries']} entries")
+        said = f"{feed.key}: {row['verdict']}, " + (
+            row["reason"] or counted(row["entries"], "entry", "entries")
+        )
         yield Finding("feed tried", Grade.OK if row["verdict"] == "ok" else Grade.WARN, said)

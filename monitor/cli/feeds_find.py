@@ -9,6 +9,7 @@ from monitor.cli import config_path
 from monitor.cli.feeds_asked import ask_all
 from monitor.cli.listing import chosen_format, show
 from monitor.errors import FetchError, MonitorError
+from monitor.text.counted import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -100,7 +101,9 @@ def _try_all(app: App, tried: list[Candidate], args: argparse.Namespace) -> list
                 documents[feed.id] = document
             elif tried[feed.id].found is Found.NAMED:
                 print(f"{feed.url}: named by the page as a feed, but {document}", file=sys.stderr)
-    print(f"{len(asked)} addresses tried, {len(documents)} answer with a feed", file=sys.stderr)
+    answer = "answers" if len(documents) == 1 else "answer"
+    tried_all = counted(len(asked), "address", "addresses")
+    print(f"{tried_all} tried, {len(documents)} {answer} with a feed", file=sys.stderr)
     rows: list[dict[str, Any]] = []
     seen: list[tuple[object, ...]] = []
     for number, document in sorted(documents.items()):

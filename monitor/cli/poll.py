@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.cli import config_path, declare
 from monitor.errors import UsageError
+from monitor.text.counted import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -51,9 +52,11 @@ def _poll(args: argparse.Namespace) -> int:
         print(json.dumps(report))
     else:
         print(
-            "polled {feeds} feeds: {ok} ok ({unchanged} unchanged), {failed} failed; "
-            "{entries} entries, {new_articles} new articles, {updated_articles} updated, "
-            "{hits} hits; {seconds:.1f} s".format(**report)
+            f"polled {counted(totals.feeds, 'feed')}: {totals.ok} ok "
+            f"({totals.unchanged} unchanged), {totals.failed} failed; "
+            f"{counted(totals.entries, 'entry', 'entries')}, "
+            f"{counted(totals.new_articles, 'new article')}, {totals.updated_articles} updated, "
+            f"{counted(totals.hits, 'hit')}; {report['seconds']:.1f} s"
         )
     return 1 if totals.failed else 0
 

@@ -13,6 +13,7 @@ from monitor.cli import config_path, declare
 from monitor.cli.listing import instant
 from monitor.cli.progress import jobs_option, working_through
 from monitor.errors import UsageError
+from monitor.text.counted import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -111,21 +112,26 @@ def _wait_for_replicas(app: App, chosen: Chosen, behind: Chosen, args: argparse.
         "left": behind_still,
         "seconds": round(time.monotonic() - began, 3),
     }
-    said = "the replicas matched {articles} articles in {parts} parts; {seconds:.1f} s"
+    said = (
+        f"the replicas matched {counted(articles, 'article')} in {counted(parts, 'part')}; "
+        f"{report['seconds']:.1f} s"
+    )
     if behind_still:
-        said += "\n{left} articles are still not matched with these rules: see `monitor jobs`"
-    print(json.dumps(report) if args.json else said.format(**report))
+        left_out = counted(behind_still, "article is", "articles are")
+        said += f"\n{left_out} still not matched with these rules: see `monitor jobs`"
+    print(json.dumps(report) if args.json else said)
     return 1 if behind_still else 0
 
 
 def _sentence(report: dict[str, float]) -> str:
+    articles, found, left = (int(report[it]) for it in ("articles", "found", "left"))
     said = (
-        "matched {articles} articles: {found} new hits, {quiet} of them quiet; {corrected} "
-        "corrected, {withdrawn} withdrawn; {seconds:.1f} s".format(**report)
+        f"matched {counted(articles, 'article')}: {counted(found, 'new hit')}, "
+        "{quiet} of them quiet; {corrected} corrected, {withdrawn} withdrawn; {seconds:.1f} s"
     )
-    if report["left"]:
+    if left:
         said += (
-            "\n{left} articles are still not matched with these rules; detection failed on "
-            "{failed}. Does a service run with other rules?".format(**report)
+            f"\n{counted(left, 'article is', 'articles are')} still not matched with these rules; "
+            "detection failed on {failed}. Does a service run with other rules?"
         )
-    return said
+    return said.format(**report)

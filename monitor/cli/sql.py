@@ -46,7 +46,7 @@ def _sql(args: argparse.Namespace) -> int:
             show(limited, columns, chosen_format(args), shown=columns, output=args.output)
     if limited.cut:
         print(
-            f"monitor: there are more than {args.limit} rows: these are the first; "
+            f"monitor: there are more rows: these are the first {args.limit}; "
             "--all gives them all, --limit N more",
             file=sys.stderr,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from monitor.cli import config_path
 from monitor.cli.listing import chosen_format, show
 from monitor.errors import InputError
+from monitor.text.counted import counted
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _print(story: Story, made: list[dict[str, Any]]) -> None:
         )
     for edit in made:
         note = f" ({one_line(edit['note'])})" if edit["note"] else ""
-        hits = "1 hit" if len(edit["hits"]) == 1 else f"{len(edit['hits'])} hits"
+        hits = counted(len(edit["hits"]), "hit")
         print(
             f"  edit {edit['edit_id']:<6} {edit['at']:%Y-%m-%d} {edit['verb']} by"
             f" {one_line(edit['who'])}: {hits} from story {edit['story_id']}"

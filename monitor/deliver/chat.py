@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
+from monitor.text.counted import counted
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def text_of(brief: Mapping[str, Any], *, most_octets: int) -> str:
     stories, warnings = list(data["stories"]), list(data["warnings"])
     blocks = [f"! {_cut(inert(said))}" for said in warnings[:WARNINGS]]
     if len(warnings) > WARNINGS:
-        blocks.append(f"! and {len(warnings) - WARNINGS} more warnings")
+        blocks.append(f"! and {counted(len(warnings) - WARNINGS, 'more warning')}")
     if not stories:
         blocks.append("Nothing new.")
     blocks += [_story(number, story) for number, story in enumerate(stories, 1)]

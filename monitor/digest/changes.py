@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from monitor.digest.edition import Change
 from monitor.digest.entries import language, link
+from monitor.text.counted import counted
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _more(due: Due, story: Story) -> str:
     if len(new) > PUBLISHERS:
         named += f" and {len(new) - PUBLISHERS:,} more"
     articles = len({hit.article_id for hit in due.hits})
-    what = f"{articles:,} more article" + ("" if articles == 1 else "s")
+    what = counted(articles, "more article")
     return f"{what}: {named}" if named else what
 
 

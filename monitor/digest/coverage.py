@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from monitor.digest.edition import Line
 from monitor.model import FeedState
+from monitor.text.counted import counted
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def polled(coverage: Coverage, *, matched: int) -> str:
     """Return one sentence of figures; *matched* counts the articles of this edition."""
     answer = "answers" if coverage.feeds == 1 else "answer"
     return (
-        f"{coverage.feeds_ok:,} of {_count(coverage.feeds, 'feed')} {answer}: "
-        f"{_count(coverage.polls, 'poll')}, {_count(coverage.entries, 'entry', 'entries')} read, "
-        f"{_count(coverage.new_articles, 'new article')}, {matched:,} matched."
+        f"{coverage.feeds_ok:,} of {counted(coverage.feeds, 'feed')} {answer}: "
+        f"{counted(coverage.polls, 'poll')}, {counted(coverage.entries, 'entry', 'entries')} read, "
+        f"{counted(coverage.new_articles, 'new article')}, {matched:,} matched."
     )
 
 
@@ -53,7 +54,7 @@ def troubles(coverage: Coverage, when: ReaderCalendar) -> tuple[str, ...]:
     said = [_trouble(feed, when) for feed in coverage.troubled[:NAMED]]
     rest = len(coverage.troubled) - NAMED
     if rest > 0:
-        said.append(f"{_count(rest, 'more feed')} not well: see monitor feeds.")
+        said.append(f"{counted(rest, 'more feed')} not well: see monitor feeds.")
     if not coverage.feeds:
         said.insert(0, "No feed is switched on: nothing is being watched.")
     elif not coverage.polls:
@@ -64,7 +65,7 @@ def troubles(coverage: Coverage, when: ReaderCalendar) -> tuple[str, ...]:
         for gap in coverage.gaps[:NAMED]
     ]
     if len(coverage.gaps) > NAMED:
-        said.append(f"{len(coverage.gaps) - NAMED:,} more gaps: see monitor feeds.")
+        said.append(f"{counted(len(coverage.gaps) - NAMED, 'more gap')}: see monitor feeds.")
     said += [_missing(digest, when) for digest in coverage.undelivered]
     return tuple(said)
 
@@ -76,7 +77,8 @@ def notes(coverage: Coverage, fingerprint: str, when: ReaderCalendar) -> tuple[s
         for feed in coverage.removed[:NAMED]
     ]
     if len(coverage.removed) > NAMED:
-        said.append(f"{len(coverage.removed) - NAMED:,} more feeds are not polled any more.")
+        more = counted(len(coverage.removed) - NAMED, "more feed is", "more feeds are")
+        said.append(f"{more} not polled any more.")
     if coverage.lexicon not in {None, fingerprint}:
         said.append(
             "The rules have changed since the last digest: "
@@ -118,7 +120,7 @@ def table(coverage: Coverage, matched: Mapping[str, int]) -> tuple[Line, ...]:
         return tuple(shown)
     worst = next((it.state for it in rest if it.state != FeedState.OK), FeedState.OK.value)
     others = Line(
-        feed=_count(len(rest), "other feed"),
+        feed=counted(len(rest), "other feed"),
         state=worst,
         polls=sum(it.polls for it in rest),
         entries=sum(it.entries for it in rest),
@@ -129,7 +131,7 @@ def table(coverage: Coverage, matched: Mapping[str, int]) -> tuple[Line, ...]:
 
 
 def _missing(digest: Undelivered, when: ReaderCalendar) -> str:
-    others = f"{digest.missing} of {_count(digest.recipients, 'recipient')}"
+    others = f"{digest.missing} of {counted(digest.recipients, 'recipient')}"
     return f"The {digest.kind} of {when.moment(digest.slot)} has not reached {others}."
 
 
@@ -137,7 +139,7 @@ def _trouble(feed: FeedTrouble, when: ReaderCalendar) -> str:
     error = one_line(feed.error or "")
     if len(error) > ERROR_CHARS:
         error = error[: ERROR_CHARS - 1] + "…"
-    tries = _count(feed.tries, "try", "tries") if feed.tries else ""
+    tries = counted(feed.tries, "try", "tries") if feed.tries else ""
     why = ", ".join(part for part in (error, tries) if part)
     why = f" ({why})." if why else "."
     return f"{one_line(feed.name)} {_state(feed, when)}{why}"
@@ -149,7 +151,3 @@ def _state(feed: FeedTrouble, when: ReaderCalendar) -> str:
     if feed.last_ok_at is None:
         return f"{feed.state}, has never answered"
     return f"{feed.state} since {when.moment(feed.last_ok_at)}"
-
-
-def _count(number: int, noun: str, nouns: str | None = None) -> str:
-    return f"{number:,} " + (noun if number == 1 else nouns or f"{noun}s")

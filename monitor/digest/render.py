@@ -32,6 +32,7 @@ from monitor.digest.wrap import WIDTH, wrap
 from monitor.errors import RenderError
 from monitor.model import Rendered
 from monitor.resources import shipped
+from monitor.text.counted import counted
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def environment_of(folder: str | Path | None) -> Environment:
     )
     del environment.filters["safe"]
     environment.filters |= {
-        "count": _count,
+        "count": counted,
         "marked": _starred,
         "underline": lambda text: "=" * min(cell_len(text), WIDTH),
         "wrap": wrap,
@@ -215,10 +216,6 @@ def _line(template: Template, error: BaseException) -> str:
 
 
 # --- filters -----------------------------------------------------------------------------------
-
-
-def _count(number: int, noun: str, nouns: str | None = None) -> str:
-    return f"{number:,} " + (noun if number == 1 else nouns or f"{noun}s")
 
 
 def _starred(pieces: Iterable[Piece], stars: bool = True) -> str:  # noqa: FBT001, FBT002 - a filter

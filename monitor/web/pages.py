@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -90,7 +90,7 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
         _environment(site.zone)
         .get_template(template)
         .render(
-            _=lambda english, **named: words.get(english, english).format_map(named),
+            _=partial(_said, words),
             language=language,
             languages=LANGUAGES,
             in_language=lambda code: request.url.include_query_params(lang=code).query,
@@ -113,6 +113,12 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
             COOKIE, language, max_age=_YEAR_S, httponly=True, samesite="lax", secure=site.secure
         )
     return response
+
+
+def _said(words: Mapping[str, str], english: str, one: str | None = None, **named: object) -> str:
+    """Return the reader's words, filled in; *one* stands for *english* where `count` is 1."""
+    said = words.get(english) or (one if one and named["count"] == 1 else english)
+    return said.format_map(named)
 
 
 def not_yet(request: Request, title: str, back: tuple[str, str]) -> Response:
