@@ -400,7 +400,7 @@ def test_the_glossary_knows_the_vocabulary():
         "Alteration",
         "Undelivered",
     }
-    mails = {"Mail", "Rendered", "Attachment"}
+    mails = {"Mail", "Rendered", "Attachment", "SentForm"}
     values = {name for name in model.WORDS if isinstance(getattr(model, name), type)}
 
     assert (tables | values) - parts - moments - mails - words == set()

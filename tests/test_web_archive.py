@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 from websites import SLOT, put_digest, website
 
 from monitor.pipeline.deliver import deliver_due
 from monitor.pipeline.prune import Retention, prune
 from monitor.store import deliveries
+from monitor.store import schema as t
 
 
 @pytest.fixture
@@ -52,6 +54,28 @@ def test_a_mail_byte_for_byte(site, clock, tmp_path):
     assert answer.body == kept == file.read_bytes()
     assert answer.headers["Content-Type"] == "message/rfc822"
     assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_what_went_to_a_channel(site):
+    """A webhook's JSON and a chat's text are given as what they are, and as nothing else."""
+    put_digest(site.app, "desk@example.com", "hook", "chat")
+    sent = {101: '{"type": "digest", "title": "反垄断"}'.encode(), 102: "反垄断\n\n罚款".encode()}
+    with site.app.store.begin() as connection:
+        for number, content in sent.items():
+            row = t.deliveries.c.id == number
+            connection.execute(update(t.deliveries).where(row).values(head=content))
+
+    page = site.ask("/digests/1").text
+    assert "/deliveries/100." not in page, "it was not sent yet"
+    forms = {101: ("json", "application/json"), 102: ("txt", "text/plain; charset=utf-8")}
+    for number, (form, kind) in forms.items():
+        assert f'href="/deliveries/{number}.{form}"' in page
+        answer = site.ask(f"/deliveries/{number}.{form}")
+        assert (answer.body, answer.headers["Content-Type"]) == (sent[number], kind)
+        named = f'attachment; filename="delivery-{number}.{form}"'
+        assert answer.headers["Content-Disposition"] == named
+        for other in {"eml", "json", "txt", "html"} - {form}:
+            assert site.ask(f"/deliveries/{number}.{other}").status == 404
 
 
 def test_what_retention_deleted_says_so(site, clock):

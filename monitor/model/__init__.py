@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from monitor.model.deliveries import DeliveryToMake as DeliveryToMake
     from monitor.model.deliveries import LeftBy as LeftBy
     from monitor.model.deliveries import Mail as Mail
+    from monitor.model.deliveries import SentForm as SentForm
     from monitor.model.deliveries import Way as Way
     from monitor.model.deliveries import is_address as is_address
+    from monitor.model.deliveries import sent_form as sent_form
     from monitor.model.detection import Amount as Amount
     from monitor.model.detection import Evidence as Evidence
     from monitor.model.detection import Field as Field
@@ -119,7 +121,16 @@ _MODULES: Final = {
         "ReportedHit",
         "Undelivered",
     ),
-    "deliveries": ("DeliveryStatus", "DeliveryToMake", "LeftBy", "Mail", "Way", "is_address"),
+    "deliveries": (
+        "DeliveryStatus",
+        "DeliveryToMake",
+        "LeftBy",
+        "Mail",
+        "SentForm",
+        "Way",
+        "is_address",
+        "sent_form",
+    ),
     "lexicon": ("Company", "Label", "Strength", "Term", "Topic"),
 }
 _HOME: Final = {word: module for module, words in _MODULES.items() for word in words}

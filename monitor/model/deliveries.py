@@ -41,6 +41,26 @@ class Way(StrEnum):
     CHANNEL = "channel"
 
 
+class SentForm(StrEnum):
+    """In what form something was sent; also how the name of a file with it ends."""
+
+    MAIL = "eml"
+    JSON = "json"
+    TEXT = "txt"
+
+
+def sent_form(recipient: str, content: bytes | None) -> SentForm | None:
+    """Return the form of what was sent to *recipient*, by its first byte or more; None for none.
+
+    A webhook gets an object in JSON; the text for a chat begins with the title of a digest.
+    """
+    if content is None:
+        return None
+    if is_address(recipient):
+        return SentForm.MAIL
+    return SentForm.JSON if content[:1] == b"{" else SentForm.TEXT
+
+
 def is_address(recipient: str) -> bool:
     """Return whether *recipient* is a mail address; else it is the name of a channel."""
     return "@" in recipient

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select
 
-from monitor.model import DeliveryStatus
+from monitor.model import DeliveryStatus, SentForm, sent_form
 from monitor.store import schema as t
 from monitor.store.among import among
 
@@ -33,7 +33,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of a digest for one recipient; *kept* if its bytes can be shown."""
+    """What became of a digest for one recipient; *form* is that of its bytes, if they are kept."""
 
     id: int
     recipient: str
@@ -43,7 +43,7 @@ class Delivered:
     sent_at: datetime | None
     next_attempt_at: datetime | None
     last_error: str | None
-    kept: bool
+    form: SentForm | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +143,10 @@ def deliveries_of(connection: Connection, digest_id: int) -> list[Delivered]:
             t.deliveries.c.sent_at,
             t.deliveries.c.due_at,
             t.deliveries.c.last_error,
-            t.deliveries.c.head.is_not(None),
+            func.substr(t.deliveries.c.head, 1, 1),
         )
         .where(t.deliveries.c.digest_id == digest_id)
         .order_by(t.deliveries.c.id)
     )
-    return [Delivered(*row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    return [Delivered(*row[:-1], form=sent_form(row.recipient, row[-1])) for row in rows]

@@ -24,9 +24,10 @@ from monitor.model import (
     DeliveryToMake,
     DigestKind,
     Rendered,
+    SentForm,
     Undelivered,
     Way,
-    is_address,
+    sent_form,
 )
 from monitor.store import attachments, suppressions
 from monitor.store import schema as t
@@ -261,6 +262,12 @@ def pruned_at(connection: Connection, delivery_id: int) -> datetime | None:
 
 def message(connection: Connection, delivery_id: int) -> bytes | None:
     """Return the bytes that were sent, or were about to be; None if it never came to that."""
+    found = sent(connection, delivery_id)
+    return found and found[0]
+
+
+def sent(connection: Connection, delivery_id: int) -> tuple[bytes, SentForm] | None:
+    """Return the same with its form."""
     query = (
         select(t.deliveries.c.recipient, t.deliveries.c.head, t.digests.c.body)
         .join(t.digests, t.digests.c.id == t.deliveries.c.digest_id)
@@ -270,9 +277,12 @@ def message(connection: Connection, delivery_id: int) -> bytes | None:
     if row is None or row.head is None:
         return None
     head: bytes = row.head
-    if row.body is None or not is_address(row.recipient):
-        return head
-    return head + zlib.decompress(row.body)
+    form = sent_form(row.recipient, head)
+    if form is None:  # pragma: no cover - there is a head
+        return None
+    if row.body is None or form is not SentForm.MAIL:
+        return head, form
+    return head + zlib.decompress(row.body), form
 
 
 def troubled(connection: Connection, *, since: datetime) -> list[tuple[str, str, int, str | None]]:

@@ -3,7 +3,7 @@
 * A digest's HTML is shown in a sandbox: no script, no form, nothing loaded, whatever is in it. Only
   where its links open is added, since a link would else open inside the frame.
 * `/d/TOKEN` is what a mail links to: the digest alone, without who got it.
-* The mail is given byte for byte, as a file to save.
+* What was sent, a mail or what went to a channel, is given byte for byte, as a file to save.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
+from monitor.model import SentForm
 from monitor.store import archive, deliveries
 from monitor.web.context import asked_id, path_id, reading_for
 from monitor.web.pages import page
@@ -29,6 +30,11 @@ SANDBOX = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
     " style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 )
+MEDIA_TYPES = {
+    SentForm.MAIL: "message/rfc822",
+    SentForm.JSON: "application/json",
+    SentForm.TEXT: "text/plain; charset=utf-8",
+}
 _NEW_TAB = '<base target="_blank">'
 
 
@@ -75,18 +81,20 @@ def as_mailed(request: Request) -> Response:
     return sandboxed(found.html, "frame-ancestors 'none'", "DENY")
 
 
-def mail(request: Request) -> Response:
-    """Answer with a mail as it was sent, byte for byte."""
+def sent(request: Request) -> Response:
+    """Answer with what was sent, a mail or what went to a channel, byte for byte."""
     number = path_id(request, "delivery")
     with reading_for(request) as connection:
-        raw = deliveries.message(connection, number)
+        found = deliveries.sent(connection, number)
         pruned_at = deliveries.pruned_at(connection, number)
     if pruned_at is not None:
         return _gone(request, pruned_at)
-    if raw is None:
+    if found is None or found[1] != request.path_params["form"]:
         raise HTTPException(404)
-    name = f'attachment; filename="delivery-{number}.eml"'
-    return Response(raw, media_type="message/rfc822", headers={"Content-Disposition": name})
+    raw, form = found
+    name = f'attachment; filename="delivery-{number}.{form}"'
+    headers = {"Content-Disposition": name, "Content-Type": MEDIA_TYPES[form]}
+    return Response(raw, headers=headers)
 
 
 def _gone(request: Request, pruned_at: datetime) -> Response:

@@ -110,7 +110,7 @@ INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
     ("/feeds/hits.atom", atom.hits, READ),
     ("/feeds/stories.atom", atom.stories, READ),
     ("/feeds/{feed}", feeds.feed, READ),
-    ("/deliveries/{delivery:int}.eml", archive.mail, READ),
+    ("/deliveries/{delivery:int}.{form}", archive.sent, READ),
     (openapi.PATH, openapi.openapi, {"GET": None}),
     *endpoints.routes(),
 )

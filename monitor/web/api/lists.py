@@ -120,7 +120,7 @@ def digest(request: Request, number: int) -> dict[str, Any]:
     row.pop("token")  # whoever has it may pass it on to strangers
     row["deliveries"] = [_renamed(it, id="delivery_id") for it in found.deliveries]
     for it in row["deliveries"]:
-        it.pop("kept")
+        it.pop("form")
     return row
 
 

@@ -330,7 +330,7 @@ class Digest(Shape):
 
 
 class Delivery(Shape):
-    """What became of a digest for one recipient; its mail is at `/deliveries/ID.eml`."""
+    """What became of a digest for one recipient; what was sent is at `/deliveries/ID.eml`."""
 
     delivery_id: int
     recipient: str
