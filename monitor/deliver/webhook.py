@@ -110,7 +110,7 @@ class Webhook:
             words = one_line(answer.read(REPLY_BYTES).decode("utf-8", "replace"))
             return answer.status, self._hide(words)[:REPLY_CHARS], _retry_after(answer)
         except AddressRefused as error:
-            raise MailDeferred(self._say(f"{error}; see network.allow_private")) from None
+            raise MailDeferred(self._say(str(error))) from None
         except (OSError, HTTPException, ValueError) as error:
             said = self._say(fuse.reason or _reason(error))
             if leaving:

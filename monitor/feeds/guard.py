@@ -82,7 +82,10 @@ class Guard:
         if any(one in network for network in self._allowed for one in {given, judged}):
             return
         if not _is_public(judged):
-            raise AddressRefused(f"leads into a private or reserved network: {address}")
+            raise AddressRefused(
+                f"leads into a private or reserved network: {address}; "
+                "`network.allow_private` does not list it"
+            )
 
     def socket_factory(
         self, addr_info: tuple[Any, Any, Any, str, tuple[Any, ...]]
