@@ -8,6 +8,7 @@ PostgreSQL on this machine.
 
 * `--database FILE` keeps the archive, and uses one that is there; `--postgresql URL` copies it into
   an empty PostgreSQL database first, or uses one that is full.
+* `--beside` has previews, proposals and backtests worked out behind other pages all the time.
 * What is asked is the same at every run. The clock of the site stands at the archive's end.
 * Fails (exit 1) if an answer is no 200, or the p95 of a page is above its bar.
 """
@@ -21,7 +22,7 @@ import re
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -32,6 +33,7 @@ from urllib.parse import urlencode
 
 import psycopg
 from archive import DIGEST_DAYS, LARGE, SAVED, SUBSCRIPTIONS, copy, enrich
+from beside import worked_out
 from queries import COMPANIES, DAYS, DEEDS, END, FEEDS, PER_STORY, SEARCHES, fill
 
 from monitor import logs
@@ -285,7 +287,7 @@ class Asker:
             user = users.find(connection, WHO)
             assert user is not None  # noqa: S101 - just added
             lasts = timedelta(days=1)
-            self._cookie = f"login={logins.begin(connection, user, now=END, lasts=lasts)}"
+            self.cookie = f"login={logins.begin(connection, user, now=END, lasts=lasts)}"
             self.form_key = keys.kept(connection, "forms", now=END)
         page = self._asked("GET", "/rules/").text
         self._fields = {
@@ -302,7 +304,7 @@ class Asker:
         return self._asked("POST", path, f"{query}&{urlencode(fields)}")
 
     def _asked(self, method: str, address: str, body: str | None = None) -> Answer:
-        headers = {"Cookie": self._cookie}
+        headers = {"Cookie": self.cookie}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)) as to:
@@ -355,6 +357,7 @@ def main() -> None:
     options.add_argument("--repeat", type=int, default=60)
     options.add_argument("--database", type=Path)
     options.add_argument("--postgresql", metavar="URL")
+    options.add_argument("--beside", action="store_true")
     options.add_argument("--only", nargs="*", default=[], metavar="PAGE")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -380,7 +383,11 @@ def main() -> None:
         with App(config, _AtTheEnd()) as app:
             upgrade(app.engine)
             with serving(app, "127.0.0.1:0", Event()) as (_, port):
-                within = list(measured(Asker(app, port), given.hits, given.repeat, given.only))
+                asker = Asker(app, port)
+                names = [_subscription(n) for n in range(len(SUBSCRIPTIONS), SUBSCRIBED)]
+                busy = worked_out(port, asker.cookie, names) if given.beside else nullcontext()
+                with busy:
+                    within = list(measured(asker, given.hits, given.repeat, given.only))
     sys.exit(not all(within))
 
 

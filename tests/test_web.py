@@ -1,6 +1,8 @@
 """The site over real HTTP: who may see what, and that nothing on a page can do harm."""
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
@@ -11,6 +13,7 @@ from monitor.errors import ConfigError
 from monitor.store import workers
 from monitor.store.engine import open_engine
 from monitor.web.server import serving
+from monitor.web.site import THREADS
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 MULTIPART = (
@@ -177,6 +180,15 @@ def test_too_much_is_refused(site):
     assert site.post(f"/unsubscribe/{token}", b"x" * 100_000).status == 413
     assert site.ask("/digests/", method="DELETE").status == 405
     assert site.post(f"/subscribe/{token}", b"x" * 100_000).status in {200, 413}
+
+
+def test_few_threads_answer(site):
+    """However many ask at once, the database sees no more than a few of them at a time."""
+    with ThreadPoolExecutor(24) as asking:
+        for answer in asking.map(lambda _: site.ask("/stories/"), range(96)):
+            assert answer.status == 200
+        working = [it for it in threading.enumerate() if it.name == "AnyIO worker thread"]
+    assert len(working) == THREADS
 
 
 @pytest.mark.parametrize("number", ["0", "2", "99999999999999999999", "-1", "1.0", "x"])

@@ -1,10 +1,14 @@
 """The rule bench and previews over real HTTP: what is tried changes nothing and reads no file."""
 
+import os
 import re
+import signal
 import time
 
 import pytest
 from stored import contents, put
+from test_aside import gone
+from test_behind import started
 from websites import PASSWORD, form_value, put_user, website
 
 from monitor.pipeline.group import group_new
@@ -117,18 +121,48 @@ def ended(site, begun):
     return shown.text
 
 
-def test_a_backtest_that_fails_says_so(site, monkeypatch):
+def test_a_backtest_that_fails_says_so(site):
     """What it meets is logged, its page tells that it failed, and another can be begun."""
-
-    def broken(*_, **__):
-        raise RuntimeError("the archive is away")
-        yield  # pragma: no cover - as the real one is a generator
-
-    monkeypatch.setattr("monitor.web.backtests.backtest", broken)
-    shown = ended(site, bench(site, "backtest", days="30"))
-    assert '<span class="state state-failed">failed</span>' in shown
-    monkeypatch.undo()
+    with site.app.store.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE revisions RENAME TO revisions_away")
+    try:
+        shown = ended(site, bench(site, "backtest", days="30"))
+        assert '<span class="state state-failed">failed</span>' in shown
+        assert "was ended" not in shown, "nobody ended it"
+    finally:
+        with site.app.store.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE revisions_away RENAME TO revisions")
     assert "2 of 2 articles" in ended(site, bench(site, "backtest", days="30"))
+
+
+def under_way(site):
+    """Begin a backtest; return its answer and its process, which hangs."""
+    begun = bench(site, "backtest", days="30")
+    pid = started()
+    os.kill(pid, signal.SIGSTOP)
+    assert "running" in site.ask(begun.headers["Location"], cookie=site.cookie).text
+    return begun, pid
+
+
+def test_a_backtest_that_is_killed_says_so(site):
+    """Killed in the middle, its page says so, and another can be begun."""
+    begun, pid = under_way(site)
+    os.kill(pid, signal.SIGKILL)
+    shown = ended(site, begun)
+    assert '<span class="state state-failed">failed</span>' in shown
+    assert "was ended or took too long" in shown
+    assert "2 of 2 articles" in ended(site, bench(site, "backtest", days="30"))
+
+
+def test_a_backtest_is_ended_from_its_page(site):
+    """Even one that hangs is ended at once, with its process; only one is under way at a time."""
+    begun, pid = under_way(site)
+    assert bench(site, "backtest", days="30").status == 409
+    there = begun.headers["Location"]
+    form = {"form": form_value(site.ask(there, cookie=site.cookie))}
+    assert site.post_form(there, form, cookie=site.cookie).status == 303
+    assert "cancelled" in ended(site, begun)
+    assert gone(pid)
 
 
 def test_a_backtest(site):
@@ -176,3 +210,12 @@ def test_a_preview(site):
     assert frame.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert site.ask("/subscriptions/nobody", cookie=site.cookie).status == 404
     assert contents(site.app.store) == before
+
+
+def test_a_site_that_ends_ends_its_backtest(tmp_path, empty_database, clock):
+    """A backtest that is under way when the service stops is ended, with its process."""
+    with website(tmp_path, empty_database, clock) as site:
+        put_user(site.app, "ann", "reviewer")
+        site.cookie = site.log_in("ann", PASSWORD)
+        _, pid = under_way(site)
+    assert gone(pid)

@@ -9,7 +9,8 @@ from monitor.model import DeliveryStatus, FeedState, PollOutcome, UserRole, Verd
 from monitor.resources import shipped
 from monitor.store.precision import BY
 from monitor.web import login, proposals, rules, searches
-from monitor.web.backtests import FIGURES, State
+from monitor.web.aside.works import FIGURES
+from monitor.web.backtests import State
 from monitor.web.pages import _WRONG, MENU, MENU_OF_REVIEWERS
 
 WEB = Path(shipped("templates"), "web")

@@ -88,9 +88,13 @@ def _make_and_check(
     places.stop_if_any()
     if config is None or lexicon is None:  # pragma: no cover - then a mistake was reported
         raise AssertionError
-    config.hold(Held(lambda: lexicon, inputs, places))
+    config.hold(Held(partial(_made, lexicon), inputs, places))
     config.warn(risks(entries, lexicon))
     return config
+
+
+def _made(lexicon: Lexicon) -> Lexicon:
+    return lexicon  # a function with a name can go to another process
 
 
 def _make(data: Mapping[str, Any], places: Places) -> Lexicon:

@@ -1,35 +1,32 @@
 """Backtests that are started from a page: one at a time, bounded, with progress, to be cancelled.
 
-* Articles are read in a thread and matched in a process of its own, so that pages stay quick.
+* Each is done aside, in a process of its own, which ending it kills.
 * The last few outcomes are kept in memory, and gone when the service ends.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections import Counter, deque
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
-from threading import Event, Lock, Thread
+from functools import partial
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 from monitor import logs
-from monitor.pipeline.backtest import Kind, backtest, without_feed
+from monitor.errors import ProcessDied
+from monitor.web.aside import works
+from monitor.web.aside.process import Aside
+from monitor.web.aside.works import Tally
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Engine
-
-    from monitor.detect.lexicon import Lexicon
-    from monitor.pipeline.backtest import Change, Compared
+    from monitor.config import Config
     from monitor.store.texts import Chosen
 
-EXAMPLES: Final = 10  # of each kind, the newest
 KEPT: Final = 5
-FIGURES: Final = (*Kind, "unchanged")
-_JOBS: Final = 2  # more than one, so that a process of its own does it
 
 log = logs.get_logger()
 
@@ -55,31 +52,16 @@ class Backtest:
     rules: str
     without: str | None = None  # the key of a feed, instead of other rules
     state: State = State.RUNNING
-    done: int = 0
-    failed: int = 0
-    by: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    examples: dict[str, deque[Change]] = field(
-        default_factory=lambda: {kind: deque(maxlen=EXAMPLES) for kind in Kind}
-    )
-    stop: Event = field(default_factory=Event)
+    tally: Tally = field(default_factory=Tally)
+    died: bool = False  # if it failed: its process was killed or took too long
+    aside: Aside | None = None
 
-    def take(self, page: list[Compared]) -> None:
-        """Count what came of a page of articles."""
-        for compared in page:
-            self.failed += compared.failed
-            self.by.update((*pair, "unchanged") for pair in compared.unchanged)
-            for change in compared.changes:
-                self.by[change.company, change.topic, change.kind] += 1
-                self.examples[change.kind].append(change)
-        self.done += len(page)
-
-    def sum(self, figure: str) -> int:
-        """Return one of FIGURES over all companies and topics."""
-        return sum(number for key, number in list(self.by.items()) if key[2] == figure)
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the companies and topics that have figures, in order of the alphabet."""
-        return sorted({key[:2] for key in list(self.by)})
+    def end(self) -> None:
+        """End it, if it is still under way."""
+        if self.state is State.RUNNING:
+            self.state = State.CANCELLED
+        if self.aside is not None:
+            self.aside.close()
 
 
 class Busy(Exception):
@@ -89,13 +71,13 @@ class Busy(Exception):
 class Backtests:
     """The backtests of one site."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._kept: dict[str, Backtest] = {}
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    def start(self, new: Backtest, lexicon: Lexicon, chosen: Chosen) -> None:
+    def start(self, new: Backtest, chosen: Chosen) -> None:
         """Begin a backtest; raises Busy if one is under way."""
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
@@ -103,8 +85,9 @@ class Backtests:
             while len(self._kept) >= KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[new.id] = new
-            work = (new, lexicon, chosen)
-            self._thread = Thread(target=self._run, args=work, name="backtest", daemon=True)
+            new.aside = Aside(self._config)
+            args = (new, new.aside, chosen)
+            self._thread = Thread(target=_run, args=args, name="backtest", daemon=True)
             self._thread.start()
 
     def find(self, number: str) -> Backtest | None:
@@ -119,26 +102,26 @@ class Backtests:
         """End what is under way."""
         with self._lock:
             for it in self._kept.values():
-                it.stop.set()
+                it.end()
             if self._thread is not None:
                 self._thread.join()
 
-    def _run(self, new: Backtest, lexicon: Lexicon, chosen: Chosen) -> None:
-        try:
-            if new.without is None:
-                made = backtest(self._engine, lexicon, chosen, bound={}, jobs=_JOBS)
-            else:
-                made = without_feed(self._engine, new.without, chosen)
-            with closing(made) as found:
-                for page in found:
-                    new.take(page)
-                    if new.stop.is_set():
-                        new.state = State.CANCELLED
-                        return
-            new.state = State.DONE
-        except Exception:
-            new.state = State.FAILED
-            log.exception("backtest failed", who=new.who)
+
+def _run(new: Backtest, aside: Aside, chosen: Chosen) -> None:
+    work = partial(works.backtested, rules=new.rules, without=new.without, chosen=chosen)
+    try:
+        with closing(aside.do(work)) as told:
+            for tally in told:
+                new.tally = tally
+        new.state = State.DONE
+    except Exception as error:
+        if new.state is State.CANCELLED:  # which has ended its process
+            return
+        new.died = isinstance(error, ProcessDied)
+        new.state = State.FAILED
+        log.exception("backtest failed", who=new.who)
+    finally:
+        aside.end()
 
 
 def new_id() -> str:

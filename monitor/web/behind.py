@@ -1,5 +1,6 @@
 """What takes longer than a page may: worked out behind the pages, one after another, and kept.
 
+* It is done aside, in a process of its own, which stays for LINGER_S after the last.
 * A page waits PATIENCE for it. If it takes longer, the page shows the outcome of before, and as of
   when, or says that it is being worked out; either way it loads itself again until that is done.
 * An outcome is of a mark, such as the newest verdict: while that stays the same, so does it. The
@@ -9,24 +10,28 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from monitor import logs
+from monitor.errors import ProcessDied
+from monitor.web.aside.process import Aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable
     from datetime import datetime
+
+    from monitor.app import App
+    from monitor.config import Config
 
 PATIENCE_S: Final = 0.02
 KEPT: Final = 32
 WAITING: Final = 16
 AGAIN_S: Final = 2  # until a page loads itself again
-_SWITCH_S: Final = 0.0005  # how long other threads wait for this one, instead of ten times that
+LINGER_S: Final = 60.0
 
 Outcome = TypeVar("Outcome")
 log = logs.get_logger()
@@ -45,33 +50,41 @@ class Found(Generic[Outcome]):
 class _Job:
     mark: Hashable
     at: datetime
-    work: Callable[[], Any]
+    work: Callable[[App], Any]
     done: threading.Event = field(default_factory=threading.Event)
     outcome: Any = None
     error: Exception | None = None
 
 
 class Behind:
-    """What is worked out for the pages of one site, in a thread of its own."""
+    """What is worked out for the pages of one site, handed over by a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
+        self._aside = Aside(config)
         self._lock = threading.Lock()
+        self._more = threading.Condition(self._lock)
         self._kept: OrderedDict[Hashable, _Job] = OrderedDict()
         self._waiting: OrderedDict[Hashable, _Job] = OrderedDict()  # the first is under way
         self._thread: threading.Thread | None = None
+        self._closed = False
 
     def find(
-        self, key: Hashable, mark: Hashable, now: datetime, work: Callable[[], Outcome]
+        self, key: Hashable, mark: Hashable, now: datetime, work: Callable[[App], Outcome]
     ) -> Found[Outcome]:
-        """Return the outcome of *work* as of *mark*, or what there is; raise what it raised."""
+        """Return the outcome of *work* as of *mark*, or what there is; raise what it raised.
+
+        *work* and its outcome must be fit to pickle. ProcessDied is raised if the process was
+        killed at it.
+        """
         with self._lock:
             kept = self._kept.get(key)
             if kept is not None and kept.mark == mark:
                 self._kept.move_to_end(key)
                 return self._found(key, kept, fresh=True)
             job = self._waiting.get(key)
-            if job is None and len(self._waiting) < WAITING:
+            if job is None and len(self._waiting) < WAITING and not self._closed:
                 job = self._waiting[key] = _Job(mark, now, work)
+                self._more.notify()
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
                     self._thread.start()
@@ -82,6 +95,17 @@ class Behind:
             return Found(kept.outcome, kept.at, fresh=False)
         return Found(None, None, fresh=False)
 
+    def close(self) -> None:
+        """End what is under way, and begin nothing more."""
+        with self._lock:
+            self._closed = True
+            self._waiting.clear()
+            self._more.notify()
+            thread = self._thread
+        self._aside.close()
+        if thread is not None:
+            thread.join()
+
     def _found(self, key: Hashable, job: _Job, *, fresh: bool) -> Found[Any]:
         if job.error is not None:
             self._kept.pop(key, None)  # whoever asks next has it tried again
@@ -89,33 +113,28 @@ class Behind:
         return Found(job.outcome, job.at, fresh=fresh)
 
     def _run(self) -> None:
-        with _giving_way():
-            while True:
-                with self._lock:
-                    if not self._waiting:
-                        self._thread = None
-                        return
-                    key, job = next(iter(self._waiting.items()))
-                try:
-                    job.outcome = job.work()
-                except Exception as error:
-                    log.exception("work behind a page failed")
-                    job.error = error
-                with self._lock:
-                    del self._waiting[key]
-                    self._kept[key] = job
-                    self._kept.move_to_end(key)
-                    while len(self._kept) > KEPT:
-                        self._kept.popitem(last=False)
-                job.done.set()
+        while True:
+            with self._lock:
+                self._more.wait_for(lambda: self._waiting or self._closed, LINGER_S)
+                if not self._waiting:
+                    self._aside.end()
+                    self._thread = None
+                    return
+                key, job = next(iter(self._waiting.items()))
+            self._do(job)
+            with self._lock:
+                self._waiting.pop(key, None)
+                self._kept[key] = job
+                self._kept.move_to_end(key)
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            job.done.set()
 
-
-@contextmanager
-def _giving_way() -> Iterator[None]:
-    """Let the threads that answer have their turn at once, while this one calculates."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
+    def _do(self, job: _Job) -> None:
+        try:
+            with closing(self._aside.do(job.work)) as told:
+                (job.outcome,) = told
+        except Exception as error:  # noqa: BLE001 - told to whoever asked; that process logs it
+            job.error = error
+        if isinstance(job.error, ProcessDied) and not self._closed:
+            log.error("work behind a page failed", error=str(job.error))

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from monitor.links import Links
     from monitor.model import Subscription
     from monitor.ports import Clock
-    from monitor.store.digests import FrozenDigest
     from monitor.web.backtests import Backtests
     from monitor.web.behind import Behind
     from monitor.web.tried import Tried
@@ -37,8 +36,7 @@ class Site:
     """The parts one site is made of. *local* says that only those on this machine can ask.
 
     *identity* is the database's own, wherever it is served; *form_key* signs forms, *login* is how
-    long one lasts. *preview* makes the digest a subscription would get now; it stores nothing.
-    *behind* works out what takes longer than a page may.
+    long one lasts. *behind* works out what takes longer than a page may.
     """
 
     engine: Engine
@@ -54,7 +52,6 @@ class Site:
     login: timedelta
     form_key: str
     config: Config
-    preview: Callable[[Subscription], FrozenDigest]
     backtests: Backtests
     behind: Behind
     tried: Tried

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from monitor.errors import StoreError
+from monitor.errors import ProcessDied, StoreError
 from monitor.model import UserRole
 from monitor.resources import shipped
 from monitor.text.html import one_line
@@ -68,6 +68,7 @@ _WRONG: dict[int | str, str] = {
     "name": "This needs a name. Once `monitor users add` has made a user, one logs in.",
     "role": "Your role does not allow this.",
     "token": "This token is not good: it is not one of ours, or was revoked, or is too old.",
+    "died": "What works this out was ended, or took too long. Please try again.",
     400: "This address cannot be read.",
     401: "This needs a token, and none was given.",
     403: "You may not do this.",
@@ -168,6 +169,8 @@ def not_served(request: Request, error: Exception) -> Response:
 
 def broken(request: Request, error: Exception) -> Response:
     """Return the page of a request that failed here."""
+    if isinstance(error, ProcessDied):
+        return not_served(request, HTTPException(503, "died"))
     unreachable = isinstance(error, SQLAlchemyError | StoreError)
     return not_served(request, HTTPException(503 if unreachable else 500))
 

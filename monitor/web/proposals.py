@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from monitor.config.proposed import Proposer
-from monitor.detect.contexts import LEAST, ContextKind, Key, shared_contexts
+from monitor.detect.contexts import LEAST, ContextKind, Key
 from monitor.model import Role
 from monitor.store import review_queue
-from monitor.store.engine import reading
-from monitor.store.judged import judged, mark
+from monitor.store.judged import mark
+from monitor.web.aside import works
 from monitor.web.context import reading_for, site_of
 from monitor.web.pages import again, not_yet, page
 from monitor.web.review import SPANS
@@ -24,7 +24,6 @@ from monitor.web.stories import account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from starlette.datastructures import QueryParams
     from starlette.requests import Request
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from monitor.config.proposed import Proposed
     from monitor.detect.contexts import Context
-    from monitor.web.context import Site
     from monitor.web.stories import Account
 
 LEASTS = (LEAST, 5, 20)
@@ -69,7 +67,10 @@ def proposals(request: Request) -> Response:
     with reading_for(request) as connection:
         now = (*mark(connection), site.clock.now().date())
     found = site.behind.find(
-        ("proposals", least, days), now, site.clock.now(), lambda: _fit(site, least, since)
+        ("proposals", least, days),
+        now,
+        site.clock.now(),
+        partial(works.proposals, least=least, since=since, most=SHOWN + 1),
     )
     if found.outcome is None:
         return not_yet(request, TITLE, BACK)
@@ -90,15 +91,6 @@ def proposals(request: Request) -> Response:
         found=found,
     )
     return response if found.fresh else again(response)
-
-
-def _fit(site: Site, least: int, since: datetime) -> list[tuple[Context, Proposed]]:
-    """Return the contexts against which a rule can be written, each with it."""
-    with reading(site.engine) as connection:
-        verdicts = judged(connection, since=since)
-    proposer = Proposer(site.config)
-    found = shared_contexts(verdicts, least, writable=lambda key: proposer.propose(key) is not None)
-    return [(it, made) for it in found if (made := proposer.propose(it.key))]
 
 
 def asked_key(asked: QueryParams) -> Key | None:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
@@ -18,9 +19,9 @@ from starlette.responses import RedirectResponse
 from monitor.model import Review, Verdict
 from monitor.store import precision as measured
 from monitor.store import review_queue, reviews
-from monitor.store.engine import reading
 from monitor.store.judged import mark
 from monitor.text.html import one_line
+from monitor.web.aside import works
 from monitor.web.context import asked_id, path_id, reading_for, site_of
 from monitor.web.forms import form_of
 from monitor.web.pages import again, not_yet, page
@@ -29,12 +30,8 @@ from monitor.web.stories import account, choices, older, wanted
 from monitor.web.visitor import visitor_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from starlette.requests import Request
     from starlette.responses import Response
-
-    from monitor.web.context import Site
 
 SHOWN = 20  # hits on a page
 LONGEST_NOTE = 2000
@@ -98,7 +95,10 @@ def precision(request: Request) -> Response:
     with reading_for(request) as connection:
         now = (*mark(connection), site.clock.now().date())
     found = site.behind.find(
-        ("precision", by, days), now, site.clock.now(), lambda: _measured(site, by, since)
+        ("precision", by, days),
+        now,
+        site.clock.now(),
+        partial(works.precision, by=by, since=since, most=MOST + 1),
     )
     if found.outcome is None:
         return not_yet(request, PRECISION, BACK)
@@ -117,11 +117,6 @@ def precision(request: Request) -> Response:
         found=found,
     )
     return response if found.fresh else again(response)
-
-
-def _measured(site: Site, by: str, since: datetime) -> list[measured.Precision]:
-    with reading(site.engine) as connection:
-        return measured.precision(connection, by, since=since, limit=MOST + 1)
 
 
 def _taken(request: Request, number: int) -> Response:

@@ -23,7 +23,8 @@ from monitor.errors import ConfigError
 from monitor.store import texts
 from monitor.store.texts import Chosen
 from monitor.text.html import looks_like_html, to_text
-from monitor.web.backtests import FIGURES, Backtest, Busy, State, new_id
+from monitor.web.aside.works import FIGURES
+from monitor.web.backtests import Backtest, Busy, State, new_id
 from monitor.web.context import reading_for, site_of
 from monitor.web.forms import form_of
 from monitor.web.pages import page
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from monitor.detect.explain import Explanation
-    from monitor.detect.lexicon import Lexicon
     from monitor.errors import Mistake
     from monitor.model import Evidence, Match
 
@@ -84,7 +84,7 @@ def bench(request: Request) -> Response:
     except ConfigError as error:
         return _shown(request, asked, 400, mistakes=[_line(it) for it in error.mistakes])
     if form.get("do") == "backtest":
-        return _begun(request, rules.lexicon, asked, form.get("days", ""))
+        return _begun(request, asked, form.get("days", ""))
     title, text = _plain(asked.title), _plain(asked.text)
     if not title.strip():
         title, text = text, ""
@@ -116,7 +116,7 @@ def backtest(request: Request) -> Response:
     if run is None:
         raise HTTPException(404)
     if request.method == "POST":
-        run.stop.set()
+        run.end()
         return RedirectResponse(f"/rules/backtests/{run.id}", 303)
     response = page(
         request,
@@ -131,7 +131,7 @@ def backtest(request: Request) -> Response:
     return response
 
 
-def _begun(request: Request, lexicon: Lexicon, asked: Asked, days: str) -> Response:
+def _begun(request: Request, asked: Asked, days: str) -> Response:
     site, visitor = site_of(request), visitor_of(request)
     back = next((it for it in DAYS if str(it) == days), DAYS[0])
     now = site.clock.now()
@@ -144,7 +144,7 @@ def _begun(request: Request, lexicon: Lexicon, asked: Asked, days: str) -> Respo
         return _shown(request, asked, 400, said=TOO_MANY)
     run = Backtest(new_id(), visitor.signature, now, total, back, asked.rules, chosen.feed)
     try:
-        site.backtests.start(run, lexicon, chosen)
+        site.backtests.start(run, chosen)
     except Busy:
         return _shown(request, asked, 409, said=BUSY)
     return RedirectResponse(f"/rules/backtests/{run.id}", 303)

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from monitor import logs
-from monitor.errors import StoreError
+from monitor.errors import ProcessDied, StoreError
 from monitor.web.pages import broken, not_served
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class Shield:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request, or go along with the server as it starts and ends."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
         if scope["type"] != "http":
             return
         began = time.monotonic()
@@ -78,7 +80,7 @@ class Shield:
         log.debug("page", method=scope["method"], route=_route(scope), status=status, ms=took_ms)
 
     def _tell(self, scope: Scope, error: Exception) -> None:
-        if isinstance(error, SQLAlchemyError | StoreError):
+        if isinstance(error, SQLAlchemyError | StoreError | ProcessDied):
             said = str(getattr(error, "orig", None) or error)
             log.error("page failed", route=_route(scope), error=said)
         else:

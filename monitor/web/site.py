@@ -120,7 +120,8 @@ INSIDE: tuple[tuple[str, Answer, Needs], ...] = (
 async def _served(site: Starlette) -> AsyncIterator[None]:
     current_default_thread_limiter().total_tokens = THREADS
     yield
-    await run_in_threadpool(site.state.site.backtests.close)
+    for part in (site.state.site.backtests, site.state.site.behind):
+        await run_in_threadpool(part.close)
 
 
 def build_site(app: App, *, local: bool) -> Starlette:
@@ -154,9 +155,8 @@ def build_site(app: App, *, local: bool) -> Starlette:
         login=web.login,
         form_key=form_key,
         config=app.config,
-        preview=lambda subscription: app.compose_step.make(subscription, app.clock.now()),
-        backtests=Backtests(app.store),
-        behind=Behind(),
+        backtests=Backtests(app.config),
+        behind=Behind(app.config),
         tried=Tried(app.config),
     )
     return site

@@ -5,6 +5,7 @@ The mail is made behind the page, at most once a minute.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from monitor.digest.slots import NoSlot, next_slot
 from monitor.store import suppressions
 from monitor.web.archive import sandboxed
+from monitor.web.aside import works
 from monitor.web.context import reading_for, site_of
 from monitor.web.pages import again, not_yet, page
 
@@ -80,7 +82,7 @@ def _made(request: Request, subscription: Subscription) -> Found[FrozenDigest]:
         ("preview", subscription.name),
         now.replace(second=0, microsecond=0),
         now,
-        lambda: site.preview(subscription),
+        partial(works.preview, name=subscription.name, now=now),
     )
 
 
