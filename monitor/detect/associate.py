@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from monitor.detect.lexicon import Lexicon
     from monitor.detect.queries import Queries
     from monitor.model import Company, Label, ScorePart, Term, Topic
+    from monitor.text.folding import Together
 
 LOOSE: Final = "the two are only loosely connected"
 FIRST: Final = "a listing of a company without listed shares is its first"
@@ -106,9 +107,7 @@ class Detector:
         text appeared: against it a day without a year, or a weekday, is read.
         """
         folded = fold(title), fold(summary)
-        if company is None and not any(map(self._names.lets_through, folded)):
-            return ()
-        if not any(map(self._words.lets_through, folded)):
+        if not self._may_match([it.text for it in folded], company):
             return ()
         texts = (
             Text(0, "title", title, self.index, folded[0]),
@@ -127,6 +126,21 @@ class Detector:
         companies = (self.lexicon.companies[number] for number in numbers)
         pairs = ((one, two) for one in companies for two in self.lexicon.topics)
         return tuple(match for pair in pairs if (match := article.match(*pair)) is not None)
+
+    def _may_match(self, folded: Sequence[str], company: str | None) -> bool:
+        named = company is not None or any(map(self._names.lets_through, folded))
+        return named and any(map(self._words.lets_through, folded))
+
+    def candidates(self, texts: Together, company: str | None) -> set[int]:
+        """Return the numbers of articles in which `find` may find something; in others it does not.
+
+        *texts* are their titles and summaries, by turns.
+        """
+        named: Iterable[int] = range(len(texts.parts) // 2)
+        if company is None:
+            named = {text // 2 for text in self._names.among(texts)}
+        words = self._words.lets_through
+        return {at for at in named if any(map(words, texts.parts[2 * at : 2 * at + 2]))}
 
     def answers(self, texts: Sequence[Text]) -> list[Place]:
         """Return where title and summary answer topics' queries."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from monitor.model import Term
     from monitor.query.tree import Phrase as Gate
-    from monitor.text.folding import Folded
+    from monitor.text.folding import Folded, Together
 
 Span = tuple[int, int]
 Phrase = tuple[int, ...]  # numbers of its literals, in order
@@ -159,18 +159,24 @@ class Sieve:
             list(endings), MatchKind.Standard, implementation=Implementation.ContiguousNFA
         )
 
-    def lets_through(self, folded: Folded) -> bool:
-        """Return False only if `TermIndex.read` would find none of the terms."""
-        text = folded.text
+    def lets_through(self, text: str) -> bool:
+        """Return False only if `TermIndex.read` would find none of the terms in a folded *text*."""
         if not self._automaton.find_matches_as_strings(text):  # quicker still: no places
             return False
+        return any(True for _ in self._places(text))
+
+    def among(self, texts: Together) -> set[int]:
+        """Return the numbers of those of *texts* that it lets through."""
+        return {bisect_right(texts.starts, place) - 1 for place in self._places(texts.text)}
+
+    def _places(self, text: str) -> Iterator[int]:
+        """Yield where words start that may be among the terms."""
         for pattern, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
             begins, ends = self._edges[pattern]
             if begins and start and is_letter(text[start - 1]):
                 continue
             if not (ends and end < len(text) and is_letter(text[end])):
-                return True
-        return False
+                yield start
 
 
 def _edges(text: str) -> tuple[bool, bool]:

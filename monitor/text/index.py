@@ -20,6 +20,8 @@ from monitor.text.words import SOLID
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from monitor.text.folding import Together
+
 CUT: Final = 1  # the version of these rules
 
 LONGEST: Final = 255  # letters of a word that count: a database's own limit is in bytes
@@ -55,8 +57,20 @@ def ready(*texts: str) -> Ready:
     return tuple(map(_ready, texts))
 
 
+def ready_together(texts: Sequence[str], folded: Together) -> Ready:
+    """Return what `ready` gives of *texts*, which were *folded* already."""
+    pairs = zip(texts, folded.parts, strict=True)
+    if folded.is_even:
+        return tuple([(text, True) if text.isascii() else (part, False) for text, part in pairs])
+    return tuple([(text, True) if _is_plain(text) else (part, False) for text, part in pairs])
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.replace("\n", " ").isprintable()  # as nearly all of ASCII is
+
+
 def _ready(text: str) -> tuple[str, bool]:
-    if text.isascii() and text.replace("\n", " ").isprintable():  # as nearly all such are
+    if _is_plain(text):
         return text, True
     from monitor.text.folding import fold  # slow to import: a poll without news does without
 
