@@ -207,4 +207,4 @@ def _compare(
 def _dated(entry: Entry, now: datetime) -> Entry:
     if entry.published_at is None or entry.published_at <= now + FUTURE:
         return entry
-    return replace(entry, published_at=None)
+    return entry._replace(published_at=None)
