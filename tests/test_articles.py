@@ -62,10 +62,9 @@ def test_dates_and_order_are_no_identity(engine):
     first = [entry(f"g{n}", f"https://a.example/{n}", f"Notice {n}") for n in range(5)]
     put(engine, feed, first)
 
-    bumped = [replace(it, published_at=NOW + timedelta(days=n)) for n, it in enumerate(first)]
-    late = replace(
-        entry("g9", "https://a.example/9", "Filed late"), published_at=NOW - timedelta(days=900)
-    )
+    bumped = [it._replace(published_at=NOW + timedelta(days=n)) for n, it in enumerate(first)]
+    late = entry("g9", "https://a.example/9", "Filed late")
+    late = late._replace(published_at=NOW - timedelta(days=900))
     stored = put(engine, feed, [*reversed(bumped), late])
 
     assert (stored.new, stored.known, stored.revised) == (1, 5, 0)
@@ -128,7 +127,7 @@ def test_a_hit_is_stored_once(engine):
     one = entry("g1", "https://a.example/1", "Acme fined")
     assert put(engine, feed, [one], lambda _: [match()]).hits == 1
     assert put(engine, feed, [one], lambda _: [match()]).hits == 0
-    revised = replace(one, title="Acme fined and listed")
+    revised = one._replace(title="Acme fined and listed")
     stored = put(engine, feed, [revised], lambda _: [match(), match("listing")])
 
     assert (stored.revised, stored.hits) == (1, 1)

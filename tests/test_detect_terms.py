@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from monitor.detect.phrases import may_hold, phrase_parts
 from monitor.detect.terms import Found, Sieve, TermIndex
 from monitor.model import Strength, Term
-from monitor.text.folding import fold
+from monitor.text.folding import fold, fold_together
 
 
 def found(term, text):
@@ -156,6 +156,17 @@ def test_sieve_holds_back_nothing_that_would_be_found(pieces):
 
     if not Sieve(index, range(len(SIEVED))).lets_through(folded.text):
         assert list(index.read(text, folded).terms()) == []
+
+
+@given(texts=st.lists(st.lists(PIECES | st.text(max_size=2), max_size=4).map("".join), max_size=6))
+def test_sieve_lets_the_same_texts_through_together(texts):
+    """Of several texts the sieve lets those through that it does one by one."""
+    sieve = Sieve(TermIndex(SIEVED), range(len(SIEVED)))
+    together = fold_together(texts)
+
+    if together is not None:
+        through = {at for at, text in enumerate(texts) if sieve.lets_through(fold(text).text)}
+        assert sieve.among(together) == through
 
 
 def test_sieve_holds_back_what_names_nobody():

@@ -70,15 +70,15 @@ def test_a_child_finds_what_detection_finds(examiner):
     assert document.matches == found_in(document)
 
 
-def test_a_child_makes_ready_to_index(examiner):
-    """The words of the search index are the same from what a child has made ready."""
+def test_a_child_cuts_words(examiner):
+    """The words of the search index are the same where a child has cut them."""
     document = examiner.parse(feed(), rss(*TITLES, "騰訊\u200b音樂 ①", "Ａ＆Ｂ　罰款"))
     detector = LateDetector(unasked)
-    matches = Matches(detector, feed(), document.entries, document.matches, document.ready)
+    matches = Matches(detector, feed(), document.entries, document.matches, document.words)
 
-    assert [it[0][1] for it in document.ready] == [True, True, False, False, False]
+    assert [words is None for words in document.words] == [True, True, False, False, False]
     for index, entry in enumerate(document.entries):
-        assert matches.words(index) == index_words(entry.title, entry.summary)
+        assert matches.words(index).split() == index_words(entry.title, entry.summary).split()
 
 
 def test_only_what_is_new_is_examined(examiner, clock):

@@ -1,12 +1,11 @@
 """The search index: in step with the texts, whoever stores them, whatever dies on the way."""
 
 import re
-from dataclasses import replace
 from itertools import groupby
 from threading import Event
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from test_articles import claim, entry, put
@@ -14,8 +13,17 @@ from test_articles import claim, entry, put
 from monitor.pipeline.index import fill_beside
 from monitor.store import index
 from monitor.store import schema as t
-from monitor.text.folding import fold
-from monitor.text.index import CUT, cut, distinct_words, index_words, ready
+from monitor.text.folding import fold, fold_together
+from monitor.text.index import (
+    CUT,
+    cut,
+    cut_some,
+    distinct_words,
+    index_words,
+    ready,
+    ready_together,
+    uncut,
+)
 from monitor.text.words import SOLID
 
 HEADLINE = "蚂蚁集团IPO被暂停"
@@ -70,6 +78,18 @@ def test_texts_that_are_cut_together_have_their_own_words(texts):
         assert set(distinct_words(index_words(title))) == by_the_letter(fold(title).text)
 
 
+@given(st.lists(st.text("aA 反垄断罚\t\u0301ﬁ", max_size=6), max_size=9))
+def test_texts_that_are_folded_together_have_their_own_words(texts):
+    """The words are the same from texts that were folded together; some are left uncut."""
+    folded = fold_together(texts)
+    assume(folded is not None)
+    made = [(it,) for it in ready_together(texts, folded)]
+    for each, words in zip(texts, cut_some(made), strict=True):
+        assert words is not None or each.isascii()
+        found = uncut(each) if words is None else words
+        assert sorted(distinct_words(found)) == sorted(distinct_words(index_words(each)))
+
+
 def by_the_letter(folded):
     """Return the words of a folded text, told one character after the other."""
     runs = ["".join(run) for _, run in groupby(folded, kind)]
@@ -110,7 +130,7 @@ def test_a_revised_article_is_found_by_its_present_words(engine, feed):
     """The words that an article lost find it no more; those it got do."""
     first = entry("g1", "https://a.example/1", "Acme fined")
     put(engine, feed, [first])
-    put(engine, feed, [replace(first, title="Acme 罚款取消")])
+    put(engine, feed, [first._replace(title="Acme 罚款取消")])
 
     assert having(engine, "fined") == []
     assert having(engine, "罚款") == having(engine, "acme") == ["Acme 罚款取消"]
@@ -157,7 +177,7 @@ def test_an_older_database_is_filled_page_by_page(engine, feed):
 def test_an_article_revised_before_it_was_filled_in(engine, feed):
     """A text that was never in the index is not taken out of it, and not put in twice."""
     [title] = forgotten(engine, feed, 1)
-    put(engine, feed, [replace(entry(title, f"https://a.example/{title}", "Acme 上市"))])
+    put(engine, feed, [entry(title, f"https://a.example/{title}", "Acme 上市")])
     with engine.begin() as connection:
         assert index.fill(connection, limit=9) == 0
 
@@ -185,7 +205,7 @@ def test_dropped_articles_are_gone(engine, feed):
 def test_a_text_no_index_can_hold(engine, feed):
     """A text of a million different words is stored, and marked to be looked through itself."""
     long = " ".join(f"w{number:06}" for number in range(100_000))
-    put(engine, feed, [replace(entry("g1", "https://a.example/1", "Acme"), summary=long)])
+    put(engine, feed, [entry("g1", "https://a.example/1", "Acme")._replace(summary=long)])
 
     fits = engine.dialect.name == "sqlite"
     with engine.begin() as connection:
@@ -202,7 +222,7 @@ def test_the_index_is_sound(engine, feed):
         return
     first = entry("g1", "https://a.example/1", HEADLINE)
     put(engine, feed, [first, entry("g2", "https://a.example/2", "Acme")])
-    put(engine, feed, [replace(first, title="Brook 退市")])
+    put(engine, feed, [first._replace(title="Brook 退市")])
     with engine.begin() as connection:
         connection.execute(
             text("INSERT INTO article_words (article_words) VALUES ('integrity-check')")

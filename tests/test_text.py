@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.text.folding import fold
+from monitor.text.folding import fold, fold_together
 from monitor.text.html import looks_like_html, one_line, to_text
 from monitor.text.patterns import lazy
 from monitor.text.simplified import simplified
@@ -245,6 +245,27 @@ def test_folding_knows_no_neighbours(one, two):
 
     assert joined.startswith(head.rstrip()) or "\n" in one
     assert joined.endswith(tail.lstrip()) or (two and unicodedata.combining(two[0]))
+
+
+@given(st.lists(st.text() | TRICKY | st.sampled_from(["~|", "|^", "~|^", "^", "\u0301"])))
+def test_texts_folded_together_are_folded_as_each_alone(texts):
+    """What stands before and after a text changes nothing in it, or it is not done at all."""
+    together = fold_together(texts)
+
+    if together is not None:
+        assert together.parts == [fold(text).text for text in texts]
+        for part, start in zip(together.parts, together.starts, strict=True):
+            assert together.text[start : start + len(part)] == part
+
+
+def test_usual_texts_are_folded_together():
+    """Blanks that go, and characters that become two, are no hindrance; a mark at a seam is."""
+    together = fold_together(["Ant  Group, ", "螞蟻 集團", "", "ﬁne"])
+
+    assert together is not None
+    assert together.parts == ["ant group, ", "蚂蚁集团", "", "fine"]
+    assert not together.is_even
+    assert fold_together(["Ant", "\u0301"]) is None
 
 
 def test_words():

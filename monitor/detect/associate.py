@@ -109,6 +109,18 @@ class Detector:
         folded = fold(title), fold(summary)
         if not self._may_match([it.text for it in folded], company):
             return ()
+        return self.look(title, summary, company=company, published=published)
+
+    def look(
+        self,
+        title: str,
+        summary: str,
+        *,
+        company: str | None = None,
+        published: datetime | None = None,
+    ) -> tuple[Match, ...]:
+        """Return what `find` does, of an article that is known to be one of the `candidates`."""
+        folded = fold(title), fold(summary)
         texts = (
             Text(0, "title", title, self.index, folded[0]),
             Text(1, "summary", summary, self.index, folded[1]),

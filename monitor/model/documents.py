@@ -79,8 +79,8 @@ class Document:
     to hold the next answer against. With *shown*, *entries* are only those that are not as they
     were: it says of each entry its place among those shown before, None for one of *entries*.
     *matches* are what detection found in the first of *entries*, if the reader was asked to look;
-    words in place of them say why it failed. *ready* are titles and summaries of the same entries,
-    folded as that takes it and made ready for the search index (`monitor.text.index`).
+    words in place of them say why it failed. *words* are those of the same entries for the search
+    index (`monitor.text.index`), None where it takes the texts as they are.
     """
 
     title: str | None
@@ -95,4 +95,4 @@ class Document:
     prints: bytes = field(default=b"", compare=False)
     shown: tuple[int | None, ...] | None = None
     matches: tuple[tuple[Match, ...] | str, ...] = field(default=(), compare=False)
-    ready: tuple[tuple[tuple[str, bool], ...], ...] = field(default=(), compare=False)
+    words: tuple[str | None, ...] = field(default=(), compare=False)

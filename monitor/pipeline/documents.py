@@ -45,7 +45,7 @@ class Read:
         self.entries = [_dated(entry, self.now) for entry in found.entries]
         dated = zip(self.entries, found.entries, found.matches, strict=False)
         told = [it if mine is read else None for mine, read, it in dated]
-        matches = Matches(settler.detector, feed, self.entries, told, found.ready)
+        matches = Matches(settler.detector, feed, self.entries, told, found.words)
         self.batch = articles.Batch(
             feed=feed,
             entries=self.entries,
@@ -125,8 +125,7 @@ def _detect_ahead(engine: Engine, read: Sequence[Read]) -> known.Known:
         changed = [at for at, it in enumerate(verdicts) if it.article is None or it.revised]
         for index in changed:
             it.batch.matches(index)
-        if changed:
-            it.batch.words_of(changed[0])  # which cuts them all, before the transaction
+            it.batch.words_of(index)  # before the transaction
     return ahead
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from monitor import logs
-from monitor.text.index import Ready, cut, ready
+from monitor.text.index import index_words, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,11 +35,10 @@ class LateDetector:
 class Matches:
     """The matches of a document's entries, and their words for the search index.
 
-    Each is found once, when first asked for. Both fold the same texts, so these are made ready to
-    be cut when they are matched; and cut together. None stands for the matches of an entry on which
+    Each is found once, when first asked for. None stands for the matches of an entry on which
     detection failed. *told* are those of the first entries, as far as whoever read them found out:
-    words in place of them say why that failed. *made* are the same entries' texts as they were made
-    ready there, empty for one that was not.
+    text in place of them says why that failed. *cut* are the words of the same entries, None where
+    their texts stand as they are.
     """
 
     def __init__(
@@ -48,12 +47,11 @@ class Matches:
         feed: FeedToPoll,
         entries: Sequence[Entry],
         told: Sequence[Sequence[Match] | str | None] = (),
-        made: Sequence[Ready] = (),
+        cut: Sequence[str | None] = (),
     ) -> None:
         self._detector, self._feed, self._entries = detector, feed, entries
-        self._told, self._made = told, made
+        self._told, self._cut = told, cut
         self._found: dict[int, Sequence[Match] | None] = {}
-        self._ready: dict[int, Ready] = {}
         self._words: dict[int, str] = {}
 
     def __call__(self, index: int) -> Sequence[Match] | None:
@@ -66,16 +64,18 @@ class Matches:
                 self._found[index] = None
             else:
                 self._found[index] = self._find(entry) if told is None else told
-            made = self._made[index] if index < len(self._made) else ()
-            self._ready[index] = made or ready(entry.title, entry.summary)
         return self._found[index]
 
     def words(self, index: int) -> str:
         """Return the words of the entry with that index."""
-        self(index)
-        if self._ready:
-            self._words.update(zip(self._ready, cut(list(self._ready.values())), strict=True))
-            self._ready.clear()
+        if index not in self._words:
+            entry = self._entries[index]
+            failed = index < len(self._told) and isinstance(self._told[index], str)
+            if failed or index >= len(self._cut):
+                self._words[index] = index_words(entry.title, entry.summary)
+            else:
+                cut = self._cut[index]
+                self._words[index] = uncut(entry.title, entry.summary) if cut is None else cut
         return self._words[index]
 
     def _find(self, entry: Entry) -> Sequence[Match] | None:

@@ -115,8 +115,8 @@ _FEW: Final = 128  # and no more of these than so many: each takes a pass
 _NUL: Final = b"\0"  # no character folds to it
 _REMEMBERED: Final = 0x20000  # the rest is rare, and a hostile text shall not fill the memory
 _TABLE: Final = _FoldTable()
-# Signs that stay as they are, whatever they stand beside, and no end of which is their beginning: so
-# they are found where they were put, unless a text has them.
+# Signs that stay as they are, whatever they stand beside, and no end of which is their beginning:
+# so they are found where they were put, unless a text has them.
 _SEAM: Final = "~|^"
 _MARKED_SEAM: Final = lazy(re.escape(_SEAM) + _MARKS)  # a mark belongs to the sign before it
 _AGAIN: Final = 4  # texts: detection and the search index fold the same ones, one after the other

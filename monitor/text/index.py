@@ -98,7 +98,21 @@ def cut(several: Sequence[Ready]) -> list[str]:
         pairs = _SEAM.split(_pairs(runs))
         for (at, which), its_words, its_pairs in zip(solid, apart, pairs, strict=True):
             words[at][which] = f"{its_words} {its_pairs}"
-    return ["\n".join(its) for its in words]
+    return [uncut(*its) for its in words]
+
+
+def cut_some(several: Sequence[Ready]) -> list[str | None]:
+    """Return what `cut` gives of those that it changes; None stands for `uncut` of the others."""
+    changing = [at for at, texts in enumerate(several) if not all(plain for _, plain in texts)]
+    words: list[str | None] = [None] * len(several)
+    for at, found in zip(changing, cut([several[at] for at in changing]), strict=True):
+        words[at] = found
+    return words
+
+
+def uncut(*texts: str) -> str:
+    """Return the words of *texts* that an index takes as they are."""
+    return "\n".join(texts)
 
 
 def distinct_words(words: str) -> list[str]:

@@ -10,19 +10,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from monitor.detect.associate import Detector
 from monitor.text.folding import fold_together
-from monitor.text.index import ready, ready_together
+from monitor.text.index import cut_some, ready, ready_together
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Sequence
 
     from monitor.detect.lexicon import Lexicon
     from monitor.model import Document, Entry, Match
-    from monitor.text.folding import Together
     from monitor.text.index import Ready
+
+_Found: TypeAlias = "tuple[Match, ...] | str"
 
 MOST: Final = 500  # entries of one document
 
@@ -34,45 +35,52 @@ class Examiner:
         self._detector = Detector(lexicon)
 
     def examine(self, document: Document, company: str | None) -> Document:
-        """Return *document* with the matches of its first entries, which are made ready to index.
+        """Return *document* with the matches of its first entries, and their words.
 
         *company* is the key of one that all of them are about.
         """
         entries = document.entries[:MOST]
-        texts = [text for it in entries for text in (it.title, it.summary)]
-        together = self._together(texts, company)
-        folded, candidates = together or (None, range(len(entries)))
-        matches: list[tuple[Match, ...] | str] = []
-        made: list[Ready] = []
-        for at, entry in enumerate(entries):
-            found = self._find(entry, company) if at in candidates else ()
-            matches.append(found)
-            if folded is None:
-                # At once, while folding remembers its texts; what failed may have failed there.
-                made.append(() if isinstance(found, str) else ready(entry.title, entry.summary))
-        if folded is not None:
-            each = ready_together(texts, folded)
-            made = list(zip(each[::2], each[1::2], strict=True))
-        return replace(document, matches=tuple(matches), ready=tuple(made))
-
-    def _together(
-        self, texts: Sequence[str], company: str | None
-    ) -> tuple[Together, Container[int]] | None:
-        """Return *texts* folded, and the numbers of entries worth a look; None where it fails."""
         try:
-            folded = fold_together(texts)
-            return folded and (folded, self._detector.candidates(folded, company))
+            found = self._together(entries, company)
         except MemoryError:
             raise
         except Exception:  # noqa: BLE001 - one article never costs the others: each is tried alone
-            return None
+            found = None
+        matches, words = found or self._one_by_one(entries, company)
+        return replace(document, matches=tuple(matches), words=tuple(words))
 
-    def _find(self, it: Entry, company: str | None) -> tuple[Match, ...] | str:
-        try:
-            return self._detector.find(
-                it.title, it.summary, company=company, published=it.published_at
-            )
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one article never costs the others; told by the parent
-            return f"{type(error).__name__}: {error}"
+    def _together(
+        self, entries: Sequence[Entry], company: str | None
+    ) -> tuple[list[_Found], list[str | None]] | None:
+        texts = [text for it in entries for text in (it.title, it.summary)]
+        folded = fold_together(texts)
+        if folded is None:
+            return None
+        candidates = self._detector.candidates(folded, company)
+        look = self._detector.look
+        matches = [
+            _tried(look, it, company) if at in candidates else () for at, it in enumerate(entries)
+        ]
+        made = ready_together(texts, folded)
+        return matches, cut_some(list(zip(made[::2], made[1::2], strict=True)))
+
+    def _one_by_one(
+        self, entries: Sequence[Entry], company: str | None
+    ) -> tuple[list[_Found], list[str | None]]:
+        matches: list[_Found] = []
+        made: list[Ready] = []
+        for it in entries:
+            found = _tried(self._detector.find, it, company)
+            matches.append(found)
+            # At once, while folding remembers its texts; what failed may have failed there.
+            made.append(() if isinstance(found, str) else ready(it.title, it.summary))
+        return matches, cut_some(made)
+
+
+def _tried(look: Callable[..., tuple[Match, ...]], it: Entry, company: str | None) -> _Found:
+    try:
+        return look(it.title, it.summary, company=company, published=it.published_at)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one article never costs the others; told by the parent
+        return f"{type(error).__name__}: {error}"
