@@ -136,6 +136,11 @@ def test_datasette_knows_the_views(engine):
     there = {row[0] for row in answer(engine, "SELECT name FROM sqlite_master")[1]}
 
     assert set(said["tables"]) <= there
+    shown = {name for name, of in said["tables"].items() if of.get("allow") is not False}
+    assert said["allow_sql"] is False
+    assert all(name.startswith("v_") for name in shown), "what stands in tables is for few"
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    assert {row[0] for row in answer(engine, tables)[1]} == set(said["tables"]) - shown
     for query in said["queries"].values():
         asked = query["sql"].replace(":company", "'acme'")
         assert answer(engine, asked)[1] == []
