@@ -42,6 +42,12 @@ TERMS: Final = 100  # words, phrases and fields of a query
 DEPTH: Final = 30  # brackets within brackets
 NEAR: Final = 10  # words between, if a query does not say
 FARTHEST: Final = 1000
+_INSTEAD: Final = {
+    **dict.fromkeys(("&", "&&", "+"), "words side by side are all looked for; AND says the same"),
+    **dict.fromkeys(("|", "||"), "write OR for either"),
+    **dict.fromkeys(("!", "-"), "write NOT, or - with no blank behind it"),
+    **dict.fromkeys((">", "<", ">=", "<=", "=", ":"), "write amount>1bn with no blanks around"),
+}
 _NEAR: Final = re.compile(r"NEAR(?:/([0-9]{1,9}))?")
 _FIELD: Final = re.compile(r"([A-Za-z]+)(:|>=|<=|>|<)(.*)", re.DOTALL)
 _TAKEN: Final = {"AND", "OR"}
@@ -178,6 +184,8 @@ class _Reader:
                     f"something to search for must stand before {token.text}",
                     f'for the word itself write it small, or "{token.text}" in quotation marks',
                 )
+            if token.text.startswith("NEAR/"):
+                raise self.mistake(token, "NEAR/ needs a number, and blanks around it", "NEAR/5")
             if token.text == "SENTENCE" and self._adjoins(token, Kind.OPEN):
                 return self._sentence()
             if found := _FIELD.fullmatch(token.text):
@@ -186,7 +194,14 @@ class _Reader:
         prefix = token.prefix or word != token.text
         term = phrase(word, prefix=prefix)
         if not term.parts:
-            raise self.mistake(token, "there is no letter or digit in this")
+            hint = _INSTEAD.get(token.text) if token.kind is Kind.WORD else None
+            raise self.mistake(token, "there is no letter or digit in this", hint)
+        if token.kind is Kind.WORD and "*" in word:
+            raise self.mistake(
+                token,
+                "* has a place behind the beginning of a word alone",
+                "put it in quotation marks to look for what is around it",
+            )
         return term
 
     def _adjoins(self, token: Token, *kinds: Kind) -> bool:
