@@ -74,6 +74,20 @@ def test_filters(site):
     assert '<option value="ipo" selected>' in site.ask("/stories/?topic=ipo").text
 
 
+def test_chinese_pages_use_chinese_names(site):
+    """What is watched is called in the reader's language, also in what a page is narrowed by."""
+    store(site, CHINESE, "腾讯因垄断被市场监管总局罚款50万元")
+    story = f"/stories/{story_of(site, CHINESE)}"
+    for path in ("/", "/stories/", "/hits/", "/companies/", "/companies/tencent", story):
+        page = site.ask(f"{path}?lang=zh").text
+        for name in ("腾讯", "反垄断", "罚款"):
+            assert f">{name}<" in page or f">{name} " in page, (path, name)
+        assert not re.search(r">(Tencent|Antitrust|Fine)\b", page), path
+    assert "国家市场监督管理总局" in page
+    assert re.search("归入此事件的原因：.*金额.*、", page)
+    assert ">Tencent<" in site.ask(story).text
+
+
 def test_lists_go_back_to_the_first(site, clock):
     """Every story and hit is reached from the newest, none twice, though more come in meanwhile."""
     titles = [f"Tencent antitrust fine of ${n} million in case {n}" for n in range(1, 71)]

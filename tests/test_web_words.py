@@ -8,6 +8,7 @@ import yaml
 from monitor.model import DeliveryStatus, FeedState, PollOutcome, UserRole, Verdict
 from monitor.resources import shipped
 from monitor.store.precision import BY
+from monitor.stories import weigh
 from monitor.web import login, proposals, rules, searches
 from monitor.web.aside.works import FIGURES
 from monitor.web.backtests import State
@@ -27,6 +28,8 @@ def used():
         words |= {it for name, it in said.items() if name.isupper()}
     words |= {str(it) for kind in (State, FIGURES, Verdict) for it in kind}
     words |= {kind.capitalize() for kind in BY} | set(proposals.WORDS.values())
+    weighed = Path(weigh.__file__).read_text("utf-8")
+    words |= set(re.findall(r'scale\.add\(.*, "([^"]+)"\)', weighed))
     search = (WEB / "search.html.j2").read_text("utf-8")
     words |= set(re.findall(r"^  \('[^']+', '([^']+)'\)", search, re.MULTILINE))
     for path in WEB.glob("*.j2"):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from monitor.detect.lexicon import Lexicon
+    from monitor.model import Company, Label, Topic
 
 _UNIT_PARTS = 4  # of the id of a unit's term: alibaba.cainiao.en.cainiao
 
@@ -45,8 +46,15 @@ class Names:
         return self.ranks.get(key, 0) if key else 0
 
 
-def names_of(lexicon: Lexicon) -> Names:
-    """Return the names that *lexicon* gives; a unit is called by its first spelling."""
+def names_of(lexicon: Lexicon, language: str | None = None) -> Names:
+    """Return the names that *lexicon* gives, those in *language* where it has them ("zh-Hans").
+
+    A unit is called by its first spelling.
+    """
+
+    def named(members: Iterable[Company | Topic | Label]) -> dict[str, str]:
+        return {it.key: it.names.get(language or "", it.name) for it in members}
+
     units: dict[str, str] = {}
     for company in lexicon.companies:
         for term in company.terms:
@@ -54,10 +62,10 @@ def names_of(lexicon: Lexicon) -> Names:
             if len(parts) >= _UNIT_PARTS and parts[0] == company.key:
                 units.setdefault(".".join(parts[:2]), term.text)
     return Names(
-        companies={item.key: item.name for item in lexicon.companies},
-        topics={item.key: item.name for item in lexicon.topics},
-        stages={item.key: item.name for item in lexicon.stages},
-        regulators={item.key: item.name for item in lexicon.regulators},
+        companies=named(lexicon.companies),
+        topics=named(lexicon.topics),
+        stages=named(lexicon.stages),
+        regulators=named(lexicon.regulators),
         ranks={item.key: item.rank for item in lexicon.stages},
         units=units,
     )

@@ -11,7 +11,7 @@ from monitor.store import companies as store
 from monitor.store import listed
 from monitor.store.listed import Wanted
 from monitor.web.context import asked_id, reading_for, site_of
-from monitor.web.pages import page
+from monitor.web.pages import names_for, page
 from monitor.web.stories import HIGH, SHOWN, older
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def companies(request: Request) -> Response:
         companies=found,
         weeks=weeks,
         more=some[-1] if len(keys) > first + AT_ONCE else None,
-        names=site.names,
+        names=names_for(request),
         high=HIGH,
     )
 
@@ -71,7 +71,7 @@ def company(request: Request) -> Response:
         stories=stories[:SHOWN],
         older=older(request, [it.id for it in stories], SHOWN),
         watched=key in site.names.companies,
-        names=site.names,
+        names=names_for(request),
         high=HIGH,
     )
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 
@@ -35,6 +35,7 @@ _LARGEST_ID = 2**63 - 1
 class Site:
     """The parts one site is made of. *local* says that only those on this machine can ask.
 
+    *names* are in English, *names_in* those of other languages that pages speak.
     *identity* is the database's own, wherever it is served; *form_key* signs forms, *login* is how
     long one lasts. *behind* works out what takes longer than a page may.
     """
@@ -43,6 +44,7 @@ class Site:
     clock: Clock
     links: Links
     names: Names
+    names_in: Mapping[str, Names]
     subscriptions: Sequence[Subscription]
     url: str | None
     zone: ZoneInfo

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from monitor.digest.names import Names
+
 LANGUAGES = {"en": "English", "zh": "中文"}
+LEXICON = {"en": None, "zh": "zh-Hans"}  # what the lexicon calls them
 ASSETS = {
     "style.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
@@ -92,6 +95,7 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
         .get_template(template)
         .render(
             _=partial(_said, words),
+            word=lambda text: words.get(text, text),
             language=language,
             languages=LANGUAGES,
             in_language=lambda code: request.url.include_query_params(lang=code).query,
@@ -137,6 +141,12 @@ def _menu(request: Request) -> tuple[tuple[str, str, str], ...]:
     visitor = visitor_of(request)
     reviews = visitor is not None and visitor.role.covers(UserRole.REVIEWER)
     return MENU + MENU_OF_REVIEWERS if reviews else MENU
+
+
+def names_for(request: Request) -> Names:
+    """Return what companies, topics, stages and regulators are called in the page's language."""
+    site = site_of(request)
+    return site.names_in.get(language_of(request), site.names)
 
 
 def language_of(request: Request) -> str:

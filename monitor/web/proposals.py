@@ -18,7 +18,7 @@ from monitor.store import review_queue
 from monitor.store.judged import mark
 from monitor.web.aside import works
 from monitor.web.context import reading_for, site_of
-from monitor.web.pages import again, not_yet, page
+from monitor.web.pages import again, names_for, not_yet, page
 from monitor.web.review import SPANS
 from monitor.web.stories import account
 
@@ -106,7 +106,7 @@ def asked_key(asked: QueryParams) -> Key | None:
 def _proposal(
     request: Request, context: Context, proposed: Proposed, hits: Mapping[int, Account]
 ) -> Proposal:
-    key, names = context.key, site_of(request).names
+    key, names = context.key, names_for(request)
     of = key.of
     if key.kind in {ContextKind.UNLESS, ContextKind.TOPIC}:
         of = names.company(of) if key.role is Role.COMPANY else names.topic(of)

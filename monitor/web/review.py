@@ -24,7 +24,7 @@ from monitor.text.html import one_line
 from monitor.web.aside import works
 from monitor.web.context import asked_id, path_id, reading_for, site_of
 from monitor.web.forms import form_of
-from monitor.web.pages import again, not_yet, page
+from monitor.web.pages import again, names_for, not_yet, page
 from monitor.web.shield import POLICY
 from monitor.web.stories import account, choices, older, wanted
 from monitor.web.visitor import visitor_of
@@ -102,7 +102,7 @@ def precision(request: Request) -> Response:
     )
     if found.outcome is None:
         return not_yet(request, PRECISION, BACK)
-    names, rows = site.names, found.outcome
+    names, rows = names_for(request), found.outcome
     named = {"company": names.company, "topic": names.topic, "stage": names.stage}
     response = page(
         request,

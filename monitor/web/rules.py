@@ -27,7 +27,7 @@ from monitor.web.aside.works import FIGURES
 from monitor.web.backtests import Backtest, Busy, State, new_id
 from monitor.web.context import reading_for, site_of
 from monitor.web.forms import form_of
-from monitor.web.pages import page
+from monitor.web.pages import LEXICON, language_of, names_for, page
 from monitor.web.proposals import asked_key
 from monitor.web.visitor import visitor_of
 
@@ -90,7 +90,8 @@ def bench(request: Request) -> Response:
         title, text = text, ""
     found = explain(rules.detector, title, text, published=site_of(request).clock.now())
     matches = list(_found(found, title, text))
-    return _shown(request, asked, found=found, matches=matches, names=names_of(rules.lexicon))
+    names = names_of(rules.lexicon, LEXICON[language_of(request)])
+    return _shown(request, asked, found=found, matches=matches, names=names)
 
 
 def _begin(request: Request) -> Response:
@@ -123,7 +124,7 @@ def backtest(request: Request) -> Response:
         "web/backtest.html.j2",
         run=run,
         figures=FIGURES,
-        names=site_of(request).names,
+        names=names_for(request),
         until=run.started - timedelta(days=run.days),
     )
     if run.state is State.RUNNING:
@@ -161,7 +162,7 @@ def _shown(request: Request, asked: Asked, status: int = 200, **told: object) ->
         threshold=THRESHOLD,
         days=DAYS,
         runs=site.backtests.all(),
-        **{**usual, "names": site.names, **told},
+        **{**usual, "names": names_for(request), **told},
     )
 
 

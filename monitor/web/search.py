@@ -16,7 +16,7 @@ from monitor.query import marks, parse, snippet
 from monitor.store import browse, listed, review_queue, search
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, reading_for, site_of
-from monitor.web.pages import page
+from monitor.web.pages import names_for, page
 from monitor.web.searches import KINDS, may_save
 from monitor.web.stories import HIGH, account
 from monitor.web.stories import older as next_page
@@ -104,7 +104,7 @@ def find(request: Request) -> Response:
         stories=found_stories,
         hits=found_hits,
         older=older,
-        names=site_of(request).names,
+        names=names_for(request),
         high=HIGH,
     )
 

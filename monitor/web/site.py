@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from monitor.digest.names import names_of
 from monitor.model import UserRole
 from monitor.store import keys
 from monitor.web import (
@@ -45,7 +46,7 @@ from monitor.web.backtests import Backtests
 from monitor.web.behind import Behind
 from monitor.web.context import Site
 from monitor.web.door import Door
-from monitor.web.pages import asset, not_served
+from monitor.web.pages import LEXICON, asset, not_served
 from monitor.web.shield import Shield
 from monitor.web.tried import Tried
 
@@ -146,6 +147,7 @@ def build_site(app: App, *, local: bool) -> Starlette:
         clock=app.clock,
         links=app.links,
         names=app.names,
+        names_in={"zh": names_of(app.lexicon, LEXICON["zh"])},
         subscriptions=app.subscriptions,
         url=web.url,
         zone=web.timezone,

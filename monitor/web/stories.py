@@ -16,7 +16,7 @@ from monitor.store.listed import Wanted
 from monitor.stories.head import is_official
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, path_id, reading_for, site_of
-from monitor.web.pages import page
+from monitor.web.pages import names_for, page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def today(request: Request) -> Response:
         more=len(found) > MOST,
         troubled=troubled,
         days=days,
-        names=site.names,
+        names=names_for(request),
         high=HIGH,
     )
 
@@ -118,7 +118,7 @@ def story(request: Request) -> Response:
         joined={hit.id: joined for hit, joined in hits},
         steps=steps,
         told=told,
-        names=site_of(request).names,
+        names=names_for(request),
         high=HIGH,
     )
 
@@ -165,7 +165,7 @@ def wanted(request: Request) -> Wanted:
 
 def choices(request: Request, limits: Wanted) -> dict[str, Any]:
     """Return what the form that narrows a page is made of."""
-    return {"wanted": limits, "names": site_of(request).names, "high": HIGH}
+    return {"wanted": limits, "names": names_for(request), "high": HIGH}
 
 
 def older(request: Request, ids: Sequence[int], shown: int) -> str | None:

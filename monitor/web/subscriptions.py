@@ -15,7 +15,7 @@ from monitor.store import suppressions
 from monitor.web.archive import sandboxed
 from monitor.web.aside import works
 from monitor.web.context import reading_for, site_of
-from monitor.web.pages import again, not_yet, page
+from monitor.web.pages import again, names_for, not_yet, page
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +43,7 @@ def subscriptions(request: Request) -> Response:
         "web/subscriptions.html.j2",
         subscriptions=[(it, _next(it, now)) for it in shown],
         more=shown[-1].name if len(names) > first + SHOWN else None,
-        names=site.names,
+        names=names_for(request),
     )
 
 
