@@ -50,9 +50,10 @@ def usual_gap(rhythm: Rhythm) -> timedelta | None:
 
 
 def _median(gaps: Sequence[timedelta]) -> timedelta:
-    from statistics import median
-
-    return timedelta(seconds=int(median(gap.total_seconds() for gap in gaps)))
+    """Return the median in whole seconds; `statistics` takes long to import, for each poll."""
+    ordered = sorted(gaps)
+    middle = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]  # one, or two of an even
+    return _whole((middle[0] + middle[1]) / 2)
 
 
 def _whole(gap: timedelta) -> timedelta:

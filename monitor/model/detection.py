@@ -36,6 +36,10 @@ class Evidence:
     text: str
     term: str
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be made by one call when unpickled: setting field by field takes twice as long."""
+        return Evidence, (self.role, self.field, self.start, self.end, self.text, self.term)
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:
@@ -52,6 +56,10 @@ class ScorePart:
 
     rule: str
     value: float
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be made by one call when unpickled, as `Evidence`."""
+        return ScorePart, (self.rule, self.value)
 
 
 @dataclass(frozen=True, slots=True)

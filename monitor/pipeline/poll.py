@@ -42,7 +42,7 @@ CLAIM = 16  # feeds at a time: enough to keep the connections busy, few to hand 
 PULSE = timedelta(seconds=0.25)  # how soon what was read is stored, and what came due is asked
 # What is settled in one transaction at most: a longer one would keep other writers waiting.
 JUDGED = 64  # polls without a document
-DOCUMENTS = 32
+DOCUMENTS = 64
 ENTRIES = 800  # that were read; those that are as they were cost nothing here
 BYTES = 4_000_000  # of bodies, which are held until then
 MAX_REASON_LENGTH = 200

@@ -8,10 +8,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from monitor.text.folding import fold
 from monitor.text.patterns import lazy
+
+_ASKED: Final = 4096  # headlines: of a hit that is grouped it is asked again and again
 
 _ROUND_UP: Final = lazy(
     r"早报|晚报(?!道)|午报|早餐|早知道|早新闻|早参|[0-9]{1,2}点1氪|氪星|要闻(?:精选|汇总|速览|回顾|一览)"
@@ -68,6 +71,7 @@ def is_foretold(title: str) -> bool:
     return found is not None and _DONE.search(folded, 0, found.start()) is None
 
 
+@lru_cache(maxsize=_ASKED)
 def is_comment(title: str) -> bool:
     """Return whether a headline announces a round-up or an opinion."""
     folded = fold(title).text

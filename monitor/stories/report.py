@@ -26,7 +26,7 @@ from monitor.text.folding import fold
 from monitor.text.words import language_of, words
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Collection, Hashable, Iterator
 
     from monitor.model import Amount, HitToGroup
 
@@ -153,9 +153,9 @@ def read(hit: HitToGroup) -> Report:
     reaction = is_reaction(hit.title)
     when, dated = _when(hit, reaction=reaction)
     named = _named(hit.company, hit.names)
-    headline = _held(words(title))
-    telling = {*_held(words(named.sub(" ", title)))} - _COMMON
-    rest = {*_held(words(named.sub(" ", lede)))} - _COMMON - telling
+    headline = words(title)
+    telling = {*words(named.sub(" ", title))} - _COMMON
+    rest = {*words(named.sub(" ", lede))} - _COMMON - telling
     return Report(
         hit=hit.id,
         company=hit.company,
@@ -170,9 +170,9 @@ def read(hit: HitToGroup) -> Report:
         dated=dated,
         reaction=reaction,
         comment=is_comment(hit.title),
-        title=tuple(telling),
-        lede=tuple(rest),
-        whole=tuple(sorted(headline or _held(words(folded)))),
+        title=_held(telling),
+        lede=_held(rest),
+        whole=_held(sorted(headline or words(folded))),
         marks=marks(both, headline=len(title)),
         script=_language(both),
     )
@@ -181,11 +181,11 @@ def read(hit: HitToGroup) -> Report:
 _HELD: Final[dict[str, str]] = {}  # words that reports share
 
 
-def _held(found: list[str]) -> list[str]:
+def _held(found: Collection[str]) -> tuple[str, ...]:
     """Return *found*, each word held once by all reports that have it."""
     if len(_HELD) > _WORDS:
         _HELD.clear()
-    return list(map(_HELD.setdefault, found, found))
+    return tuple(map(_HELD.setdefault, found, found))
 
 
 def comparable(title: str) -> tuple[str, ...]:
