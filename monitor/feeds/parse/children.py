@@ -272,10 +272,11 @@ class _Child:
     def _read(self, process: subprocess.Popen[bytes], job: object) -> Document | ParseError:
         sink, source = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
         if not self._greeted:  # starting is not reading, and takes long on a busy machine
+            lexicon = pickle.dumps(self._lexicon and self._lexicon())  # while it starts
             if not _answers(source, _START_S):
                 raise EOFError
             pickle.load(source)  # noqa: S301 - from our child
-            pickle.dump(self._lexicon and self._lexicon(), sink)
+            sink.write(lexicon)
             self._greeted = True
         pickle.dump(job, sink)
         sink.flush()
