@@ -3,7 +3,7 @@
 * A child has time for it while its parent stores, and limits that hold for detection, too.
 * Only entries that look new are examined, and no more than MOST of one document: whoever asks for
   the others finds out himself.
-* All texts are folded and sieved together, and few entries looked at by themselves.
+* Texts are folded, sieved and cut together, and few entries looked at by themselves.
 * An entry on which detection fails is told apart, and costs no other.
 """
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _Found: TypeAlias = "tuple[Match, ...] | str"
 
 MOST: Final = 500  # entries of one document
+_AT_ONCE: Final = 50  # as many as most feeds show; more would save little, and take memory
 
 
 class Examiner:
@@ -39,14 +40,19 @@ class Examiner:
 
         *company* is the key of one that all of them are about.
         """
-        entries = document.entries[:MOST]
-        try:
-            found = self._together(entries, company)
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - one article never costs the others: each is tried alone
-            found = None
-        matches, words = found or self._one_by_one(entries, company)
+        matches: list[_Found] = []
+        words: list[str | None] = []
+        for first in range(0, min(MOST, len(document.entries)), _AT_ONCE):
+            entries = document.entries[first : min(MOST, first + _AT_ONCE)]
+            try:
+                found = self._together(entries, company)
+            except MemoryError:
+                raise
+            except Exception:  # noqa: BLE001 - one article never costs the others: each is tried alone
+                found = None
+            more, cut = found or self._one_by_one(entries, company)
+            matches += more
+            words += cut
         return replace(document, matches=tuple(matches), words=tuple(words))
 
     def _together(
