@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from monitor.errors import ConfigError, MailError, StoreError
 from monitor.pipeline.health import check
 from monitor.resources import version
-from monitor.store import migrate, queries
+from monitor.store import browse, migrate
 from monitor.store import schema as t
 from monitor.store.engine import reading, usable
 from monitor.store.schema import SCHEMA
@@ -185,14 +185,14 @@ def _clock(app: App, connection: Connection) -> Finding:
 
 def _feeds(connection: Connection) -> Iterator[Finding]:
     counted = 0
-    for row in queries.rows(connection, queries.FEEDS, queries.Filter()):
-        if row["state"] == "off":
+    for feed in browse.feeds(connection):
+        if feed.state == "off":
             continue
-        if row["state_reason"]:
-            said = f"{row['feed_id']} is {row['state']}: {row['state_reason']}"
+        if feed.reason:
+            said = f"{feed.key} is {feed.state}: {feed.reason}"
             yield Finding("feed", Grade.WARN, said)
-        elif row["state"] == "probation":
-            yield Finding("feed", Grade.WARN, f"{row['feed_id']} has never answered")
+        elif feed.state == "probation":
+            yield Finding("feed", Grade.WARN, f"{feed.key} has never answered")
         else:
             counted += 1
     yield Finding("feeds", Grade.OK, f"{counted} were well at their last poll")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.digest.slots import latest_slot
-from monitor.store import deliveries, digests, feeds, heartbeats, queries, room, workers
+from monitor.store import browse, deliveries, digests, feeds, heartbeats, room, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -110,9 +110,9 @@ def _warnings(connection: Connection, now: datetime) -> list[str]:
 
 def _feeds(connection: Connection) -> list[str]:
     return [
-        f"feed {row['feed_id']} is {row['state']}: {row['state_reason']}"
-        for row in queries.rows(connection, queries.FEEDS, queries.Filter())
-        if row["state_reason"] and row["state"] != "off"
+        f"feed {it.key} is {it.state}: {it.reason}"
+        for it in browse.feeds(connection)
+        if it.reason and it.state != "off"
     ]
 
 
