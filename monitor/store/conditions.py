@@ -29,7 +29,7 @@ from monitor.store import schema as t
 from monitor.store.later import WORDS_IN_BLOCKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 2**12  # articles; the index has the numbers of blocks, see `later`
 BLOCKS: Final = 2**4  # of them are a large one
+WIDEST: Final = BLOCKS * BLOCKS * BLOCK  # articles that are asked for at once
 _IN_INDEX: Final = f"({WORDS_IN_BLOCKS}) @@ CAST(:asked AS tsquery)"
 
 
@@ -67,7 +68,7 @@ def newest_with(
 def _of_tsvectors(
     connection: Connection, need: Need, below: int | None, limit: int, *, least: int, span: int
 ) -> list[int]:
-    """Ask the GIN index for the newest blocks of articles, then for more and more before them.
+    """Ask the GIN index for the newest blocks of articles, then for as many as it seems to take.
 
     It has the block of an article as one more word: without, it would gather all articles that
     have the words before it can tell which are the newest.
@@ -78,15 +79,16 @@ def _of_tsvectors(
     if below is None:
         below = (connection.scalar(select(func.max(article)).select_from(words)) or 0) + 1
     found: list[int] = []
-    if has_prefix(need):
-        span = max(span, BLOCKS * BLOCK)
-    for blocks in _blocks(below - 1, least, span):
-        asked = f"{_tsquery(need)} & ({' | '.join(blocks)})"
+    high, width = below - 1, max(span, BLOCKS * BLOCK if has_prefix(need) else 2 * BLOCK)
+    while high >= least and len(found) < limit:
+        low = max(high - width, least) // BLOCK * BLOCK
+        asked = f"{_tsquery(need)} & ({' | '.join(_blocks(high, low))})"
         query = select(article).select_from(words).where(text(_IN_INDEX).bindparams(asked=asked))
         query = query.where(number >= least, number < below).order_by(number.desc())
         found += connection.scalars(query.limit(limit - len(found)))
-        if len(found) == limit:
-            break
+        missing = 2 * (limit - len(found))  # by twice as much, since they may thin out
+        seems = missing * (below - low) // len(found) if found else WIDEST
+        high, width = low - 1, min(max(seems, BLOCK), 8 * width, WIDEST)
     return found
 
 
@@ -95,26 +97,18 @@ def has_prefix(need: Need) -> bool:
     return need.prefix if isinstance(need, Word) else any(map(has_prefix, need.needs))
 
 
-def _blocks(highest: int, least: int, span: int = 0) -> Iterator[list[str]]:
-    """Yield the words for the blocks down from the article *highest* to *least*, in few steps.
-
-    The first of them are as wide as *span*, or narrow.
-    """
-    block, lowest = highest // BLOCK, least // BLOCK
-    first = block // BLOCKS * BLOCKS  # of the large block that the newest one is in
-    near = first if span > 2 * BLOCK else max(first, block - 1)
-    newest, rest = (
-        [f"'#{it}'" for it in some if it >= lowest]
-        for some in (range(block, near - 1, -1), range(near - 1, first - 1, -1))
-    )
-    if span < BLOCKS * BLOCK:
-        yield from filter(None, (newest, rest))
-        newest = []
-    large, count = block // BLOCKS - 1, max(1, min(span // (BLOCK * BLOCKS), BLOCKS))
-    while newest or large >= lowest // BLOCKS:
-        end = max(large - count, lowest // BLOCKS - 1)
-        yield [*newest, *(f"'##{it}'" for it in range(large, end, -1))]
-        newest, large, count = [], end, min(count * 4, BLOCKS)
+def _blocks(high: int, low: int) -> list[str]:
+    """Return the words for the blocks down from the article *high* to *low*, as few as can be."""
+    block, last = high // BLOCK, low // BLOCK
+    words = []
+    while block >= last:
+        if block % BLOCKS == BLOCKS - 1 and block - last >= BLOCKS - 1:
+            words.append(f"'##{block // BLOCKS}'")
+            block -= BLOCKS
+        else:
+            words.append(f"'#{block}'")
+            block -= 1
+    return words
 
 
 def _fts5(need: Need) -> str:

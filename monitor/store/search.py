@@ -218,7 +218,7 @@ class _Asked:
         size, looked_at, span = self.bound.start, 0, 0
         some = size  # are judged at once
         if has_prefix(need):
-            size = self.bound.next(size, 0, _LARGEST)  # asking again would take as long again
+            size = self.bound.next(_AT_ONCE, 0, _LARGEST)  # to ask again takes as long again
         while True:
             ids = newest_with(self.connection, need, below, size, least=lowest, span=span)
             at = 0
