@@ -64,6 +64,29 @@ CREATE TABLE audit (
 	CONSTRAINT uq_audit_hash UNIQUE (hash)
 );
 
+CREATE TABLE backtest_parts (
+	id INTEGER NOT NULL, 
+	backtest_id INTEGER NOT NULL, 
+	above INTEGER NOT NULL, 
+	upto INTEGER NOT NULL, 
+	reached INTEGER NOT NULL, 
+	outcome JSON NOT NULL, 
+	CONSTRAINT pk_backtest_parts PRIMARY KEY (id), 
+	CONSTRAINT fk_backtest_parts_backtest_id FOREIGN KEY(backtest_id) REFERENCES backtests (id), 
+	CONSTRAINT uq_backtest_parts_backtest_id_above UNIQUE (backtest_id, above)
+);
+
+CREATE TABLE backtests (
+	id INTEGER NOT NULL, 
+	asked_at VARCHAR(27) NOT NULL, 
+	lexicon TEXT NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	bound JSON NOT NULL, 
+	since VARCHAR(27), 
+	examples INTEGER NOT NULL, 
+	CONSTRAINT pk_backtests PRIMARY KEY (id)
+);
+
 CREATE TABLE deliveries (
 	id INTEGER NOT NULL, 
 	digest_id INTEGER NOT NULL, 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import settings
 from postgres import Cluster, find_programs
+from replicas import write
 from sqlalchemy import make_url, text
 
 from monitor.store.engine import open_engine
@@ -81,6 +82,24 @@ def _migrate(url):
     engine = open_engine(url)
     upgrade(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def database(postgres, migrated_postgresql):
+    """The address of a PostgreSQL database at the newest schema."""
+    with postgres.database(migrated_postgresql) as url:
+        yield url
+
+
+@pytest.fixture
+def app(database, tmp_path):
+    """An application of a cluster whose queue is ready."""
+    from monitor.app import App
+    from monitor.cluster.engine import prepare
+
+    with App.load(write(tmp_path, database), {}) as app:
+        prepare(app.store)
+        yield app
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ import pytest
 from conftest import scalar
 from feedserver import FeedServer
 from procrastinate.schema import SchemaManager
+from replicas import running, wait_until, write
 from sqlalchemy import text, update
 from stored import put, rules
 
 from monitor.app import App
-from monitor.cluster import archive
 from monitor.cluster import engine as engines
+from monitor.cluster import rematch
 from monitor.cluster.replica import Replica
 from monitor.cluster.rescue import rescue
 from monitor.cluster.tasks import tasks
@@ -35,27 +36,6 @@ from monitor.store import schema as t
 from monitor.store.engine import open_engine
 
 LEASE = timedelta(minutes=3)
-
-
-@pytest.fixture
-def database(postgres, migrated_postgresql):
-    """The address of a PostgreSQL database at the newest schema."""
-    with postgres.database(migrated_postgresql) as url:
-        yield url
-
-
-def write(folder, url, **more):
-    path = folder / "config.yaml"
-    path.write_text(json.dumps({"database": url, "cluster": True, **more}), "utf-8")
-    return path
-
-
-@pytest.fixture
-def app(database, tmp_path):
-    """An application of a cluster whose queue is ready."""
-    with App.load(write(tmp_path, database), {}) as app:
-        engines.prepare(app.store)
-        yield app
 
 
 @contextmanager
@@ -216,26 +196,6 @@ def test_a_switch_to_one_process_leaves_claims_of_jobs_to_their_lease(app):
     assert app.take_over() == 0
 
 
-@contextmanager
-def running(folder):
-    """Give a replica as a process, with its log as a file."""
-    with (folder / "log").open("wb") as log:
-        command = [sys.executable, "-m", "monitor", "run"]
-        process = subprocess.Popen(command, cwd=folder, stderr=log)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_until(true, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def test_a_stop_hands_back_what_is_under_way(database, tmp_path):
     """With a feed that hangs, a stop is exit code 0 within ten seconds, and the feed is due."""
     with FeedServer() as server:
@@ -307,16 +267,16 @@ def test_a_rematch_in_parts(database, tmp_path):
     with App.load(tmp_path / "config.yaml", {}) as app:
         app.prepare()
         chosen = texts.Chosen(not_with=app.fingerprint)
-        parts = archive.spread(app, chosen, news_since=app.clock.now(), size=7)
+        parts = rematch.spread(app, chosen, news_since=app.clock.now(), size=7)
         assert [(it.above, it.upto) for it in parts][-1] == (28, 30)
         with pytest.raises(UsageError, match="waits already"):
-            archive.spread(app, chosen, news_since=app.clock.now(), size=7)
+            rematch.spread(app, chosen, news_since=app.clock.now(), size=7)
         other = asdict(parts[0]) | {"fingerprint": "f" * 64}
         with pytest.raises(MonitorError, match="other rules"):
-            archive.rematch(app, threading.Event(), other)
+            rematch.work(app, threading.Event(), other)
         stopped = threading.Event()
         stopped.set()
-        assert archive.rematch(app, stopped, asdict(parts[0])) == parts[0], "it is cut off"
+        assert rematch.work(app, stopped, asdict(parts[0])), "it is cut off"
 
     with running(tmp_path):
         waiting = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'rematch'"

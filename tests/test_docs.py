@@ -361,6 +361,7 @@ def test_the_glossary_knows_the_vocabulary():
     # Parts of a thing that has a word of its own, or a thing at one moment of the line.
     parts = {
         "DigestItem",
+        "BacktestPart",
         "LoginFailure",
         "FeedState",
         "PollOutcome",

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
 SUMMARY: Final = (
     *("job", "lane", "priority", "waiting", "running", "failed", "abandoned", "oldest_s"),
+    "done",
 )
 EACH: Final = (
     *("job_id", "job", "lane", "state", "priority", "attempts", "worker", "worker_beat_s"),
-    *("since", "claims"),
+    *("since", "claims", "done"),
 )
-SHOWN: Final = ("job_id", "job", "state", "attempts", "worker", "worker_beat_s", "since", "claims")
+SHOWN: Final = (
+    *("job_id", "job", "state", "attempts", "worker", "worker_beat_s", "since", "claims", "done"),
+)
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -89,7 +89,7 @@ def _wait_for_replicas(app: App, chosen: Chosen, behind: Chosen, args: argparse.
 
     if not app.config.cluster:
         raise UsageError("--replicas needs `cluster: true` in the configuration")
-    from monitor.cluster.archive import REMATCH, spread
+    from monitor.cluster.rematch import NAME, spread
 
     began = time.monotonic()
     with reading(app.store) as connection:
@@ -102,7 +102,7 @@ def _wait_for_replicas(app: App, chosen: Chosen, behind: Chosen, args: argparse.
         while left:
             time.sleep(1)
             with reading(app.store) as connection:
-                left = jobs.left(connection, REMATCH)
+                left = jobs.left(connection, NAME)
             progress.update(task, completed=parts - left)
     with reading(app.store) as connection:
         behind_still = texts.count(connection, behind)

@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from monitor import logs, steps
-from monitor.cluster import archive
+from monitor.cluster import backtest, rematch
 from monitor.cluster import engine as engines
 from monitor.cluster.rescue import rescue
 from monitor.cluster.tasks import ARCHIVE, LANES, tasks
@@ -33,7 +33,9 @@ from monitor.store import jobs
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
+    from procrastinate import App as Engine
     from procrastinate import JobContext
+    from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
     from monitor.app import App
@@ -92,7 +94,8 @@ class Replica:
         self._loop: asyncio.AbstractEventLoop  # once it runs
         for task in self._tasks:
             self._register(task)
-        self._register_archive()
+        self._register_parts(rematch.NAME, rematch.work, rematch.defer)
+        self._register_parts(backtest.NAME, backtest.work, backtest.defer)
 
     def _register(self, task: Task) -> None:
         def run(context: JobContext, /, **_: Any) -> None:  # noqa: ANN401 - the slot, of no matter
@@ -108,19 +111,26 @@ class Replica:
                 pass_context=True,
             )(run)
 
-    def _register_archive(self) -> None:
+    def _register_parts(
+        self,
+        name: str,
+        work: Callable[[App, threading.Event, dict[str, Any]], bool],
+        defer: Callable[[Engine, Connection, dict[str, Any]], None],
+    ) -> None:
+        """Have parts of the archive worked off; one that a stop cuts off waits again."""
+
         def run(context: JobContext, /, **asked: Any) -> None:  # noqa: ANN401 - a part
             try:
-                left = archive.rematch(self._app, self._stop, asked)
+                cut_off = work(self._app, self._stop, asked)
             except Exception:
-                log.exception("job failed", task=archive.REMATCH, job=context.job.id)
+                log.exception("job failed", task=name, job=context.job.id)
                 raise
-            if left is not None:
+            if cut_off:
                 with suppress(AlreadyEnqueued), self._app.store.begin() as connection:
-                    archive.defer(self._offering, connection, left)
+                    defer(self._offering, connection, asked)
 
         for engine in (self._engine, self._offering):
-            engine.task(name=archive.REMATCH, queue=ARCHIVE, pass_context=True)(run)
+            engine.task(name=name, queue=ARCHIVE, pass_context=True)(run)
 
     def _do(self, task: Task, job: Job) -> None:
         try:

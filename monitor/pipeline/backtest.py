@@ -20,6 +20,7 @@ from monitor.store.engine import reading
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+    from datetime import datetime
 
     from sqlalchemy import Engine
 
@@ -40,23 +41,31 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A hit that would be added, removed, or found with other details; *why* in words."""
+    """A hit that would be added, removed, or found with other details; *why* in words.
+
+    *article* is its number, *feed* the key of the feed it was first seen in, *hit* the number of a
+    hit that is there.
+    """
 
     kind: Kind
-    article: StoredArticle
-    text: StoredText
-    hit: int | None
     company: str
     topic: str
     score: float
-    sentence: str
     why: str
+    title: str
+    url: str | None
+    published_at: datetime | None
+    feed: str
+    article: int
+    hit: int | None
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One article: what would change, and the pairs of the hits that stay; failed: not judged."""
 
+    article: int
     changes: tuple[Change, ...] = ()
     unchanged: tuple[tuple[str, str], ...] = ()
     failed: bool = False
@@ -98,15 +107,17 @@ def without_feed(engine: Engine, feed: str, chosen: Chosen) -> Generator[list[Co
 def _left(article: StoredArticle, why: str | None) -> Compared:
     held = [hit for hit in article.hits if not hit.withdrawn]
     if why is None:
-        return Compared(unchanged=tuple(hit.pair for hit in held))
+        return Compared(article.id, unchanged=tuple(hit.pair for hit in held))
     of = {text.revision: text for text in article.texts}
-    return Compared(tuple(_old(Kind.REMOVED, article, of[hit.revision], hit, why) for hit in held))
+    return Compared(
+        article.id, tuple(_old(Kind.REMOVED, article, of[hit.revision], hit, why) for hit in held)
+    )
 
 
 def _compare(matched: Matched, lexicon: Lexicon) -> Compared:
     article = matched.article
     if matched.matches is None:
-        return Compared(failed=True)
+        return Compared(article.id, failed=True)
     found = changes(matched.matches, article.present.revision, article.hits)
     told: list[Change] = [_new(article, article.present, None, match) for match in found.found]
     unchanged = []
@@ -121,19 +132,41 @@ def _compare(matched: Matched, lexicon: Lexicon) -> Compared:
     for hit, rejected in found.lost:
         why = _why_lost(hit, rejected, lexicon)
         told.append(_old(Kind.REMOVED, article, of[hit.revision], hit, why))
-    return Compared(tuple(told), tuple(unchanged))
+    return Compared(article.id, tuple(told), tuple(unchanged))
 
 
 def _new(article: StoredArticle, text: StoredText, hit: int | None, match: Match) -> Change:
     words = [it for it in match.evidence if it.role in {Role.COMPANY, Role.TOPIC}]
     why = " and ".join(f'"{it.text}" ({it.term})' for it in words)
-    pair = {"company": match.company, "topic": match.topic}
-    score, sentence = match.score, match.sentence
-    return Change(Kind.ADDED, article, text, hit, **pair, score=score, sentence=sentence, why=why)
+    return _change(Kind.ADDED, article, text, hit, match, why)
 
 
 def _old(kind: Kind, article: StoredArticle, text: StoredText, hit: KnownHit, why: str) -> Change:
-    return Change(kind, article, text, hit.id, hit.company, hit.topic, hit.score, hit.sentence, why)
+    return _change(kind, article, text, hit.id, hit, why)
+
+
+def _change(
+    kind: Kind,
+    article: StoredArticle,
+    text: StoredText,
+    hit: int | None,
+    told: Match | KnownHit,
+    why: str,
+) -> Change:
+    return Change(
+        kind=kind,
+        company=told.company,
+        topic=told.topic,
+        score=told.score,
+        why=why,
+        title=text.title,
+        url=article.url,
+        published_at=article.published_at,
+        feed=article.feed,
+        article=article.id,
+        hit=hit,
+        sentence=told.sentence,
+    )
 
 
 def _why_lost(hit: KnownHit, match: Match | None, lexicon: Lexicon) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from monitor import logs
-from monitor.store import near_misses, retention
+from monitor.store import backtests, near_misses, retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ BATCH: Final = 500
 POLLS, NEAR_MISSES = "polls", "near-misses"
 TEXTS, FULL_TEXTS = "texts of articles", "texts of pages"
 DIGESTS = "digests"
+BACKTESTS = "backtests"
 
 log = logs.get_logger()
 
@@ -82,6 +83,7 @@ def _classes(
         return some
 
     yield NEAR_MISSES, rows(near_misses.prune, now - kept.near_misses)
+    yield BACKTESTS, rows(backtests.prune, now - backtests.KEPT)
     if kept.polls is not None:
         yield POLLS, rows(retention.prune_polls, now - kept.polls)
     if kept.full_texts is not None:

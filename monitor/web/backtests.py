@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 from monitor import logs
 from monitor.errors import ProcessDied
+from monitor.pipeline.outcome import Outcome
 from monitor.web.aside import works
 from monitor.web.aside.process import Aside
-from monitor.web.aside.works import Tally
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,7 +52,7 @@ class Backtest:
     rules: str
     without: str | None = None  # the key of a feed, instead of other rules
     state: State = State.RUNNING
-    tally: Tally = field(default_factory=Tally)
+    tally: Outcome = field(default_factory=lambda: Outcome(works.EXAMPLES))
     died: bool = False  # if it failed: its process was killed or took too long
     aside: Aside | None = None
 

@@ -14,7 +14,15 @@ from monitor.store.schema.columns import metadata
 from monitor.store.schema.findings import hits, lexicons, near_misses, reviews
 from monitor.store.schema.intake import feeds, polls, pushes
 from monitor.store.schema.pieces import articles, full_texts, revisions, sightings
-from monitor.store.schema.running import audit, heartbeats, keys, prunings, workers
+from monitor.store.schema.running import (
+    audit,
+    backtest_parts,
+    backtests,
+    heartbeats,
+    keys,
+    prunings,
+    workers,
+)
 from monitor.store.schema.sending import (
     alerts,
     attachments,
@@ -25,7 +33,7 @@ from monitor.store.schema.sending import (
     suppressions,
 )
 
-SCHEMA = "0028"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0029"  # the migration these tables need; the newest in migrations/versions
 
 __all__ = [
     "SCHEMA",
@@ -33,6 +41,8 @@ __all__ = [
     "articles",
     "attachments",
     "audit",
+    "backtest_parts",
+    "backtests",
     "deliveries",
     "digest_items",
     "digests",

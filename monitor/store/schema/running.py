@@ -1,8 +1,8 @@
-"""What the service keeps of itself: secrets, workers, the audit chain."""
+"""What the service keeps of itself: secrets, workers, backtests, the audit chain."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Table, Text, text
+from sqlalchemy import JSON, Column, ForeignKey, Table, Text, UniqueConstraint, text
 
 from monitor.store.schema.columns import NUMBER, metadata, numbered, required
 from monitor.store.types import Instant
@@ -54,6 +54,40 @@ prunings = Table(
 )
 """Up to which article, in the order they were first seen, texts were looked through: see
 `monitor.store.retention`.
+"""
+
+
+backtests = Table(
+    "backtests",
+    metadata,
+    numbered(),
+    required("asked_at", Instant),
+    required("lexicon", Text),
+    required("fingerprint", Text),
+    required("bound", JSON),
+    Column("since", Instant),
+    required("examples", NUMBER),
+)
+"""A backtest that replicas do in parts: with which rules, and which feeds are bound to whom.
+
+`examples` is how many of each kind are kept.
+"""
+
+
+backtest_parts = Table(
+    "backtest_parts",
+    metadata,
+    numbered(),
+    required("backtest_id", NUMBER, ForeignKey("backtests.id")),
+    required("above", NUMBER),
+    required("upto", NUMBER),
+    required("reached", NUMBER),
+    required("outcome", JSON),
+    UniqueConstraint("backtest_id", "above"),
+)
+"""A range of numbers of articles, how far it is looked through, and what that came to.
+
+It is done when `reached` is `upto`.
 """
 
 

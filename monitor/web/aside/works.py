@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from monitor.config.proposed import Proposer
 from monitor.config.trial import read_rules
 from monitor.detect.contexts import shared_contexts
 from monitor.pipeline.backtest import Kind, backtest, without_feed
+from monitor.pipeline.outcome import UNCHANGED, Outcome
 from monitor.store import precision as measured
 from monitor.store.engine import reading
 from monitor.store.judged import judged
@@ -23,12 +22,11 @@ if TYPE_CHECKING:
     from monitor.app import App
     from monitor.config.proposed import Proposed
     from monitor.detect.contexts import Context
-    from monitor.pipeline.backtest import Compared
     from monitor.store.digests import FrozenDigest
     from monitor.store.texts import Chosen
 
 EXAMPLES: Final = 10  # of each kind, the newest
-FIGURES: Final = (*Kind, "unchanged")
+FIGURES: Final = (*Kind, UNCHANGED)
 _TELL_S: Final = 0.5  # between two tellings of how far a backtest is
 
 
@@ -56,51 +54,7 @@ def preview(app: App, *, name: str, now: datetime) -> FrozenDigest:
     return app.compose_step.make(subscription, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A hit that a backtest would change, and *why* in words."""
-
-    company: str
-    topic: str
-    score: float
-    title: str
-    sentence: str
-    why: str
-
-
-@dataclass(slots=True)
-class Tally:
-    """How far a backtest is, and what was found so far."""
-
-    done: int = 0
-    failed: int = 0
-    by: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    examples: dict[str, deque[Example]] = field(
-        default_factory=lambda: {kind: deque(maxlen=EXAMPLES) for kind in Kind}
-    )
-
-    def take(self, page: list[Compared]) -> None:
-        """Count what came of a page of articles."""
-        for compared in page:
-            self.failed += compared.failed
-            self.by.update((*pair, "unchanged") for pair in compared.unchanged)
-            for it in compared.changes:
-                self.by[it.company, it.topic, it.kind] += 1
-                self.examples[it.kind].append(
-                    Example(it.company, it.topic, it.score, it.text.title, it.sentence, it.why)
-                )
-        self.done += len(page)
-
-    def sum(self, figure: str) -> int:
-        """Return one of FIGURES over all companies and topics."""
-        return sum(number for key, number in self.by.items() if key[2] == figure)
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the companies and topics that have figures, in order of the alphabet."""
-        return sorted({key[:2] for key in self.by})
-
-
-def backtested(app: App, *, rules: str, without: str | None, chosen: Chosen) -> Iterator[Tally]:
+def backtested(app: App, *, rules: str, without: str | None, chosen: Chosen) -> Iterator[Outcome]:
     """Yield how far a backtest is, now and then, and last what it found.
 
     *rules* are those to be tried, as they were written; or it is of leaving out a feed.
@@ -110,10 +64,11 @@ def backtested(app: App, *, rules: str, without: str | None, chosen: Chosen) -> 
         made = backtest(app.store, lexicon, chosen, bound={}, jobs=1)
     else:
         made = without_feed(app.store, without, chosen)
-    tally, told = Tally(), time.monotonic()
+    tally, told = Outcome(EXAMPLES), time.monotonic()
     with closing(made) as pages:
         for page in pages:
-            tally.take(page)
+            for compared in page:
+                tally.take(compared)
             if time.monotonic() - told > _TELL_S:
                 yield tally
                 told = time.monotonic()

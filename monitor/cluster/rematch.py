@@ -1,4 +1,4 @@
-"""The archive: rematching it in parts, each a job, by as many replicas as there are.
+"""A rematch by as many replicas as there are: split into parts, each a job that can be taken up.
 
 * A part is a range of numbers of articles. What is matched is marked on the article, so that a part
   that is done again, or was cut off by a stop, goes on where it ended.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from monitor.app import App
 
-REMATCH: Final = "rematch"
+NAME: Final = "rematch"
 PART: Final = 10_000  # articles: a minute or two of one core
 _JOBS: Final = 2  # more than one, so that processes of their own do it and polls stay quick
 
@@ -74,22 +74,21 @@ def spread(app: App, chosen: texts.Chosen, *, news_since: datetime, size: int = 
     try:
         with app.store.begin() as connection:
             for part in parts:
-                defer(engine, connection, part)
+                defer(engine, connection, asdict(part))
     except AlreadyEnqueued:
         raise UsageError("a rematch waits already: see `monitor jobs`") from None
     return parts
 
 
-def defer(engine: Engine, connection: Connection, part: Part) -> None:
+def defer(engine: Engine, connection: Connection, asked: dict[str, Any]) -> None:
     """Put a part into the queue. The caller commits; raises AlreadyEnqueued if it waits there."""
     raw = connection.connection.driver_connection
-    lock = f"{REMATCH} {part.above}"
-    job = engine.configure_task(REMATCH, queue=ARCHIVE, queueing_lock=lock, connection=raw)
-    job.defer(**asdict(part))
+    lock = f"{NAME} {asked['above']}"
+    engine.configure_task(NAME, queue=ARCHIVE, queueing_lock=lock, connection=raw).defer(**asked)
 
 
-def rematch(app: App, stop: Event, asked: dict[str, Any]) -> Part | None:
-    """Do a part; return it if a *stop* cut it off. Raises MonitorError where the rules differ."""
+def work(app: App, stop: Event, asked: dict[str, Any]) -> bool:
+    """Do a part; return whether a *stop* cut it off. Raises MonitorError where the rules differ."""
     part = Part(**asked)
     if part.fingerprint != app.fingerprint:
         raise MonitorError(f"asked for with other rules ({part.fingerprint[:12]}) than run here")
@@ -98,6 +97,6 @@ def rematch(app: App, stop: Event, asked: dict[str, Any]) -> Part | None:
     for page in step.rematch(part.chosen()):
         articles, hits = articles + page.articles, hits + page.found
         if stop.is_set():
-            return part
+            return True
     log.info("part rematched", above=part.above, upto=part.upto, articles=articles, hits=hits)
-    return None
+    return False
