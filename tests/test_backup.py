@@ -1,10 +1,11 @@
 """Backups: a whole copy of one moment while the database is in use, and its way back."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import needs
@@ -13,7 +14,7 @@ from stored import NOW, contents, put
 
 from monitor.errors import StoreError
 from monitor.model import Rendered
-from monitor.store import digests
+from monitor.store import digests, feeds, workers
 from monitor.store import schema as t
 from monitor.store.backup import HELD, backup, hold_back, restore
 from monitor.store.engine import open_engine
@@ -164,6 +165,8 @@ def test_the_commands(tmp_path):
     assert monitor("db", "upgrade")[0] == 0
     engine = open_engine(f"sqlite:///{tmp_path}/monitor.db")
     put(engine)
+    with engine.begin() as connection:
+        connection.execute(update(t.feeds).values(claimed_by=None))
     assert monitor("db", "backup", "a.db")[1].endswith("bytes, whole\n")
     before = contents(engine)
     engine.dispose()
@@ -181,3 +184,30 @@ def test_the_commands(tmp_path):
     engine.dispose()
     code, said = monitor("db", "restore", "a.db", "--replace")
     assert (code, "stop it first (one that was killed counts for a minute)" in said) == (1, True)
+
+
+def test_a_restored_database_can_be_used_at_once(full, empty_database, tmp_path):
+    """Who ran on it when the backup was made does not count as running, and has claimed nothing."""
+    config = json.dumps({"database": empty_database, "feeds": []})
+    (tmp_path / "config.yaml").write_text(config, "utf-8")
+    now = datetime.now(UTC)
+    with full.begin() as connection:
+        workers.started(connection, "host:7", now=now)
+        claimed = {"claimed_by": "host:7", "due_at": now + timedelta(days=1)}
+        connection.execute(update(t.feeds).values(**claimed))
+    backup(full, tmp_path / "copy")
+    with full.begin() as connection:
+        workers.stopped(connection, "host:7", now=now)
+    full.dispose()
+
+    for _ in range(2):  # the second is refused if a service counts as running
+        subprocess.run(
+            [sys.executable, "-m", "monitor", "db", "restore", "copy", "--replace"],
+            cwd=tmp_path,
+            check=True,
+        )
+
+    with full.connect() as connection:
+        workers.require_rest(connection, now=now)
+        assert feeds.any_due(connection, now=datetime.now(UTC))
+        assert connection.scalars(select(t.feeds.c.claimed_by)).all() == [None]

@@ -164,6 +164,19 @@ def test_a_job_is_not_retaken_where_its_like_waits(app):
     assert len(claim(app, "another", "a")) == 1
 
 
+def test_a_restored_queue_is_taken_up_at_once(app):
+    """Replicas that ran when the backup was made count as dead: what they were at is retaken."""
+    with manager(app) as (its, ask):
+        worker = ask(its.register_worker())
+        Replica(app, threading.Event()).offer(next(it for it in tasks() if it.name == "polls"))
+        number = ask(its.fetch_job(None, worker)).id
+        assert rescue(app, its, ask) == []
+        with app.store.begin() as connection:
+            jobs.leave_behind(connection)
+
+        assert rescue(app, its, ask) == [number]
+
+
 def test_a_replica_that_beats_keeps_its_work(app):
     """Nobody takes a job from a replica that gives signs of life, however long it takes."""
     with manager(app) as (its, ask):

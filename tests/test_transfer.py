@@ -29,7 +29,9 @@ from sqlalchemy import (
     insert,
     inspect,
     make_url,
+    select,
     text,
+    update,
 )
 from sqlalchemy.exc import OperationalError
 from stored import NOW, put
@@ -38,7 +40,7 @@ from test_search import LATER, QUERIES, store
 from monitor.errors import StoreError
 from monitor.pipeline.group import group_new
 from monitor.query import parse
-from monitor.store import numbering
+from monitor.store import feeds, numbering, workers
 from monitor.store import schema as t
 from monitor.store.answers import answers
 from monitor.store.engine import open_engine
@@ -254,6 +256,27 @@ def test_who_is_refused(way, request, tmp_path):
             move(old, new, now=NOW + timedelta(seconds=30))
         old.dispose()
         new.dispose()
+
+
+def test_a_copy_can_be_used_at_once(both):
+    """A service that was killed on the source does not count as running on the target."""
+    old, new = both
+    put(old)
+    with old.begin() as connection:
+        workers.started(connection, "host:7", now=NOW)
+        later = NOW + timedelta(days=1)
+        connection.execute(update(t.feeds).values(claimed_by="host:7", due_at=later))
+    copied = NOW + timedelta(minutes=2)
+
+    move(old, new, now=copied)
+
+    with new.connect() as connection:
+        workers.require_rest(connection, now=NOW)
+        assert workers.last_start(connection) is None
+        assert feeds.any_due(connection, now=copied)
+        assert connection.scalars(select(t.feeds.c.claimed_by)).all() == [None]
+    with old.connect() as connection:
+        assert connection.scalars(select(t.feeds.c.claimed_by)).all() == ["host:7"]
 
 
 def test_nobody_writes_meanwhile(both):

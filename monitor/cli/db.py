@@ -107,7 +107,7 @@ def _backup(app: App, args: argparse.Namespace) -> int:
 
 
 def _restore(app: App, args: argparse.Namespace) -> int:
-    from monitor.store import migrate
+    from monitor.store import jobs, migrate, workers
     from monitor.store.backup import hold_back, restore
 
     _require_rest(app)
@@ -115,6 +115,9 @@ def _restore(app: App, args: argparse.Namespace) -> int:
     migrate.upgrade(app.engine)
     with app.engine.begin() as connection:
         held = hold_back(connection)
+        workers.leave_behind(connection, now=app.clock.now())
+        if jobs.ready(connection):
+            jobs.leave_behind(connection)
     print(f"{_shown(app)}: restored from {args.file}")
     if held:
         print(

@@ -1,6 +1,6 @@
 """Jobs of the cluster in the store: what Procrastinate keeps of them, as we ask for it.
 
-Its tables are beside ours, made by itself (`monitor.cluster.engine`); here they are only read.
+Its tables are beside ours, made by itself (`monitor.cluster.engine`); here they are read.
 """
 
 from __future__ import annotations
@@ -48,6 +48,15 @@ def ready(connection: Connection) -> bool:
     if connection.dialect.name != "postgresql":
         return False
     return connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is not None
+
+
+def leave_behind(connection: Connection) -> None:
+    """Let every replica count as dead, in a copy of a database. The caller commits.
+
+    What they were at is retaken by the first that starts, within seconds.
+    """
+    silent = "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 day'"
+    connection.execute(text(silent))
 
 
 _SUMMARY = """

@@ -3,6 +3,7 @@
 * One transaction of the target, schema and all: it gets everything, or stays as empty as it was.
 * Nobody writes to the source meanwhile: what is copied is of one moment, and is all there is.
 * Rows come in the order of their keys, in batches, so memory does not grow with the archive.
+* Who worked on the source knows nothing of the target, where nobody counts as running.
 * What the search index holds is of each kind of database its own, and is made anew.
 """
 
@@ -63,6 +64,7 @@ def transfer(
         for table in _TABLES:
             for done in _compare(read, write, table):
                 progress(f"comparing {table.name}", done, total)
+        workers.leave_behind(write, now=now)
     return {table.name: count for table, count in counts.items() if count}
 
 

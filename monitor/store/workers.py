@@ -99,9 +99,7 @@ def take_over(
         if name is not None
     }
     dead = [name for name in names if _host(name) == host and _is_dead(_pid(name), alive)]
-    if not dead:
-        return 0
-    return _free(connection, dead, now)
+    return _free(connection, dead, now) if dead else 0
 
 
 def give_back(connection: Connection, signed: str, *, now: datetime) -> int:
@@ -110,6 +108,18 @@ def give_back(connection: Connection, signed: str, *, now: datetime) -> int:
     The caller commits.
     """
     return _free(connection, [signed], now)
+
+
+def leave_behind(connection: Connection, *, now: datetime) -> None:
+    """Let no worker count as running, nor anything as claimed, in a copy of a database.
+
+    Who worked on what it was copied from knows nothing of it. The caller commits.
+    """
+    running = update(t.workers).where(t.workers.c.stopped_at.is_(None))
+    connection.execute(running.values(stopped_at=now))
+    for table in CLAIMED:
+        claimed = update(table).where(table.c.claimed_by.is_not(None))
+        connection.execute(claimed.values(due_at=now, claimed_by=None))
 
 
 def _free(connection: Connection, names: list[str], now: datetime) -> int:
