@@ -47,10 +47,11 @@ def test_systemd_reads_the_unit(tmp_path):
 
 
 def test_the_unit_stops_as_the_service_does():
-    """It waits longer than a stop takes, and does not try a wrong configuration again."""
+    """It waits longer than a stop takes; it tries for ever, but not with a wrong configuration."""
     keys = dict(re.findall(r"^(\w+)=(.*)$", UNIT, re.MULTILINE))
     assert int(keys["TimeoutStopSec"]) > 10
     assert keys["RestartPreventExitStatus"] == "2"
+    assert keys["StartLimitIntervalSec"] == "0"  # a database that is away for an hour comes back
     assert "ExecStartPre" not in keys  # systemd tries again whatever that one ends with
     assert keys["ExecStart"].endswith("/monitor run")
 
