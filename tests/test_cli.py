@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from feedserver import FeedServer, answer
@@ -204,6 +205,23 @@ def test_digest_preview_stores_nothing(polled):
     assert "desk to a@example.com: sent" in run(polled, "digest", "--send").stdout
     assert len(list((polled / "outbox").glob("*.eml"))) == 1
     assert "腾讯" not in run(polled, "digest").stdout, "nothing is reported twice"
+
+
+def test_sending_waits_for_a_service_that_is_quicker(polled):
+    """What a service beside it took to hand over is told once that is done, not as waiting."""
+    with closing(sqlite3.connect(polled / "monitor.db", isolation_level=None)) as service:
+        service.execute(
+            "CREATE TRIGGER taken AFTER INSERT ON deliveries BEGIN UPDATE deliveries"
+            " SET claimed_by = 'other:1', due_at = '2999-01-01T00:00:00.000000Z'; END"
+        )
+        command = [sys.executable, "-m", "monitor", "digest", "--send"]
+        with subprocess.Popen(command, cwd=polled, stdout=subprocess.PIPE, text=True) as sending:
+            while not service.execute("SELECT 1 FROM deliveries").fetchall():
+                assert sending.poll() is None
+            service.execute("UPDATE deliveries SET status = 'sent', due_at = NULL")
+
+            assert sending.communicate()[0] == "desk to a@example.com: sent\n"
+            assert sending.returncode == 0
 
 
 def test_a_preview_writes_nothing(polled):

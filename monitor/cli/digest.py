@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 import webbrowser
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.app import App
     from monitor.model import Rendered, Subscription
 
+PATIENCE_S = 30  # with a service beside that hands over what this made
 BROWSER = "browser"  # what --preview without a file means
 
 
@@ -169,8 +171,6 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
     from sqlalchemy.exc import IntegrityError
 
     from monitor.pipeline.group import group_new
-    from monitor.store import deliveries
-    from monitor.store.engine import reading
 
     app.prepare()
     group_new(app.store)
@@ -183,10 +183,26 @@ def _send(app: App, subscriptions: Sequence[Subscription]) -> int:
             message = f"{name}: its digest is being made by another process; see `monitor digest`"
             raise StoreError(message) from clash
     app.deliver_due()
-    with reading(app.store) as connection:
-        outcomes = deliveries.of_slot(connection, slot)
+    outcomes = _outcomes(app, slot)
     if not outcomes:
         print("nothing new, and no mail is wanted then")
     for name, recipient, status, error in outcomes:
         print(f"{name} to {recipient}: {status}" + (f" ({error})" if error else ""))
     return 0 if all(status == "sent" for _, _, status, _ in outcomes) else 1
+
+
+def _outcomes(app: App, slot: datetime) -> list[tuple[str, str, str, str | None]]:
+    """Return what became of the deliveries of *slot*; wait for a service that took some of them."""
+    from monitor.model import DeliveryStatus
+    from monitor.store import deliveries
+    from monitor.store.engine import reading
+
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        with reading(app.store) as connection:
+            outcomes = deliveries.of_slot(connection, slot)
+        begun = {DeliveryStatus.WAITING, DeliveryStatus.HANDING_OVER}
+        open_ones = [status for _, _, status, error in outcomes if status in begun and not error]
+        if not open_ones or time.monotonic() > until:
+            return outcomes
+        time.sleep(0.2)
