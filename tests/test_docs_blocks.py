@@ -42,7 +42,7 @@ DRAWN = {
 }
 # Programs that a test cannot run: first word -> in how many lines, and what runs the like.
 ELSEWHERE = {
-    "docker": (27, "needs an engine; .ci/container/check, compose and cluster run the like"),
+    "docker": (31, "needs an engine; .ci/container/check, compose and cluster run the like"),
     "kubectl": (4, "needs a cluster; test_deploy.py holds the objects against the program"),
     "systemctl": (2, "needs systemd as the first process; test_deploy.py reads the unit"),
     "systemd-run": (1, "the same"),
