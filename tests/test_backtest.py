@@ -205,7 +205,7 @@ def test_rematch_command(folder, engine):
     """The command applies the configuration's rules, says what came of it, and is done then."""
     config = (folder / "config.yaml").read_text("utf-8").splitlines()[0]
     (folder / "config.yaml").write_text(f"{config}\n{OTHER}", "utf-8")
-    assert "4 of the articles were not matched with the present rules" in (
+    assert "4 articles were not matched with the present rules" in (
         run(folder, "backtest", "--with", "new.yaml", "--format", "table").stdout
     )
 
