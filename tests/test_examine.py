@@ -1,5 +1,6 @@
 """Examining where entries are read: the same is found there as anywhere, and once."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from monitor.model import Answer, Document, Entry, FeedToPoll
 from monitor.pipeline.matches import LateDetector, Matches
 from monitor.pipeline.poll import PollStep
 from monitor.store import schema as t
-from monitor.text.index import index_words
+from monitor.text.index import index_words, uncut
 
 TITLES = ("Alibaba fined $2 billion in antitrust probe", "Rain expected", "腾讯音乐今天IPO定价")
 URL = "https://news.example/feed"
@@ -100,6 +101,22 @@ def test_a_long_document_is_examined_so_far(examiner):
 
     assert len(document.entries) == examine.MOST + 5
     assert document.matches == ((),) * examine.MOST
+
+
+def test_long_texts_are_examined_a_few_at_a_time():
+    """What is found in a document of long texts is the same, in the same order."""
+    long = "河水上涨，农户丰收。" * 8000
+    titles = [f"{title} {n}" for n in range(4) for title in TITLES]
+    plain = parse(rss(*titles).body, None, URL)
+    entries = tuple(
+        it._replace(summary=long if n % 3 else "") for n, it in enumerate(plain.entries)
+    )
+    document = examine.Examiner(LEXICON).examine(replace(plain, entries=entries), None)
+
+    assert document.matches == found_in(document)
+    for it, cut in zip(entries, document.words, strict=True):
+        words = uncut(it.title, it.summary) if cut is None else cut
+        assert words.split() == index_words(it.title, it.summary).split()
 
 
 def test_an_entry_that_cannot_be_examined_costs_no_other():
