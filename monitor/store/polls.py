@@ -105,7 +105,7 @@ def by_day(connection: Connection, feed_id: int, starts: Sequence[datetime]) -> 
         func.sum(its.new),
         func.sum(case((its.gap, 1), else_=0)),
     ).where(its.feed_id == feed_id, its.at >= starts[0])
-    query = query.group_by(day)
+    query = query.group_by("day")  # by its name: of one day it is a constant
     found = {number: Day(*map(int, row)) for number, *row in connection.execute(query)}
     return [found.get(number, Day()) for number in range(len(starts))]
 
