@@ -56,6 +56,8 @@ def text_of_hit(query: Select[*_Columns]) -> Select[*_Columns]:
     )
 
 
+_PAGE: Final = 500  # rows that are read at once
+
 NEWEST: Final = (t.hits.c.found_at.desc(), t.hits.c.id.desc())  # the order of lists of hits
 
 
@@ -310,9 +312,9 @@ def rows(
     ]
     query = query.order_by(*order).limit(wanted.limit)
     names = tuple(columns)
-    if among is None and wanted.limit is None:
-        # Of a page, a cursor would have PostgreSQL plan for its first few rows.
-        query = query.execution_options(yield_per=500)
+    if among is None and (wanted.limit is None or wanted.limit > _PAGE):
+        # By a cursor; of a page, PostgreSQL would plan for its first few rows then.
+        query = query.execution_options(yield_per=_PAGE)
     for row in connection.execute(query):
         yield dict(zip(names, row, strict=True))
 
