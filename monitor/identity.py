@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
@@ -41,11 +41,10 @@ TWO_OF_THREE = 2
 LONGEST = 500  # characters of a guid or link that are compared as they are: databases index them
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What an entry says of itself, made comparable. *link* has no scheme; *title* is folded.
 
-    A long guid or link is cut and ends in a digest of the whole.
+    A long guid or link is cut and ends in a digest of the whole. It is a tuple as an entry is.
     """
 
     guid: str
@@ -185,7 +184,7 @@ def identify(entries: Sequence[Identity], known: Sequence[KnownArticle]) -> list
     generic = generic_links(entries, known)
     verdicts = []
     for mine in entries:
-        usable = mine if mine.link not in generic else replace(mine, link="")
+        usable = mine if mine.link not in generic else mine._replace(link="")
         candidates = by_guid.get(mine.guid, []) + (
             by_link.get(usable.link, []) if usable.link else []
         )

@@ -84,6 +84,10 @@ class Match:
     parts: tuple[ScorePart, ...] = ()
     event_date: date | None = None
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be made by one call when unpickled, as `Evidence`."""
+        return Match, tuple(getattr(self, name) for name in self.__slots__)
+
 
 class Verdict(StrEnum):
     """What an analyst said of a hit."""
