@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from monitor.model import DeliveryStatus, FeedState, PollOutcome, UserRole, Verdict
+from monitor.model import DeliveryStatus, FeedState, PollOutcome, Role, UserRole, Verdict
 from monitor.resources import shipped
 from monitor.store.precision import BY
 from monitor.stories import weigh
@@ -26,7 +26,7 @@ def used():
     for module in (login, rules, searches):
         said = {name: it for name, it in vars(module).items() if isinstance(it, str)}
         words |= {it for name, it in said.items() if name.isupper()}
-    words |= {str(it) for kind in (State, FIGURES, Verdict) for it in kind}
+    words |= {str(it) for kind in (State, FIGURES, Verdict, Role) for it in kind}
     words |= {kind.capitalize() for kind in BY} | set(proposals.WORDS.values())
     weighed = Path(weigh.__file__).read_text("utf-8")
     words |= set(re.findall(r'scale\.add\(.*, "([^"]+)"\)', weighed))
