@@ -215,6 +215,10 @@ def lists(  # noqa: C901 - small makers, one for each list
         "API digests": of_digests,
         "API reviews": by_time("reviews", hits // 4, of_hit),
         "API searches": saved,
+        "API companies": lambda _: "/api/v1/companies",
+        "API subscriptions": lambda chance: page(
+            chance, "subscriptions", "subscriptions", (_subscription(chance.randrange(SUBSCRIBED)),)
+        ),
         "API hit": numbered("hits", hits),
         "API story": numbered("stories", stories),
         "API article": numbered("articles", hits),

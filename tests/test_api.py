@@ -1,15 +1,16 @@
 """The HTTP API over real HTTP: what it gives, page by page, and what it changes."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 from stored import put
 from websites import put_digest, put_token, put_user, website
 
+from monitor.model import LeftBy
 from monitor.pipeline.group import group_new
-from monitor.store import few, queries
+from monitor.store import few, queries, suppressions
 from monitor.store import pages as answered
 from monitor.web.api import shapes
 from monitor.web.api.endpoints import CALLS, ROOT
@@ -71,7 +72,10 @@ def everything(site, path, limit=1):
     return items, pages
 
 
-LISTS = ("/hits", "/stories", "/articles", "/feeds", "/digests", "/reviews", "/searches")
+LISTS = (
+    *("/hits", "/stories", "/articles", "/feeds", "/digests", "/reviews", "/searches"),
+    *("/companies", "/subscriptions"),
+)
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -179,6 +183,29 @@ def test_one_of_each(site):
         answer = site.ask(ROOT + path, authorization=site.reader)
         assert answer.status == 404, path
         assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_companies_in_figures(site):
+    """Each company has what its page shows of it: stories by topic and week, and the newest."""
+    alibaba, ant, tencent = get(site, "/companies")["items"]
+    assert (alibaba["company"], alibaba["name"], alibaba["watched"]) == ("alibaba", "Alibaba", True)
+    assert (alibaba["topics"], alibaba["stories"]) == ({"antitrust": 1}, 1)
+    assert (ant["weeks"], ant["topics"]) == ([0] * 25 + [1], {"ipo": 1})
+    newest = get(site, f"/stories/{tencent['newest_story_id']}")
+    assert newest["headline"] == TITLES[1]
+
+
+def test_who_is_sent_what(site, clock):
+    """Subscriptions tell who gets them, who has left, and when the next is due."""
+    with site.app.store.begin() as connection:
+        suppressions.leave(
+            connection, "daily", "DESK@example.com", by=LeftBy.OPERATOR, now=clock.now()
+        )
+    daily, morning = get(site, "/subscriptions")["items"]
+    assert (daily["subscription"], morning["subscription"]) == ("daily", "morning")
+    assert daily["recipients"] == ["desk@example.com", "李明@example.com"]
+    assert (daily["left"], morning["left"]) == (["desk@example.com"], [])
+    assert datetime.fromisoformat(daily["next_slot"]) > clock.now()
 
 
 def test_a_kept_answer_is_not_sent_again(site):

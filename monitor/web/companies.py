@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from monitor.store.companies import CompanyShown
+
 
 WEEKS = 26
 AT_ONCE = 50  # companies on a page
@@ -31,12 +33,12 @@ def companies(request: Request) -> Response:
     """Show the companies that are watched, then those that once were, each in figures."""
     site = site_of(request)
     after = request.query_params.get("after")
-    weeks = _weeks(request)
+    weeks = weeks_of(request)
     with reading_for(request) as connection:
         keys = list(dict.fromkeys((*site.names.companies, *store.companies(connection))))
         first = keys.index(after) + 1 if after in keys else 0
         some = keys[first : first + AT_ONCE]
-        found = store.shown(connection, some, _topics(request, connection), weeks)
+        found = shown(request, connection, some, weeks)
     return page(
         request,
         "web/companies.html.j2",
@@ -53,13 +55,13 @@ def company(request: Request) -> Response:
     site = site_of(request)
     key = request.path_params["company"]
     before = asked_id(request, "before")
-    weeks = _weeks(request)
+    weeks = weeks_of(request)
     grave = [stage for stage in site.names.stages if site.names.rank(stage) >= HIGH]
     with reading_for(request) as connection:
         stories = listed.page(connection, Wanted(company=key), before=before, limit=SHOWN + 1)
         if key not in site.names.companies and not stories and before is None:
             raise HTTPException(404)
-        (found,) = store.shown(connection, [key], _topics(request, connection), weeks)
+        (found,) = shown(request, connection, [key], weeks)
         steps = listed.at_stages(connection, key, grave, weeks[0], limit=STEPS + 1)
     return page(
         request,
@@ -76,11 +78,15 @@ def company(request: Request) -> Response:
     )
 
 
-def _topics(request: Request, connection: Connection) -> Sequence[str]:
-    return list(dict.fromkeys((*site_of(request).names.topics, *store.topics(connection))))
+def shown(
+    request: Request, connection: Connection, keys: Sequence[str], weeks: Sequence[datetime]
+) -> list[CompanyShown]:
+    """Return companies in figures: by each topic that is watched or once was, and by week."""
+    topics = list(dict.fromkeys((*site_of(request).names.topics, *store.topics(connection))))
+    return store.shown(connection, keys, topics, weeks)
 
 
-def _weeks(request: Request) -> list[datetime]:
+def weeks_of(request: Request) -> list[datetime]:
     """Return when each of the last weeks began, the oldest first; the last ends with today."""
     site = site_of(request)
     tomorrow = site.clock.now().astimezone(site.zone).date() + timedelta(days=1)

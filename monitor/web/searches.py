@@ -19,7 +19,7 @@ from monitor.model import UserRole
 from monitor.query import parse
 from monitor.store import searches
 from monitor.text.html import one_line
-from monitor.web.api.shapes import LONGEST_QUERY, SearchWanted
+from monitor.web.api.takes import LONGEST_QUERY, SearchWanted
 from monitor.web.context import asked_id, path_id, reading_for, site_of
 from monitor.web.forms import form_of
 from monitor.web.pages import page

@@ -41,7 +41,7 @@ def subscriptions(request: Request) -> Response:
     return page(
         request,
         "web/subscriptions.html.j2",
-        subscriptions=[(it, _next(it, now)) for it in shown],
+        subscriptions=[(it, next_of(it, now)) for it in shown],
         more=shown[-1].name if len(names) > first + SHOWN else None,
         names=names_for(request),
     )
@@ -59,7 +59,7 @@ def preview(request: Request) -> Response:
         request,
         "web/subscription.html.j2",
         subscription=subscription,
-        next=_next(subscription, site.clock.now()),
+        next=next_of(subscription, site.clock.now()),
         made=found.outcome,
         found=found,
         wanting=wanting,
@@ -86,7 +86,8 @@ def _made(request: Request, subscription: Subscription) -> Found[FrozenDigest]:
     )
 
 
-def _next(subscription: Subscription, now: datetime) -> datetime | None:
+def next_of(subscription: Subscription, now: datetime) -> datetime | None:
+    """Return the slot for which it is sent next; None if there is none any more."""
     try:
         return next_slot(subscription.schedule, now)
     except NoSlot:

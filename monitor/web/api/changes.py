@@ -17,10 +17,10 @@ from monitor.web.visitor import visitor_of
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from monitor.web.api import shapes
+    from monitor.web.api import takes
 
 
-def add_review(request: Request, wanted: shapes.NewReview) -> dict[str, Any]:
+def add_review(request: Request, wanted: takes.NewReview) -> dict[str, Any]:
     """Keep a verdict, signed by whoever sends it."""
     site = site_of(request)
     note = None if wanted.note is None else one_line(wanted.note)
@@ -34,7 +34,7 @@ def add_review(request: Request, wanted: shapes.NewReview) -> dict[str, Any]:
         return one(connection, queries.REVIEWS, number)
 
 
-def searches_page(request: Request, asked: shapes.Paged) -> dict[str, Any]:
+def searches_page(request: Request, asked: takes.Paged) -> dict[str, Any]:
     """Return a page of saved searches, by number."""
     after = read_cursor(request, "searches", asked.cursor)
     with reading_for(request) as connection:
@@ -53,7 +53,7 @@ def search(request: Request, number: int) -> dict[str, Any]:
         return _found(searches.find(connection, number), number)
 
 
-def add_search(request: Request, wanted: shapes.SearchWanted) -> dict[str, Any]:
+def add_search(request: Request, wanted: takes.SearchWanted) -> dict[str, Any]:
     """Save a search."""
     read_query(request, wanted.query)
     site, who = site_of(request), _who(request)
@@ -64,7 +64,7 @@ def add_search(request: Request, wanted: shapes.SearchWanted) -> dict[str, Any]:
         return _found(searches.find(connection, number), number)
 
 
-def change_search(request: Request, number: int, wanted: shapes.SearchWanted) -> dict[str, Any]:
+def change_search(request: Request, number: int, wanted: takes.SearchWanted) -> dict[str, Any]:
     """Put another search into the place of one."""
     read_query(request, wanted.query)
     site, who = site_of(request), _who(request)

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from monitor.model import UserRole
 from monitor.web import etags
-from monitor.web.api import changes, lists, shapes
+from monitor.web.api import changes, lists, shapes, takes, watched
 from monitor.web.api.problems import Problem
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ CALLS: Final = (
         "List hits, the newest first",
         lists.hits_page,
         shapes.Page[shapes.Hit],
-        shapes.HitsAsked,
+        takes.HitsAsked,
     ),
     Call(
         "/hits/{hit_id:int}",
@@ -73,7 +73,7 @@ CALLS: Final = (
         "List stories, the one with the latest news first",
         lists.stories_page,
         shapes.Page[shapes.Story],
-        shapes.Found,
+        takes.Found,
     ),
     Call(
         "/stories/{story_id:int}",
@@ -88,7 +88,7 @@ CALLS: Final = (
         "List articles, the newest first",
         lists.articles_page,
         shapes.Page[shapes.Article],
-        shapes.ArticlesAsked,
+        takes.ArticlesAsked,
     ),
     Call("/articles/{article_id:int}", "GET", "Get an article", lists.article, shapes.Article),
     Call(
@@ -97,7 +97,7 @@ CALLS: Final = (
         "List feeds by name, and how they fare",
         lists.feeds_page,
         shapes.Page[shapes.Feed],
-        shapes.Paged,
+        takes.Paged,
     ),
     Call(
         "/feeds/{feed_id}", "GET", "Get a feed, with its last polls", lists.feed, shapes.FeedInFull
@@ -108,7 +108,7 @@ CALLS: Final = (
         "List digests, the newest first",
         lists.digests_page,
         shapes.Page[shapes.Digest],
-        shapes.DigestsAsked,
+        takes.DigestsAsked,
     ),
     Call(
         "/digests/{digest_id:int}",
@@ -118,12 +118,28 @@ CALLS: Final = (
         shapes.DigestInFull,
     ),
     Call(
+        "/companies",
+        "GET",
+        "List companies, and what was told of each lately",
+        watched.companies_page,
+        shapes.Page[shapes.Company],
+        takes.Paged,
+    ),
+    Call(
+        "/subscriptions",
+        "GET",
+        "List subscriptions: who is sent digests of what",
+        watched.subscriptions_page,
+        shapes.Page[shapes.Subscription],
+        takes.Paged,
+    ),
+    Call(
         "/reviews",
         "GET",
         "List reviews, the newest first",
         lists.reviews_page,
         shapes.Page[shapes.Review],
-        shapes.ReviewsAsked,
+        takes.ReviewsAsked,
     ),
     Call(
         "/reviews",
@@ -131,7 +147,7 @@ CALLS: Final = (
         "Give a verdict on a hit",
         changes.add_review,
         shapes.Review,
-        body=shapes.NewReview,
+        body=takes.NewReview,
         status=201,
         needs=REVIEWER,
     ),
@@ -141,7 +157,7 @@ CALLS: Final = (
         "List saved searches",
         changes.searches_page,
         shapes.Page[shapes.Search],
-        shapes.Paged,
+        takes.Paged,
     ),
     Call(
         "/searches",
@@ -149,7 +165,7 @@ CALLS: Final = (
         "Save a search",
         changes.add_search,
         shapes.Search,
-        body=shapes.SearchWanted,
+        body=takes.SearchWanted,
         status=201,
         needs=REVIEWER,
     ),
@@ -160,7 +176,7 @@ CALLS: Final = (
         "Change a saved search",
         changes.change_search,
         shapes.Search,
-        body=shapes.SearchWanted,
+        body=takes.SearchWanted,
         needs=REVIEWER,
     ),
     Call(
@@ -222,14 +238,14 @@ def _answered(request: Request, call: Call, taken: list[Any]) -> Response:
 
 def _path_value(request: Request, name: str, is_number: bool) -> int | str:  # noqa: FBT001 - of Call
     value: int | str = request.path_params[name]
-    if is_number and not 1 <= int(value) <= shapes.LARGEST_ID:
+    if is_number and not 1 <= int(value) <= takes.LARGEST_ID:
         raise Problem(404, "absent", "There is nothing with that number.")
     return value
 
 
 def _query(request: Request, call: Call) -> list[BaseModel]:
     pairs = request.query_params.multi_items()
-    model = call.query or shapes.Shape
+    model = call.query or takes.Shape
     given = dict(pairs)
     twice = [name for name in given if len(request.query_params.getlist(name)) > 1]
     if twice:

@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from monitor.query import Node
     from monitor.store.browse import FeedHealth
     from monitor.store.queries import Filter, Listing
-    from monitor.web.api import shapes
+    from monitor.web.api import takes
 
 POLLS: Final = 100
 
 
-def hits_page(request: Request, asked: shapes.HitsAsked) -> dict[str, Any]:
+def hits_page(request: Request, asked: takes.HitsAsked) -> dict[str, Any]:
     """Return a page of hits."""
     return _searched(request, queries.HITS, asked, story=asked.story)
 
 
-def stories_page(request: Request, asked: shapes.Found) -> dict[str, Any]:
+def stories_page(request: Request, asked: takes.Found) -> dict[str, Any]:
     """Return a page of stories."""
     return _searched(request, queries.STORIES, asked)
 
 
-def articles_page(request: Request, asked: shapes.ArticlesAsked) -> dict[str, Any]:
+def articles_page(request: Request, asked: takes.ArticlesAsked) -> dict[str, Any]:
     """Return a page of articles."""
     return _searched(request, queries.ARTICLES, asked, feed=asked.feed)
 
 
-def reviews_page(request: Request, asked: shapes.ReviewsAsked) -> dict[str, Any]:
+def reviews_page(request: Request, asked: takes.ReviewsAsked) -> dict[str, Any]:
     """Return a page of reviews."""
     wanted = queries.Filter(hit=asked.hit, since=asked.since, until=asked.until)
     return _listed(request, queries.REVIEWS, asked, wanted)
@@ -77,7 +77,7 @@ def article(request: Request, number: int) -> dict[str, Any]:
         return one(connection, queries.ARTICLES, number)
 
 
-def feeds_page(request: Request, asked: shapes.Paged) -> dict[str, Any]:
+def feeds_page(request: Request, asked: takes.Paged) -> dict[str, Any]:
     """Return a page of feeds, by name."""
     after = read_cursor(request, "feeds", asked.cursor)
     with reading_for(request) as connection:
@@ -96,7 +96,7 @@ def feed(request: Request, key: str) -> dict[str, Any]:
     return {**_feed(found), "polls": [_renamed(it, id="poll_id") for it in polls]}
 
 
-def digests_page(request: Request, asked: shapes.DigestsAsked) -> dict[str, Any]:
+def digests_page(request: Request, asked: takes.DigestsAsked) -> dict[str, Any]:
     """Return a page of digests, the newest first."""
     after = read_cursor(request, "digests", asked.cursor)
     with reading_for(request) as connection:
@@ -143,7 +143,7 @@ def read_query(request: Request, text: str) -> Node:
 def _searched(
     request: Request,
     listing: Listing,
-    asked: shapes.Found,
+    asked: takes.Found,
     **more: Any,  # noqa: ANN401 - of Filter
 ) -> dict[str, Any]:
     wanted = queries.Filter(
@@ -166,7 +166,7 @@ def _searched(
 
 
 def _listed(
-    request: Request, listing: Listing, asked: shapes.Paged, wanted: Filter
+    request: Request, listing: Listing, asked: takes.Paged, wanted: Filter
 ) -> dict[str, Any]:
     after = read_cursor(request, listing.name, asked.cursor)
     wanted = replace(wanted, limit=asked.limit + 1)

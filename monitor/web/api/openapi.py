@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from monitor.resources import version
 from monitor.web import etags
-from monitor.web.api import shapes
+from monitor.web.api import shapes, takes
 from monitor.web.api.endpoints import CALLS, JSON, ROOT
 from monitor.web.api.problems import MEDIA_TYPE
 
@@ -70,9 +70,9 @@ def _operation(call: Call, refs: dict[Any, Any]) -> dict[str, Any]:
     if call.gives is not None:
         done["content"] = {JSON: {"schema": refs[call.gives, "serialization"]}}
     codes = [400, 401, 403]
-    codes += [404] if call.variable or call.body is shapes.NewReview else []
+    codes += [404] if call.variable or call.body is takes.NewReview else []
     codes += [413, 415] if call.body else []
-    codes += [409] if call.body is shapes.SearchWanted else []
+    codes += [409] if call.body is takes.SearchWanted else []
     problem = {MEDIA_TYPE: {"schema": refs[shapes.ProblemDetails, "validation"]}}
     problems = {
         str(code): {"description": HTTPStatus(code).phrase, "content": problem}
@@ -105,7 +105,7 @@ def _path_parameters(call: Call) -> list[dict[str, Any]]:
     if call.variable is None:
         return []
     name, is_number = call.variable
-    number = {"type": "integer", "minimum": 1, "maximum": shapes.LARGEST_ID}
+    number = {"type": "integer", "minimum": 1, "maximum": takes.LARGEST_ID}
     schema = number if is_number else {"type": "string", "minLength": 1}
     return [{"name": name, "in": "path", "required": True, "schema": schema}]
 
