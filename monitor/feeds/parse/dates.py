@@ -70,18 +70,18 @@ def read_date(value: str) -> datetime | None:
 def _plain(value: str) -> datetime | None:
     """Return a date as most feeds write it, in UTC; None for any other, or none."""
     if len(value) == _RFC_822_LENGTH and value[25:] == " GMT":
-        month = _NUMBERED.get(value[8:11])
-        if (
-            month is None
-            or value[:3] not in _DAYS
-            or value[3:5] + value[7] + value[11] + value[16] != ",    "
-        ):
-            return None
-        value = f"{value[12:16]}-{month}-{value[5:7]}T{value[17:25]}Z"
-    elif len(value) != _W3C_LENGTH:
-        return None
-    if value[4] + value[7] + value[10] + value[13] + value[16] + value[19] != "--T::Z":
+        value = f"{_day(value[:17])}{value[17:25]}Z"
+    if len(value) != _W3C_LENGTH or value[4::3] != "--T::Z" or value[11:13] > "23":
         return None
     with suppress(ValueError):
-        return datetime.fromisoformat(value) if value[11:13] < "24" else None
+        return datetime.fromisoformat(value)
     return None
+
+
+@lru_cache(maxsize=64)  # a feed's dates share a few days
+def _day(said: str) -> str:
+    """Return "Mon, 23 Nov 2026 " as "2026-11-23T", "" if it is of another form."""
+    month = _NUMBERED.get(said[8:11])
+    if month is None or said[:3] not in _DAYS or said[3:5] + said[7] + said[11::5] != ",    ":
+        return ""
+    return f"{said[12:16]}-{month}-{said[5:7]}T"

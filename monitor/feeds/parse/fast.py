@@ -85,6 +85,9 @@ def read(text: str, whole: Whole | None = None) -> _Raw:
     except UnicodeEncodeError as error:
         raise Unsure("half a character") from error
     parts = cut(document)
+    head = parts.head if parts else document
+    if b"<!DOCTYPE" in head or b"xml:base" in document:
+        raise Unsure("a document type or a base address")
     raw = _Reader(document, whole.document if whole else document).feed()
     if len(raw["entries"]) != (len(parts.entries) if parts else 0):
         return raw
@@ -119,10 +122,7 @@ class _Reader:
 
     def feed(self) -> _Raw:
         """Return the feed."""
-        document = self._document
-        if b"<!DOCTYPE" in document or b"xml:base" in document:
-            raise Unsure("a document type or a base address")
-        root = _parse(document)
+        root = _parse(self._document)
         name = self._name(root.tag)
         self._atom = name == "feed"
         given = [root.attrib[key] for key in _LANGUAGES if key in root.attrib]
@@ -140,7 +140,7 @@ class _Reader:
             entries = self._channel(channels[0], feed, "item")
         elif name == "feed":
             entries = self._channel(root, feed, "entry")
-        elif name == "rdf:rdf" and b"www.w3.org/2005/atom" not in document.lower():
+        elif name == "rdf:rdf" and b"www.w3.org/2005/atom" not in self._document.lower():
             entries = self._rdf(root, feed)
         else:
             raise Unsure(f'the root is "{name[:40]}"')
