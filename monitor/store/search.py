@@ -52,6 +52,7 @@ RANKED: Final = 1000  # the newest answers, of which the best come first if that
 DISORDER: Final = timedelta(hours=1)
 _FIRST: Final = 200  # candidates of the first page
 _LARGEST: Final = 5000
+_DEAR: Final = 3000  # candidates of the first page where to ask again takes as long again
 _AT_ONCE: Final = 500  # texts in memory
 _MOST: Final = 4 * _AT_ONCE  # candidates among which SQL leaves fewer than that
 _UNINDEXED: Final = or_(t.articles.c.indexed.is_(None), t.articles.c.indexed == literal_column("0"))
@@ -218,7 +219,7 @@ class _Asked:
         size, looked_at, span = self.bound.start, 0, 0
         some = size  # are judged at once
         if has_prefix(need):
-            size = self.bound.next(_AT_ONCE, 0, _LARGEST)  # to ask again takes as long again
+            size = self.bound.next(_DEAR, 0, _DEAR)
         while True:
             ids = newest_with(self.connection, need, below, size, least=lowest, span=span)
             at = 0
