@@ -18,7 +18,7 @@ from monitor import logs
 from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
 from monitor.pipeline.rematch import match_unmatched
-from monitor.store import feeds, room
+from monitor.store import claims, room
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
 def any_feed_due(app: App) -> bool:
     """Return whether a feed is due."""
     with reading(app.store) as connection:
-        return feeds.any_due(connection, now=app.clock.now())
+        return claims.any_due(connection, now=app.clock.now())
 
 
 def poll(

@@ -10,7 +10,7 @@ from monitor.detect.definitions import read_company, read_topic
 from monitor.detect.lexicon import make_lexicon
 from monitor.identity import identity
 from monitor.model import Entry, Feed
-from monitor.store import articles, feeds, lexicons
+from monitor.store import articles, claims, feeds, lexicons
 from monitor.store import schema as t
 from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
@@ -54,7 +54,7 @@ def put(
     with engine.begin() as connection:
         feeds.sync(connection, [Feed(feed, "https://a.example/", "A", company=company)], now=now)
         row = connection.execute(select(t.feeds).where(t.feeds.c.key == feed)).one()
-        claimed = feeds.claim_due(connection, now=row.due_at, lease=now - now, limit=9, worker="t")
+        claimed = claims.claim_due(connection, now=row.due_at, lease=now - now, limit=9, worker="t")
         lexicons.keep(
             connection, fingerprint=lexicon.fingerprint, content=lexicon.canonical, now=now
         )

@@ -15,7 +15,7 @@ from stored import in_memory
 
 from monitor.identity import clean_url, identity
 from monitor.model import Entry, Evidence, Feed, Match, Role
-from monitor.store import articles, feeds
+from monitor.store import articles, claims, feeds
 from monitor.store import schema as t
 
 CASES = yaml.safe_load(
@@ -30,7 +30,7 @@ def claim(engine, *keys):
         configured = [Feed(key, f"https://{key}.example/feed", key) for key in keys]
         feeds.sync(connection, configured, now=NOW)
         lease = NOW - NOW
-        claimed = feeds.claim_due(connection, now=NOW, lease=lease, limit=100, worker="t:1")
+        claimed = claims.claim_due(connection, now=NOW, lease=lease, limit=100, worker="t:1")
     return sorted(claimed, key=lambda feed: keys.index(feed.key))
 
 

@@ -14,7 +14,7 @@ from stored import NOW, contents, put
 
 from monitor.errors import StoreError
 from monitor.model import Rendered
-from monitor.store import digests, feeds, workers
+from monitor.store import claims, digests, workers
 from monitor.store import schema as t
 from monitor.store.backup import HELD, backup, hold_back, restore
 from monitor.store.engine import open_engine
@@ -209,5 +209,5 @@ def test_a_restored_database_can_be_used_at_once(full, empty_database, tmp_path)
 
     with full.connect() as connection:
         workers.require_rest(connection, now=now)
-        assert feeds.any_due(connection, now=datetime.now(UTC))
+        assert claims.any_due(connection, now=datetime.now(UTC))
         assert connection.scalars(select(t.feeds.c.claimed_by)).all() == [None]

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 
 from monitor.feeds.guard import Guard
 from monitor.model import DeliveryStatus, Feed
-from monitor.store import deliveries, feeds, ledger, workers
+from monitor.store import claims, deliveries, feeds, ledger, workers
 from monitor.store import schema as t
 from monitor.store.ledger import Settlement
 from monitor.store.rows import row_of
@@ -26,7 +26,9 @@ def configure(engine, clock, *keys):
 
 def claim(engine, clock, worker="here:1", limit=10):
     with engine.begin() as connection:
-        return feeds.claim_due(connection, now=clock.now(), lease=LEASE, limit=limit, worker=worker)
+        return claims.claim_due(
+            connection, now=clock.now(), lease=LEASE, limit=limit, worker=worker
+        )
 
 
 def test_claims_are_disjoint_and_complete(engine, clock):
@@ -82,9 +84,9 @@ def test_few_feeds_of_one_host_at_once(engine, clock):
         feeds.sync(connection, [*busy, *others, *own], now=clock.now(), host_of=hosts)
 
     def taken(**under_way):
-        limit = feeds.HostLimit(2, {host.replace("_", "."): n for host, n in under_way.items()})
+        limit = claims.HostLimit(2, {host.replace("_", "."): n for host, n in under_way.items()})
         with engine.begin() as connection:
-            claimed = feeds.claim_due(
+            claimed = claims.claim_due(
                 connection, now=clock.now(), lease=LEASE, limit=10, worker="here:1", hosts=limit
             )
         return sorted(feed.key[0] for feed in claimed)

@@ -31,7 +31,7 @@ from monitor.cluster.tasks import tasks
 from monitor.config import load
 from monitor.errors import ConfigError, MonitorError, StoreError, UsageError
 from monitor.model import Feed
-from monitor.store import feeds, jobs, texts, workers
+from monitor.store import claims, feeds, jobs, texts, workers
 from monitor.store import schema as t
 from monitor.store.engine import open_engine
 
@@ -121,7 +121,9 @@ def claim(app, signed, *keys):
     with app.store.begin() as connection:
         known = [Feed(key, f"https://{key}.example/", key) for key in keys]
         feeds.sync(connection, known, now=app.clock.now(), host_of=lambda _: "one.example")
-        return feeds.claim_due(connection, now=app.clock.now(), lease=LEASE, limit=9, worker=signed)
+        return claims.claim_due(
+            connection, now=app.clock.now(), lease=LEASE, limit=9, worker=signed
+        )
 
 
 def running_job(app, manager, ask, task="polls"):
@@ -195,9 +197,9 @@ def test_hosts_are_counted_over_all_replicas(app):
     claim(app, "job 1.0", "a", "b", "c")
     now = app.clock.now()
     with app.store.begin() as connection:
-        assert feeds.under_way(connection, now=now) == {"one.example": 3}
+        assert claims.under_way(connection, now=now) == {"one.example": 3}
         assert workers.give_back(connection, "job 1.0", now=now) == 3
-        assert feeds.under_way(connection, now=now) == {}
+        assert claims.under_way(connection, now=now) == {}
 
 
 def test_a_switch_to_one_process_leaves_claims_of_jobs_to_their_lease(app):

@@ -15,7 +15,7 @@ from monitor.model import Answer, Feed, Page
 from monitor.pipeline.group import group_new
 from monitor.pipeline.matches import LateDetector
 from monitor.pipeline.poll import PollStep
-from monitor.store import feeds, workers
+from monitor.store import claims, feeds, workers
 from monitor.store import schema as t
 
 INTERVAL = timedelta(minutes=15)
@@ -311,7 +311,7 @@ def test_only_what_is_still_held_is_handed_back(engine, clock, web, step):
         for _feed in wanted:
             clock.at += 2 * step.lease
             with engine.begin() as connection:
-                feeds.claim_due(
+                claims.claim_due(
                     connection, now=clock.now(), lease=step.lease, limit=9, worker="other:1"
                 )
             raise SystemExit
@@ -692,7 +692,7 @@ def test_what_was_taken_for_dead_is_dropped(engine, clock, web, step):
         """The claim is given back, as from a frozen process, and the feed claimed anew."""
         with engine.begin() as connection:
             workers.give_back(connection, "job 1.0", now=clock.now())
-            feeds.claim_due(
+            claims.claim_due(
                 connection, now=clock.now(), lease=step.lease, limit=1, worker="job 1.1"
             )
         return answer

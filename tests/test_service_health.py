@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from monitor.model import Feed
 from monitor.pipeline.health import UNPOLLED, check
-from monitor.store import feeds, workers
+from monitor.store import claims, feeds, workers
 
 MINUTE = timedelta(minutes=1)
 
@@ -39,7 +39,7 @@ def test_a_feed_that_nobody_polls(engine, clock):
     assert reasons(engine, clock) == ("a feed is due and nobody polls it",)
 
     with engine.begin() as connection:
-        feeds.claim_due(connection, now=clock.now(), lease=MINUTE, limit=1, worker="here:1")
+        claims.claim_due(connection, now=clock.now(), lease=MINUTE, limit=1, worker="here:1")
     assert reasons(engine, clock) == ()
 
 

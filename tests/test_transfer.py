@@ -40,7 +40,7 @@ from test_search import LATER, QUERIES, store
 from monitor.errors import StoreError
 from monitor.pipeline.group import group_new
 from monitor.query import parse
-from monitor.store import feeds, numbering, workers
+from monitor.store import claims, numbering, workers
 from monitor.store import schema as t
 from monitor.store.answers import answers
 from monitor.store.engine import open_engine
@@ -280,7 +280,7 @@ def test_a_copy_can_be_used_at_once(both):
     with new.connect() as connection:
         workers.require_rest(connection, now=NOW)
         assert workers.last_start(connection) is None
-        assert feeds.any_due(connection, now=copied)
+        assert claims.any_due(connection, now=copied)
         assert connection.scalars(select(t.feeds.c.claimed_by)).all() == [None]
     with old.connect() as connection:
         assert connection.scalars(select(t.feeds.c.claimed_by)).all() == ["host:7"]

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from monitor.feeds.manners import has_held
-from monitor.store import feeds
+from monitor.store import claims
 from monitor.store.engine import lock, may_be_lost, reading
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Claims:
                 yield None
                 continue
             with step.engine.begin() as connection:
-                claimed = feeds.claim_due(
+                claimed = claims.claim_due(
                     connection,
                     now=now,
                     lease=step.lease,
@@ -92,17 +92,17 @@ class Claims:
     def _any_due(self, now: datetime) -> bool:
         """Look before another claim is tried, which would lock the database for nothing."""
         with reading(self._step.engine) as connection:
-            return feeds.any_due(connection, now=self._due_by or now)
+            return claims.any_due(connection, now=self._due_by or now)
 
-    def _limit(self, connection: Connection, now: datetime) -> feeds.HostLimit | None:
+    def _limit(self, connection: Connection, now: datetime) -> claims.HostLimit | None:
         per_host = self._step.per_host
         if per_host is None:
             return None
         if not self._step.shared:
-            return feeds.HostLimit(per_host, +self._busy)
+            return claims.HostLimit(per_host, +self._busy)
         may_be_lost(connection)  # all replicas claim one after the other
         lock(connection, "claim of feeds")  # else two would see the same hosts free
-        return feeds.HostLimit(per_host, feeds.under_way(connection, now=now))
+        return claims.HostLimit(per_host, claims.under_way(connection, now=now))
 
     def answered(self, feed: FeedToPoll) -> None:
         """Note that *feed* is no longer being asked, so that others of its host may be."""
@@ -118,6 +118,6 @@ class Claims:
         if self._held:
             step = self._step
             with step.engine.begin() as connection:
-                feeds.hand_back(
+                claims.hand_back(
                     connection, sorted(self._held), worker=step.worker, now=step.clock.now()
                 )

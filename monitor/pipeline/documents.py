@@ -21,7 +21,7 @@ from monitor.identity import identity
 from monitor.pipeline import record
 from monitor.pipeline.matches import Matches
 from monitor.pipeline.settle import Judged
-from monitor.store import articles, feeds, full_texts, known, ledger
+from monitor.store import articles, claims, full_texts, known, ledger
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _after(settler: Settler, read: Read, seen: _Seen) -> tuple[health.Judgement,
         wait=feed.interval or settler.pace.usual,
     )
     after = settler.well(feed, answer, now, haste)
-    after |= feeds.rhythm_columns(feed.rhythm) | feeds.wishes_columns(feed.wishes)
+    after |= claims.rhythm_columns(feed.rhythm) | claims.wishes_columns(feed.wishes)
     after |= record.state(feed, judgement, now)
     after |= record.validators(answer, document, keep=seen.notice is None)
     if seen.remembered:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor.digest.slots import latest_slot
-from monitor.store import browse, deliveries, digests, feeds, heartbeats, room, workers
+from monitor.store import browse, claims, deliveries, digests, heartbeats, room, workers
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _overdue_feeds(connection: Connection, now: datetime) -> list[str]:
     started_at = workers.last_start(connection)
     if started_at is None or now - started_at < UNPOLLED:
         return []  # after a pause all feeds are due, and their turn comes
-    if feeds.any_due(connection, now=now - UNPOLLED):
+    if claims.any_due(connection, now=now - UNPOLLED):
         return ["a feed is due and nobody polls it"]
     return []
 

@@ -55,7 +55,7 @@ def claim_due(
     to: Way = Way.ANY,
     but: Collection[str] = (),
 ) -> DeliveryToMake | None:
-    """Take a delivery that is due for *worker*, if any. The lease: `feeds.claim_due`.
+    """Take a delivery that is due for *worker*, if any. The lease: `claims.claim_due`.
 
     Those never tried come first, so that what is put off again and again delays nobody; of those
     alerts, since digests can wait; then the longest overdue. *patience* is how long after its first

@@ -1,4 +1,4 @@
-"""Column types: instants that cannot be naive, and enums stored as their words."""
+"""Column types: instants that cannot be naive, and durations as whole seconds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from sqlalchemy import DateTime, String
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
@@ -56,3 +58,8 @@ class Instant(TypeDecorator[datetime]):
             return datetime.fromisoformat(value)
         stored: datetime = value
         return stored.astimezone(UTC)
+
+
+def seconds(time: timedelta | None) -> int | None:
+    """Return *time* as a column of whole seconds keeps it."""
+    return None if time is None else int(time.total_seconds())
