@@ -13,9 +13,11 @@ from stored import contents, put
 
 from monitor.app import App
 from monitor.cli import main
+from monitor.errors import StoreError
 from monitor.model import Schedule
 from monitor.pipeline.backup import RETRY, BackupStep
-from monitor.store.backup import restore
+from monitor.store import room
+from monitor.store.backup import backup, restore
 from monitor.store.schema import SCHEMA
 
 DAY = timedelta(days=1)
@@ -66,6 +68,33 @@ def test_the_oldest_goes(step, clock):
         assert step.make_due()
         clock.at += DAY
     assert files(step) == sorted([*others, *names(step, 25, 26)])
+
+
+def test_a_clock_that_was_ahead_costs_no_backup(step, clock):
+    """One of a slot in the future is the first to go, and stands for none that has passed."""
+    clock.at += 400 * DAY
+    assert step.make_due()
+    ahead = files(step)
+    clock.at -= 400 * DAY
+    step.keep = 1
+    assert step.overdue() is not None
+
+    assert step.make_due()
+
+    assert files(step) == names(step, 23) != ahead
+    assert step.overdue() is None
+    assert not step.make_due()
+
+
+def test_a_copy_leaves_room_for_what_is_sent(step, monkeypatch):
+    """One that would fill the disk is not begun, and it is said how much it takes."""
+    if step.engine.dialect.name != "sqlite":
+        pytest.skip("how much an archive of PostgreSQL takes is not known before")
+    monkeypatch.setattr(room, "KEPT_FREE_BYTES", 10**18)
+
+    with pytest.raises(StoreError, match=r"it takes [\d.]+ MB, and .* are free"):
+        backup(step.engine, step.folder.parent.parent / "copy")
+    assert not list(step.folder.parent.parent.glob("copy*"))
 
 
 def test_a_backup_that_fails_costs_no_older_one(step, clock):

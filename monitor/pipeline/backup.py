@@ -67,11 +67,20 @@ class BackupStep:
     def overdue(self) -> str | None:
         """Return what is to be said if the latest slot should have its backup and has none."""
         slot = latest_slot(self.schedule, self.clock.now() - OVERDUE)
-        found = made(self.folder)
+        now = self.clock.now()
+        found = {at for at in made(self.folder) if at <= now}
         if any(at >= slot for at in found):
             return None
         last = f"the last one is of {max(found):%Y-%m-%d %H:%M} UTC" if found else "there is none"
         return f"backup of {slot:%Y-%m-%d %H:%M} UTC is not in {self.folder}: {last}"
+
+    def _by_age(self) -> list[datetime]:
+        """Return of which slots there are backups, the first to go first.
+
+        That is one of a slot in the future, made while the clock was ahead.
+        """
+        now = self.clock.now()
+        return sorted(made(self.folder), key=lambda at: (at <= now, at))
 
     def _make(self, slot: datetime) -> bool:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -84,7 +93,7 @@ class BackupStep:
             file = self.folder / f"monitor-{slot.astimezone(UTC):{_STAMP}}.{ending}"
             size = backup(self.engine, file)
             log.info("backup made", file=str(file), bytes=size)
-            for at in sorted(made(self.folder))[: -self.keep]:
+            for at in self._by_age()[: -self.keep]:
                 for old in self.folder.glob(f"monitor-{at:{_STAMP}}.*"):
                     if _NAME.fullmatch(old.name):
                         old.unlink()

@@ -17,13 +17,13 @@ from contextlib import closing, suppress
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from sqlalchemy import make_url, update
+from sqlalchemy import make_url, text, update
 
 from monitor.errors import StoreError
 from monitor.model import DeliveryStatus
-from monitor.store import migrate
+from monitor.store import migrate, room
 from monitor.store import schema as t
-from monitor.store.engine import open_engine
+from monitor.store.engine import open_engine, reading
 from monitor.store.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -101,7 +101,23 @@ def hold_back(connection: Connection) -> int:
 # --- SQLite ------------------------------------------------------------------------------------
 
 
+def _require_room(engine: Engine, file: Path) -> None:
+    """Raise StoreError if the copy would leave too little of its disk to record what is sent."""
+    with reading(engine) as connection:
+        pages, free_pages, size = (
+            connection.scalar(text(f"PRAGMA {name}")) or 0
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+    takes, free = (pages - free_pages) * size, shutil.disk_usage(file.parent).free
+    if free < takes + room.KEPT_FREE_BYTES:
+        raise StoreError(
+            f"{file} cannot be written: it takes {takes / 1e6:,.1f} MB, and {free / 1e6:,.1f} MB"
+            f" are free, of which {room.KEPT_FREE_BYTES / 1e6:,.0f} stay so"
+        )
+
+
 def _copy_sqlite(engine: Engine, file: Path) -> None:
+    _require_room(engine, file)
     with engine.connect() as connection, closing(connection.connection.cursor()) as raw:
         try:
             raw.execute("VACUUM INTO ?", (str(file),))  # reads one moment, and lets others write
