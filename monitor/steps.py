@@ -18,7 +18,7 @@ from monitor import logs
 from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
 from monitor.pipeline.rematch import match_unmatched
-from monitor.store import claims, room
+from monitor.store import claims, deliveries, room
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -63,6 +63,19 @@ def guarded(step: str, work: Callable[[], None]) -> Callable[[], None]:
             log.exception("tick failed", step=step)
 
     return run
+
+
+def heed_clock(app: App) -> None:
+    """Make due again what was put off by a clock that was far ahead and is set right by now."""
+    now = app.clock.now()
+    with reading(app.store) as connection:
+        if not claims.polled_ahead(connection, now=now):
+            return
+    with app.store.begin() as connection:
+        polls = claims.call_back(connection, now=now)
+        mails = deliveries.call_back(connection, before=now + claims.AHEAD, now=now)
+    if polls or mails:
+        log.warning("clock was ahead", feeds=polls, deliveries=mails)
 
 
 def any_feed_due(app: App) -> bool:

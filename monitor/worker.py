@@ -1,8 +1,8 @@
-"""The service: a tick that asks what is due, and a graceful stop. APScheduler, nothing more.
+"""The service: a tick that asks what is due, and a graceful stop.
 
 * Embedded, each tick does a step itself; with `cluster` on, it offers it as a job to all replicas.
-* The scheduler remembers nothing (memory store) and decides nothing: what is due is in the
-  database, so a missed, late or doubled tick does no harm.
+* A tick remembers nothing and decides nothing: what is due is in the database, so one that is
+  missed, late or doubled does no harm.
 * Each step ticks by itself: a slow feed keeps no digest waiting.
 * On SIGTERM or SIGINT nothing new is begun, what is under way is finished or handed back, and the
   process ends with exit code 0 within ten seconds.
@@ -15,15 +15,14 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 
 from monitor import logs, steps
 from monitor.errors import ConfigError, Mistake
 from monitor.model import Way
 from monitor.signals import heeding_signals
-from monitor.store import workers
+from monitor.store import claims, workers
+from monitor.ticking import Ticking, ticking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
     from monitor.app import App
 
-# What is called how often, in seconds; each in a thread of its own, so that none waits for another.
-Ticking: TypeAlias = "dict[str, tuple[Callable[[], None], int]]"
 Serving: TypeAlias = "Callable[[App, threading.Event], AbstractContextManager[Ticking]]"
 
 TICK_S = 1  # how often each step asks what is due
@@ -40,8 +37,7 @@ BEAT_S = 10  # how often a sign of life is written
 INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
 BACKUP_S = 60  # how often a backup is looked for that is due
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
-# A year: a job that runs once removes itself, at which APScheduler fails if a stop comes meanwhile.
-ONCE_S = 31_536_000
+ONCE_S = 31_536_000  # a year, so once in the life of a process
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 
@@ -91,6 +87,7 @@ def _pages(app: App, stop: threading.Event) -> Iterator[None]:
 def _serve_until(app: App, stop: threading.Event, serving: Serving) -> None:
     name = app.worker
     freed = app.take_over()
+    steps.heed_clock(app)
     with app.store.begin() as connection:
         workers.forget(connection, before=app.clock.now() - FORGET)
         workers.started(connection, name, now=app.clock.now())
@@ -102,15 +99,12 @@ def _serve_until(app: App, stop: threading.Event, serving: Serving) -> None:
         lexicon=app.fingerprint[:12],
         taken_over=freed,
     )
-    with serving(app, stop) as jobs:
-        scheduler = _scheduler(app, {"beat": (lambda: _beat(app), BEAT_S), **jobs})
-        scheduler.start()
+    with serving(app, stop) as jobs, ticking(_guarded(app, jobs), stop):
         stop.wait()
         app.cut_polling()
         cut = threading.Timer(GRACE_S, app.cut_delivery)
         cut.daemon = True
         cut.start()
-        scheduler.shutdown(wait=True)
     cut.cancel()
     try:
         with app.store.begin() as connection:
@@ -121,22 +115,9 @@ def _serve_until(app: App, stop: threading.Event, serving: Serving) -> None:
     log.info("stopped", worker=name)
 
 
-def _scheduler(app: App, jobs: Ticking) -> BackgroundScheduler:
-    scheduler = BackgroundScheduler(
-        executors={"default": ThreadPoolExecutor(len(jobs))}, timezone="UTC"
-    )
-    for step, (work, seconds) in jobs.items():
-        scheduler.add_job(
-            steps.guarded(step, work),
-            "interval",
-            seconds=seconds,
-            id=step,
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-            next_run_time=app.clock.now(),
-        )
-    return scheduler
+def _guarded(app: App, jobs: Ticking) -> Ticking:
+    called = {"beat": (_beats(app), BEAT_S), **jobs}
+    return {name: (steps.guarded(name, work), seconds) for name, (work, seconds) in called.items()}
 
 
 @contextmanager
@@ -164,6 +145,16 @@ def _embedded(app: App, stop: threading.Event) -> Iterator[Ticking]:
     }
 
 
-def _beat(app: App) -> None:
-    with app.store.begin() as connection:
-        workers.beat(connection, app.worker, now=app.clock.now())
+def _beats(app: App) -> Callable[[], None]:
+    """Return what gives a sign of life, and sees when the clock was set back."""
+    last = app.clock.now()
+
+    def beat() -> None:
+        nonlocal last
+        before, last = last, app.clock.now()
+        with app.store.begin() as connection:
+            workers.beat(connection, app.worker, now=last)
+        if last < before - claims.AHEAD:
+            steps.heed_clock(app)
+
+    return beat

@@ -279,7 +279,7 @@ def test_a_copy_can_be_used_at_once(both):
 
     with new.connect() as connection:
         workers.require_rest(connection, now=NOW)
-        assert workers.last_start(connection) is None
+        assert workers.last_start(connection, now=NOW) is None
         assert claims.any_due(connection, now=copied)
         assert connection.scalars(select(t.feeds.c.claimed_by)).all() == [None]
     with old.connect() as connection:

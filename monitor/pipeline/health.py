@@ -58,7 +58,7 @@ def check(
 
 
 def _silence(connection: Connection, now: datetime) -> list[str]:
-    beat_at, stopped_at = workers.last_beat(connection), workers.last_stop(connection)
+    beat_at, stopped_at = workers.last_beat(connection, now=now), workers.last_stop(connection)
     if beat_at is not None and now - beat_at <= workers.SILENCE:
         return []
     if stopped_at is not None and (beat_at is None or beat_at < stopped_at):
@@ -92,7 +92,7 @@ def _overdue_deliveries(connection: Connection, now: datetime) -> list[str]:
 
 
 def _overdue_feeds(connection: Connection, now: datetime) -> list[str]:
-    started_at = workers.last_start(connection)
+    started_at = workers.last_start(connection, now=now)
     if started_at is None or now - started_at < UNPOLLED:
         return []  # after a pause all feeds are due, and their turn comes
     if claims.any_due(connection, now=now - UNPOLLED):

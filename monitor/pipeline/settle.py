@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from monitor import logs
@@ -17,12 +16,12 @@ from monitor.errors import FetchError
 from monitor.feeds import health, manners
 from monitor.model import PollOutcome
 from monitor.pipeline import record
-from monitor.store import ledger
+from monitor.store import claims, ledger
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from sqlalchemy import Connection, Engine
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from monitor.pipeline.matches import LateDetector
     from monitor.ports import Clock
 
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)  # for a feed that is gone, until its address changes
 
 log = logs.get_logger()
 
@@ -76,7 +74,7 @@ class Settler:
             gone=gone,
             error=str(error),
         )
-        due_at = NEVER
+        due_at = claims.NEVER
         if not gone:
             wait = self._interval(feed, haste=feed.haste)
             due_at = self._due(feed, now, wait, fetching.retry_after, failures=failures)

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -37,12 +37,18 @@ from monitor.store.types import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Select
     from sqlalchemy.sql.dml import ReturningUpdate
 
 LOOKED_AT = 8  # due feeds looked at for each that is claimed, where hosts are asked in turn
+
+
+# What was recorded so far in the future was recorded by a clock that was wrong.
+AHEAD: Final = timedelta(hours=1)
+NEVER: Final = datetime(
+    9999, 12, 31, tzinfo=UTC
+)  # for a feed that is gone, until its address changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +273,29 @@ def hand_back(connection: Connection, ids: Sequence[int], *, worker: str, now: d
     """
     mine = update(t.feeds).where(t.feeds.c.id.in_(ids), t.feeds.c.claimed_by == worker)
     connection.execute(mine.values(due_at=now, claimed_by=None))
+
+
+def polled_ahead(connection: Connection, *, now: datetime) -> bool:
+    """Return whether a feed was ever polled by a clock that was far ahead of *now*."""
+    return connection.scalar(_ahead(now).limit(1)) is not None
+
+
+def call_back(connection: Connection, *, now: datetime) -> int:
+    """Make the feeds due that were put off by such a clock; return how many. The caller commits."""
+    its = t.feeds.c
+    put_off = (
+        its.due_at > now + AHEAD,
+        its.due_at < NEVER,
+        its.enabled,
+        its.claimed_by.is_(None),
+        its.id.in_(_ahead(now)),
+    )
+    called = update(t.feeds).where(*put_off).values(due_at=now).returning(its.id)
+    return len(connection.scalars(called).all())
+
+
+def _ahead(now: datetime) -> Select[tuple[int]]:
+    return select(t.polls.c.feed_id).where(t.polls.c.at > now + AHEAD)
 
 
 def any_due(connection: Connection, *, now: datetime) -> bool:

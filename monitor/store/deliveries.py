@@ -334,6 +334,14 @@ def undelivered(connection: Connection, *, since: datetime) -> dict[str, list[Un
     return found
 
 
+def call_back(connection: Connection, *, before: datetime, now: datetime) -> int:
+    """Make those due that wait until after *before*; return how many. The caller commits."""
+    its = t.deliveries.c
+    put_off = its.due_at > before, its.claimed_by.is_(None)
+    called = update(t.deliveries).where(*put_off).values(due_at=now).returning(its.id)
+    return len(connection.scalars(called).all())
+
+
 def of_slot(connection: Connection, slot: datetime) -> list[tuple[str, str, str, str | None]]:
     """Return subscription, recipient, status and last error of the deliveries of *slot*."""
     query = (

@@ -44,14 +44,18 @@ def stopped(connection: Connection, name: str, *, now: datetime) -> None:
     )
 
 
-def last_beat(connection: Connection) -> datetime | None:
-    """Return the last sign of life of any worker that has not stopped on purpose."""
-    return _last(connection, t.workers.c.beat_at, t.workers.c.stopped_at.is_(None))
+def last_beat(connection: Connection, *, now: datetime) -> datetime | None:
+    """Return the last sign of life of any worker that has not stopped on purpose.
+
+    One that lies in the future is of a clock that was ahead, and says nothing of now.
+    """
+    beat_at = t.workers.c.beat_at
+    return _last(connection, beat_at, t.workers.c.stopped_at.is_(None), beat_at <= now + SILENCE)
 
 
 def require_rest(connection: Connection, *, now: datetime) -> None:
     """Raise StoreError if a service works on the database."""
-    beat_at = last_beat(connection)
+    beat_at = last_beat(connection, now=now)
     if beat_at is not None and now - beat_at <= SILENCE:
         shown = connection.engine.url.render_as_string(hide_password=True)
         raise StoreError(
@@ -59,9 +63,10 @@ def require_rest(connection: Connection, *, now: datetime) -> None:
         )
 
 
-def last_start(connection: Connection) -> datetime | None:
+def last_start(connection: Connection, *, now: datetime) -> datetime | None:
     """Return when a worker last started that has not stopped on purpose."""
-    return _last(connection, t.workers.c.started_at, t.workers.c.stopped_at.is_(None))
+    started_at = t.workers.c.started_at
+    return _last(connection, started_at, t.workers.c.stopped_at.is_(None), started_at <= now)
 
 
 def last_stop(connection: Connection) -> datetime | None:

@@ -114,7 +114,7 @@ class _Found:
 
 
 def _running(connection: Connection, now: datetime) -> Iterator[Metric]:
-    beat_at = workers.last_beat(connection)
+    beat_at = workers.last_beat(connection, now=now)
     silence = {} if beat_at is None else {"": (now - beat_at).total_seconds()}
     yield _gauge("monitor_silence_seconds", "Since the last sign of life of a service", silence)
     for name, words, queue in (
