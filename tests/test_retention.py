@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from test_articles import NOW, claim, count, entry, match, put
 
 from monitor.model import Attachment, DeliveryStatus, Rendered
-from monitor.pipeline.prune import FULL_TEXTS, POLLS, TEXTS, Retention, prune
+from monitor.pipeline.prune import BACKTESTS, FULL_TEXTS, POLLS, TEXTS, Retention, prune
 from monitor.store import audit, digests, full_texts
 from monitor.store import schema as t
 from monitor.store.deliveries import ENDED_WELL
@@ -58,7 +58,7 @@ def test_a_text_goes_and_its_article_stays_known(engine, feed):
     again = put(engine, feed, [RAIN, FINE])
     assert (again.new, again.known, again.revised) == (0, 2, 0)
     [other] = claim(engine, "b")
-    elsewhere = put(engine, other, [replace(RAIN, guid="other")])
+    elsewhere = put(engine, other, [RAIN._replace(guid="other")])
     assert (elsewhere.new, elsewhere.known) == (0, 1)
     assert count(engine, t.articles) == 2
     assert stored(engine)[0].summary == ""
@@ -70,7 +70,7 @@ def test_the_search_index_follows(engine, feed):
     prune(engine, KEPT, now=LATE)
     assert (found(engine, "umbrellas"), found(engine, "rain")) == ([2], [1])
 
-    changed = put(engine, feed, [replace(RAIN, summary="Hail instead")])
+    changed = put(engine, feed, [RAIN._replace(summary="Hail instead")])
     assert (changed.new, changed.revised) == (0, 1)
     assert (found(engine, "hail"), found(engine, "rain")) == ([1], [1])
     assert integrity(engine) == []
@@ -92,7 +92,7 @@ def test_what_quotes_or_waits_is_kept(engine, feed):
 def test_all_that_hangs_on_a_text_goes_with_it(engine, feed):
     """Earlier texts, near-misses and the reading of its page; not that of one with a hit."""
     near = replace(match(), rejected="in different sentences", possible=True)
-    again = [replace(RAIN, summary="Storm"), replace(FINE, summary="Umbrellas again")]
+    again = [RAIN._replace(summary="Storm"), FINE._replace(summary="Umbrellas again")]
     put(engine, feed, again, lambda index: [match()] if index else [near])
     with engine.begin() as connection:
         full_texts.want(connection, feed.id, [1, 2], now=NOW)
@@ -127,12 +127,13 @@ def test_batches_and_a_stop(engine, feed):
     @event.listens_for(engine, "commit")
     def note(_connection):
         begun.append(1)
-        if len(begun) == 3:  # near-misses, and two batches of texts
+        if len(begun) == 4:  # near-misses, backtests, and two batches of texts
             stop.set()
 
     assert prune(engine, KEPT, now=LATE, batch=3, stop=stop)[TEXTS] == 5
     event.remove(engine, "commit", note)
-    assert prune(engine, KEPT, now=LATE, batch=3, stop=stop) == {"near-misses": 0, TEXTS: 0}
+    nothing = {"near-misses": 0, BACKTESTS: 0, TEXTS: 0}
+    assert prune(engine, KEPT, now=LATE, batch=3, stop=stop) == nothing
     assert prune(engine, KEPT, now=LATE, batch=3)[TEXTS] == 5
     assert [row.title for row in stored(engine) if row.summary] == ["Acme fined"]
 
