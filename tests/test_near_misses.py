@@ -44,7 +44,7 @@ def test_a_near_miss_that_becomes_a_hit_disappears(engine, feed):
     """A pair is a hit of an article or a near-miss, never both."""
     first = entry("g1", "https://a.example/1", "Acme")
     put(engine, feed, [first], lambda _: [APART])
-    put(engine, feed, [replace(first, title="Acme fined")], lambda _: [match()])
+    put(engine, feed, [first._replace(title="Acme fined")], lambda _: [match()])
 
     assert stored(engine) == []
     assert len(stored(engine, t.hits)) == 1
@@ -56,7 +56,7 @@ def test_a_revised_text_has_its_own_near_misses(engine, feed):
     put(engine, feed, [first], lambda _: [APART, replace(APART, topic="listing")])
     before = stored(engine)[0]
     later = replace(APART, rejected="named as an investor")
-    put(engine, feed, [replace(first, title="Acme again")], lambda _: [later])
+    put(engine, feed, [first._replace(title="Acme again")], lambda _: [later])
 
     [kept] = stored(engine)
     assert (kept.topic, kept.reason, kept.revision) == ("antitrust", "named as an investor", 2)

@@ -45,10 +45,8 @@ def store(engine, texts=TEXTS):
     feeds = {it.key: it for it in claim(engine, *dict.fromkeys(text["feed"] for text in texts))}
     for text in texts:
         link = f"https://example.org/{text['name']}"
-        new = replace(
-            entry(text["name"], link, text["title"], text.get("summary", "")),
-            language=text.get("language"),
-        )
+        new = entry(text["name"], link, text["title"], text.get("summary", ""))
+        new = new._replace(language=text.get("language"))
         hits = [matched(hit) for hit in text.get("hits", ())]
         put(engine, feeds[text["feed"]], [new], lambda _, hits=hits: hits)
 
