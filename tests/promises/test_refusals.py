@@ -213,7 +213,7 @@ def test_no_path_leads_out(site, path):
 
 @pytest.mark.parametrize(
     "text",
-    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "';alert(1)//"],
+    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 77777*77777 }}", "';alert(1)//"],
 )
 def test_html_stays_text(site, text):
     """What is asked for, or given as a name, is shown as it is and is never markup."""
@@ -231,7 +231,7 @@ def test_html_stays_text(site, text):
     for answer in answers:
         assert "<script" not in answer.text
         assert "<img" not in answer.text
-        assert "49" not in answer.text.replace(form_value(form), "") or "{{" not in text
+        assert "6049261729" not in answer.text
         assert "script-src" not in answer.headers["Content-Security-Policy"]
 
 
