@@ -213,7 +213,12 @@ def test_no_path_leads_out(site, path):
 
 @pytest.mark.parametrize(
     "text",
-    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 77777*77777 }}", "';alert(1)//"],
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 77777*77777 }}",
+        "';alert(1)//",
+    ],
 )
 def test_html_stays_text(site, text):
     """What is asked for, or given as a name, is shown as it is and is never markup."""
