@@ -116,7 +116,7 @@ def test_it_gives_way_in_one_process(aside):
     """All work is done by the same process, which is not ours and leaves others their turn."""
     (pid, nice, said), *_ = aside.do(partial(who, said="阿里巴巴"))
     assert pid != os.getpid()
-    assert nice == os.nice(0) + NICE
+    assert nice == min(os.nice(0) + NICE, 19)  # the most there is
     assert said == "阿里巴巴"
     assert next(iter(aside.do(who)))[0] == pid
     assert list(aside.do(counted)) == [0, 1, 2]
