@@ -76,6 +76,8 @@ def set_up(level: str, form: Format) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger(_OURS).setLevel(level.upper())
+    # A tick that finds the last one still at work is no event: what is due stays due.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 class _Formatter(logging.Formatter):

@@ -37,7 +37,8 @@ BEAT_S = 10  # how often a sign of life is written
 INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
 BACKUP_S = 60  # how often a backup is looked for that is due
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
-ONCE_S = 31_536_000  # a year, so once in the life of a process
+# A year: a job that runs once removes itself, at which APScheduler fails if a stop comes meanwhile.
+ONCE_S = 31_536_000
 GRACE_S = 6  # for a hand-over that is under way at a stop; then its dialogue is cut
 FORGET = timedelta(days=7)  # how long the rows of earlier processes are kept
 

@@ -1,17 +1,19 @@
-"""Ticks come by time that passes, and what a wrong clock put off is taken up when it is right."""
+"""Ticks go on, and what a wrong clock put off is taken up, when the clock is set right."""
 
 import json
 import threading
 import time
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from apscheduler.schedulers import base
 from conftest import scalar
 from feedserver import FeedServer, answer
 from replicas import wait_until
 from sqlalchemy import update
 
+import monitor.ticking
 from monitor import worker
 from monitor.app import App
 from monitor.config import load
@@ -33,14 +35,16 @@ def test_each_is_called_again_and_none_waits_for_another():
         go_on.wait(30)
         hung.append(True)
 
-    with ticking({"quick": (lambda: called.append(1), 0), "slow": (hang, 60)}, stop):
+    with ticking({"quick": (lambda: called.append(1), 0.1), "slow": (hang, 60)}, stop):
         wait_until(lambda: len(called) > 3)
         assert not hung
         stop.set()
         go_on.set()
 
     assert hung == [True]
-    assert not [it for it in threading.enumerate() if it.name in {"quick", "slow"}]
+    calls = len(called)
+    time.sleep(0.3)
+    assert len(called) == calls
 
 
 def test_what_takes_longer_than_its_interval_is_not_made_up_for():
@@ -57,6 +61,29 @@ def test_what_takes_longer_than_its_interval_is_not_made_up_for():
         stop.set()
 
     assert began[2] - began[1] > 0.15
+
+
+def test_a_clock_set_back_holds_up_no_call(monkeypatch):
+    """What was to be called in a day by the clock as it was is called on by the one set right."""
+
+    class Clock(datetime):
+        ahead = DAY
+
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + cls.ahead
+
+    for module in (base, monitor.ticking):
+        monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(monitor.ticking, "LOOK_S", 0.1)
+    stop, called = threading.Event(), []
+
+    with ticking({"work": (lambda: called.append(1), 0.2)}, stop):
+        wait_until(lambda: len(called) > 1)
+        Clock.ahead = timedelta(0)
+        calls = len(called)
+        wait_until(lambda: len(called) > calls + 2)
+        stop.set()
 
 
 @pytest.fixture

