@@ -117,7 +117,12 @@ class App:
             found = lexicons.remembered(opened[0], inputs)
             return found and Remembered(found[0], partial(_read_lexicon, *found))
 
-        config = configuration.load(path, os.environ if environ is None else environ, memory)
+        try:
+            config = configuration.load(path, os.environ if environ is None else environ, memory)
+        except BaseException:
+            for engine in opened:
+                engine.dispose()
+            raise
         logs.set_up(config.logging.level, config.logging.format)
         return cls(config, engine=next(iter(opened), None))
 

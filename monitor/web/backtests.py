@@ -80,8 +80,10 @@ class Backtests:
     def start(self, new: Backtest, chosen: Chosen) -> None:
         """Begin a backtest; raises Busy if one is under way."""
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if any(it.state is State.RUNNING for it in self._kept.values()):
                 raise Busy
+            if self._thread is not None:
+                self._thread.join()  # it has told all, and ends its process
             while len(self._kept) >= KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[new.id] = new
