@@ -86,10 +86,12 @@ def test_a_clock_that_was_ahead_costs_no_backup(step, clock):
     assert not step.make_due()
 
 
+@pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
 def test_a_copy_leaves_room_for_what_is_sent(step, monkeypatch):
-    """One that would fill the disk is not begun, and it is said how much it takes."""
-    if step.engine.dialect.name != "sqlite":
-        pytest.skip("how much an archive of PostgreSQL takes is not known before")
+    """One that would fill the disk is not begun, and it is said how much it takes.
+
+    How much an archive of PostgreSQL takes is not known before.
+    """
     monkeypatch.setattr(room, "KEPT_FREE_BYTES", 10**18)
 
     with pytest.raises(StoreError, match=r"it takes [\d.]+ MB, and .* are free"):

@@ -25,10 +25,9 @@ def test_only_what_may_be_long_is_read_by_parts(engine, limit, by_parts):
     assert seen == [by_parts]
 
 
+@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
 def test_postgresql_neither_starts_helpers_nor_compiles(engine):
     """What takes longer than a page is off in every session, whatever was rolled back."""
-    if engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has neither")
     for _ in range(2):  # the second time with the connection that the first gave back
         with reading(engine) as connection:
             said = [

@@ -329,6 +329,7 @@ def test_proposals_by_hand(show, site, width, scheme, language):
     page.locator("ol.rows > li", has_text="彩票").locator("a[href^='/rules/']").click()
     _fits(page, f"proposed-{scheme}-{language}")
     page.locator("button[value=backtest]").click()
+    page.locator("p[role=status] .state-ok").wait_for()
     page.locator("h3.headline", has_text="彩票").first.wait_for()
     _fits(page, f"proposed-backtest-{scheme}-{language}")
     assert page.failures == []
@@ -361,6 +362,7 @@ def test_a_feed_left_out_by_hand(show, site, clock, width, scheme, language):
     page.locator("ol.rows > li", has_text="wire").locator("a[href^='/rules/']").click()
     _fits(page, f"feed-bench-{scheme}-{language}")
     page.locator(".done button[value=backtest]").click()
+    page.locator("p[role=status] .state-ok").wait_for()  # until then it is loaded again and again
     page.locator("h3.headline", has_text="鹿鸣山").first.wait_for()
     _fits(page, f"feed-backtest-{scheme}-{language}")
     assert page.failures == []
@@ -379,7 +381,7 @@ def test_the_menu_of_a_phone(show, width, language):
 def test_from_a_company_to_its_story(show):
     """The companies lead to one, its timeline to the story."""
     page = show("/companies/", language="zh", scripts=False)
-    page.get_by_role("link", name="Tencent", exact=False).first.click()
+    page.get_by_role("link", name="腾讯", exact=False).first.click()
     page.get_by_role("heading", name="时间线").wait_for()
     page.locator("ol.steps a").first.click()
     page.get_by_role("heading", name="市场监管总局", exact=False).first.wait_for()
