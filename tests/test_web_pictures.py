@@ -417,6 +417,7 @@ def test_logging_in_by_hand(show, width, scheme):
 
 
 def _fits(page, name):
+    page.wait_for_load_state()  # a click is over as soon as the next page begins
     size = page.viewport_size["width"]
     _keep(page, f"{name}-{size}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
