@@ -108,13 +108,13 @@ def _backup(app: App, args: argparse.Namespace) -> int:
 
 def _restore(app: App, args: argparse.Namespace) -> int:
     from monitor.store import jobs, migrate, workers
-    from monitor.store.backup import hold_back, restore
+    from monitor.store.backup import held_back, restore
 
     _require_rest(app)
     restore(app.engine, args.file, replace=args.replace)
     migrate.upgrade(app.engine)
     with app.engine.begin() as connection:
-        held = hold_back(connection)
+        held = held_back(connection)
         workers.leave_behind(connection, now=app.clock.now())
         if jobs.ready(connection):
             jobs.leave_behind(connection)

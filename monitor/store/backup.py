@@ -4,7 +4,8 @@
 * On SQLite it is a database like any other; on PostgreSQL an archive of pg_dump, which pg_restore
   and psql bring back. Those programs must be there, and no older than the server.
 * A restore is one transaction: it brings back everything, or leaves what is there as it is.
-* What the copy had still to mail may have been mailed since: nobody can know, so it is held back.
+* What the copy had still to mail may have been mailed since: nobody can know, so it is held back,
+  by the same transaction: a restore that dies sends nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing, suppress
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from sqlalchemy import make_url, text, update
+from sqlalchemy import func, make_url, select, text
 
 from monitor.errors import StoreError
 from monitor.model import DeliveryStatus
@@ -27,11 +29,16 @@ from monitor.store.engine import open_engine, reading
 from monitor.store.schema import SCHEMA
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Connection, Engine
 
 HELD: Final = "held back by a restore: it may have been sent after the backup was made"
+# These columns are in every schema a backup may have.
+_HOLD: Final = f"""
+UPDATE deliveries SET status = '{DeliveryStatus.UNSURE}', due_at = NULL, claimed_by = NULL,
+    last_error = '{HELD}'
+WHERE due_at IS NOT NULL AND status IN
+    ('{DeliveryStatus.WAITING}', '{DeliveryStatus.HANDING_OVER}', '{DeliveryStatus.UNSURE}');
+"""  # noqa: S608 - our own words
 
 
 def backup(engine: Engine, file: Path) -> int:
@@ -70,7 +77,7 @@ def check(engine: Engine, file: Path) -> None:
 
 
 def restore(engine: Engine, file: Path, *, replace: bool) -> None:
-    """Put the backup *file* in the place of what the database holds.
+    """Put the backup *file* in the place of what the database holds, with its mails held back.
 
     Raises StoreError, and changes nothing, if *file* is no whole backup, or the database has
     something in it and *replace* is not given. The caller makes sure that no service runs.
@@ -86,16 +93,11 @@ def restore(engine: Engine, file: Path, *, replace: bool) -> None:
         _fill_postgresql(engine, file, *options)
 
 
-def hold_back(connection: Connection) -> int:
-    """Let no mail go out that may have gone out since the backup; return how many. Commit after."""
-    open_ones = (DeliveryStatus.WAITING, DeliveryStatus.HANDING_OVER, DeliveryStatus.UNSURE)
-    held = (
-        update(t.deliveries)
-        .where(t.deliveries.c.status.in_(open_ones), t.deliveries.c.due_at.is_not(None))
-        .values(status=DeliveryStatus.UNSURE, due_at=None, claimed_by=None, last_error=HELD)
-        .returning(t.deliveries.c.id)
-    )
-    return len(connection.scalars(held).all())
+def held_back(connection: Connection) -> int:
+    """Return how many deliveries a restore has held back, of which nobody has decided yet."""
+    its = t.deliveries.c
+    held = select(func.count()).where(its.status == DeliveryStatus.UNSURE, its.last_error == HELD)
+    return connection.scalar(held) or 0
 
 
 # --- SQLite ------------------------------------------------------------------------------------
@@ -143,12 +145,23 @@ def _check_sqlite(file: Path) -> None:
 
 
 def _fill_sqlite(engine: Engine, file: Path) -> None:
-    with (
-        closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as source,
-        engine.connect() as connection,
-    ):
-        target = cast("sqlite3.Connection", connection.connection.driver_connection)
-        source.backup(target)  # one transaction of the target's
+    made = Path(f"{engine.url.database}.restoring")
+    try:
+        made.unlink(missing_ok=True)
+        with (
+            closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(made)) as copy,
+            engine.connect() as connection,
+        ):
+            source.backup(copy)
+            copy.executescript(_HOLD)
+            target = cast("sqlite3.Connection", connection.connection.driver_connection)
+            copy.backup(target)  # one transaction of the target's
+    except sqlite3.Error as error:
+        raise StoreError(f"{file} cannot be put in place: {error}") from error
+    finally:
+        for name in (made, Path(f"{made}-wal"), Path(f"{made}-shm")):
+            name.unlink(missing_ok=True)
 
 
 # --- PostgreSQL --------------------------------------------------------------------------------
@@ -227,6 +240,7 @@ def _fill_postgresql(engine: Engine, file: Path, *options: str) -> None:
                 if line.startswith(b"COPY "):  # behind it stands data, which is nobody's to change
                     shutil.copyfileobj(script, wanted)
             if maker.wait() == 0:
+                wanted.write(b"SET search_path = public;\n" + _HOLD.encode())
                 wanted.write(b"COMMIT;\n")  # without it, all is rolled back
         script.close()
         for program, process, errors in (

@@ -1,10 +1,11 @@
-"""Killed with -9 while it copies, a backup leaves nothing that looks whole; the next succeeds."""
+"""Killed with -9 as it works, a backup leaves nothing that looks whole, a restore what was."""
 
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from test_articles import claim
@@ -17,6 +18,15 @@ FILL = """
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)
     INSERT INTO articles (key, feed_id, title, summary, first_seen, revision)
     SELECT 'k' || i, 1, 'News ' || i, hex(randomblob(1500)), '2026-11-23 08:00:00.000000', 1 FROM n
+"""
+DIGEST = """
+INSERT INTO digests (id, subscription, slot, composed_at, lexicon, content, subject, text, html)
+VALUES (1, 'desk', '2026-11-02T08:00:00.000000Z', '2026-11-02T08:00:00.000000Z', 'l', '{}', 's',
+        't', 'h')
+"""
+DUE = """
+INSERT INTO deliveries (digest_id, recipient, message_id, status, attempts, doubts, due_at)
+VALUES (1, 'a@example.com', '<1@example.com>', 'waiting', 0, 0, '2026-11-02T08:00:00.000000Z')
 """
 
 
@@ -48,3 +58,41 @@ def test_a_killed_backup_is_none(tmp_path):
     assert whole.execute("SELECT COUNT(*) FROM articles").fetchone() == (ROWS,)
     assert whole.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     whole.close()
+
+
+@pytest.mark.timeout(120)
+def test_a_killed_restore_changes_nothing(tmp_path):
+    """Killed as it works, it leaves what was there; what it brings once it ends is never due."""
+    url = f"sqlite:///{tmp_path}/monitor.db"
+    (tmp_path / "config.yaml").write_text(f"database: {url}\nfeeds: []\n", "utf-8")
+    engine = open_engine(url)
+    upgrade(engine)
+    claim(engine, "a")
+    engine.dispose()
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as database:
+        database.execute(FILL, {"rows": ROWS})
+        database.execute(DIGEST)
+        database.execute(DUE)
+        database.commit()
+    command = [sys.executable, "-m", "monitor", "db"]
+    once = {"cwd": tmp_path, "capture_output": True}
+    subprocess.run([*command, "backup", "copy.db"], check=True, **once)
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as database:
+        database.execute("DELETE FROM deliveries")
+        database.commit()
+
+    with subprocess.Popen([*command, "restore", "copy.db", "--replace"], cwd=tmp_path) as process:
+        while not (tmp_path / "monitor.db.restoring").exists():
+            assert process.poll() is None, "it ended before it was caught at work"
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as database:
+        assert database.execute("SELECT COUNT(*) FROM deliveries").fetchone() == (0,)
+
+    subprocess.run([*command, "restore", "copy.db", "--replace"], check=True, **once)
+    with closing(sqlite3.connect(tmp_path / "monitor.db")) as database:
+        found = database.execute("SELECT status, due_at FROM deliveries").fetchall()
+        assert found == [("unsure", None)]
+        assert database.execute("SELECT COUNT(*) FROM articles").fetchone() == (ROWS,)
+    assert not list(tmp_path.glob("*.restoring*"))
