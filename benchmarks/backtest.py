@@ -25,7 +25,7 @@ from sqlalchemy import insert
 from monitor.config.watchlist import bundled_lexicon
 from monitor.detect.associate import Detector
 from monitor.detect.changes import changes
-from monitor.store import hits, lexicons, near_misses
+from monitor.store import counts, hits, lexicons, near_misses
 from monitor.store import schema as t
 from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
@@ -182,7 +182,10 @@ def _store(engine: Engine, rows: Sequence[dict[str, object]], detector: Detector
     with engine.begin() as connection:
         connection.execute(insert(t.articles), rows)
         near_misses.replace(connection, (), near)
-        return len(hits.insert(connection, new))
+        with counts.tally(connection) as tally:
+            for row in rows:
+                tally.article(row["id"], 1, row["published_at"])  # type: ignore[arg-type]
+            return len(hits.insert(connection, new, tally))
 
 
 def main() -> None:

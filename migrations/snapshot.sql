@@ -130,6 +130,18 @@ CREATE TABLE digests (
 	CONSTRAINT uq_digests_subscription_slot UNIQUE (subscription, slot)
 );
 
+CREATE TABLE feed_counts (
+	id INTEGER NOT NULL, 
+	feed_id INTEGER NOT NULL, 
+	newest_article_at VARCHAR(27), 
+	articles INTEGER NOT NULL, 
+	hits INTEGER NOT NULL, 
+	full_texts INTEGER NOT NULL, 
+	pages_waiting INTEGER NOT NULL, 
+	pages_given_up INTEGER NOT NULL, 
+	CONSTRAINT pk_feed_counts PRIMARY KEY (id)
+);
+
 CREATE TABLE feeds (
 	id INTEGER NOT NULL, 
 	"key" TEXT NOT NULL, 
@@ -202,8 +214,8 @@ CREATE TABLE "hits" (
 	quiet BOOLEAN DEFAULT 0 NOT NULL, 
 	withdrawn_at VARCHAR(27), amounts JSON, joined TEXT, 
 	CONSTRAINT pk_hits PRIMARY KEY (id), 
-	CONSTRAINT fk_hits_article_id FOREIGN KEY(article_id) REFERENCES articles (id), 
 	CONSTRAINT fk_hits_story_id FOREIGN KEY(story_id) REFERENCES stories (id), 
+	CONSTRAINT fk_hits_article_id FOREIGN KEY(article_id) REFERENCES articles (id), 
 	CONSTRAINT uq_hits_article_id_company_topic_revision UNIQUE (article_id, company, topic, revision)
 );
 
@@ -564,23 +576,22 @@ CREATE VIEW v_deliveries AS
 
 CREATE VIEW v_feeds AS 
     SELECT f.key AS feed_id, f.url, f.name, f.state, f.last_ok_at, f.last_error,
-           (SELECT MAX(a.published_at) FROM articles a WHERE a.feed_id = f.id)
-               AS newest_article_at,
-           (SELECT COUNT(*) FROM articles a WHERE a.feed_id = f.id) AS articles,
-           (SELECT COUNT(*) FROM hits h JOIN articles a ON a.id = h.article_id
-            WHERE a.feed_id = f.id AND h.withdrawn_at IS NULL) AS hits,
+           c.newest_article_at, COALESCE(c.articles, 0) AS articles, COALESCE(c.hits, 0) AS hits,
            f.state_since, f.state_reason, f.gaps, f.gap_at AS last_gap_at,
            f.moved_to, f.moved_since, f.due_at AS next_poll_at,
-           (SELECT COUNT(*) FROM full_texts t WHERE t.feed_id = f.id AND t.status = 'stored')
-               AS full_texts,
-           (SELECT COUNT(*) FROM full_texts t WHERE t.feed_id = f.id AND t.status = 'waiting')
-               AS pages_waiting,
-           (SELECT COUNT(*) FROM full_texts t WHERE t.feed_id = f.id AND t.status = 'given_up')
-               AS pages_given_up
-,
+           COALESCE(c.full_texts, 0) AS full_texts,
+           COALESCE(c.pages_waiting, 0) AS pages_waiting,
+           COALESCE(c.pages_given_up, 0) AS pages_given_up,
            f.push_until,
            (SELECT p.error FROM pushes p WHERE p.feed_id = f.id) AS push_error
-    FROM feeds f;
+    FROM feeds f
+    LEFT JOIN (SELECT feed_id, MAX(newest_article_at) AS newest_article_at,
+                      CAST(SUM(articles) AS BIGINT) AS articles,
+                      CAST(SUM(hits) AS BIGINT) AS hits,
+                      CAST(SUM(full_texts) AS BIGINT) AS full_texts,
+                      CAST(SUM(pages_waiting) AS BIGINT) AS pages_waiting,
+                      CAST(SUM(pages_given_up) AS BIGINT) AS pages_given_up
+               FROM feed_counts GROUP BY feed_id) c ON c.feed_id = f.id;
 
 CREATE VIEW v_full_texts AS 
     SELECT t.article_id, f.key AS feed, a.url, t.status, t.attempts, t.asked_at AS last_attempt_at,

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from monitor import logs
 from monitor.pipeline.group import group_new
 from monitor.pipeline.index import fill_beside
+from monitor.pipeline.recount import recount
 from monitor.pipeline.rematch import match_unmatched
 from monitor.store import claims, deliveries, room
 from monitor.store.engine import reading
@@ -154,6 +155,12 @@ def index(app: App, stop: threading.Event) -> None:
     """Put articles into the search index that an older program stored without it."""
     if not stop.is_set():
         fill_beside(app.store, stop)
+
+
+def count(app: App, stop: threading.Event) -> None:
+    """Set right the counts of feeds where something wrote that does not keep them."""
+    if not stop.is_set():
+        recount(app.store, stop)
 
 
 def match_failed(app: App, stop: threading.Event) -> None:

@@ -36,6 +36,7 @@ TICK_S = 1  # how often each step asks what is due
 BEAT_S = 10  # how often a sign of life is written
 INDEX_S = 3600  # how often articles are looked for that an older program stored unindexed
 BACKUP_S = 60  # how often a backup is looked for that is due
+COUNT_S = 86_400  # how often the counts of feeds are held against the tables
 PRUNE_S = 3600  # how often what is kept for a time only is looked through
 # A year: a job that runs once removes itself, at which APScheduler fails if a stop comes meanwhile.
 ONCE_S = 31_536_000
@@ -141,6 +142,7 @@ def _embedded(app: App, stop: threading.Event) -> Iterator[Ticking]:
         "backup": (lambda: steps.back_up(app, stop), BACKUP_S),
         "prune": (lambda: steps.prune(app, stop), PRUNE_S),
         "index": (lambda: steps.index(app, stop), INDEX_S),
+        "count": (lambda: steps.count(app, stop), COUNT_S),
         # Where detection failed before, it fails again until another version runs.
         "unmatched": (lambda: steps.match_failed(app, stop), ONCE_S),
     }

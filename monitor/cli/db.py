@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its actions."""
     command = declare(
-        commands, "db", "upgrade, check, back up, restore, copy, prune or index the database"
+        commands, "db", "upgrade, check, back up, restore, copy, prune, index or count the database"
     )
     actions = command.add_subparsers(metavar="ACTION", required=True)
 
@@ -45,6 +45,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     action("copy", "copy all of it into another database, and compare every row", _copy)
     action("prune", "delete what is older than `retention` keeps it", _prune)
     action("index", "put into the search index what is missing there", _index)
+    action("count", "set right what feeds are said to have, where it is not so", _count)
 
 
 def _target_options(command: argparse.ArgumentParser) -> None:
@@ -87,11 +88,14 @@ def _upgrade(app: App, _args: argparse.Namespace) -> int:
 
 
 def _check(app: App, _args: argparse.Namespace) -> int:
-    from monitor.store import migrate
+    from monitor.store import migrate, recounts
+    from monitor.store.engine import reading
     from monitor.store.schema import SCHEMA
 
     migrate.require(app.engine)
     flaws = migrate.integrity(app.engine)
+    with reading(app.engine) as connection:
+        flaws += [f"{wrong} (`monitor db count`)" for wrong in recounts.wrong(connection)]
     print(f"{_shown(app)}: at {SCHEMA}, " + ("; ".join(flaws) or "whole"))
     return 1 if flaws else 0
 
@@ -200,4 +204,17 @@ def _index(app: App, args: argparse.Namespace) -> int:
             progress.advance(task, done)
             total += done
     print(f"{_shown(app)}: {counted(total, 'article')} put into the search index")
+    return 0
+
+
+def _count(app: App, _args: argparse.Namespace) -> int:
+    from monitor.pipeline.recount import recount
+    from monitor.store import migrate
+
+    migrate.require(app.engine)
+    wrong = recount(app.engine)
+    for it in wrong:
+        print(f"{it}: set right")
+    if not wrong:
+        print(f"{_shown(app)}: what feeds are said to have is so")
     return 0

@@ -131,6 +131,12 @@ def tasks() -> tuple[Task, ...]:
             alone=True,
         ),
         Task(
+            *("count", CARE, 10),
+            lambda app, stop, _: steps.count(app, stop),
+            every_s=86_400,
+            alone=True,
+        ),
+        Task(
             *("unmatched", CARE, 10),
             lambda app, stop, _: steps.match_failed(app, stop),
             every_s=86_400,

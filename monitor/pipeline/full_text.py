@@ -21,7 +21,7 @@ from monitor.detect.changes import changes
 from monitor.errors import AddressRefused, FetchError, ParseError, StoreError
 from monitor.feeds.fulltext import next_try, refusal, whole_text
 from monitor.model import FeedToPoll, FullTextStatus, WebPage
-from monitor.store import full_texts, hits, near_misses, stories
+from monitor.store import counts, full_texts, hits, near_misses, stories
 from monitor.store.engine import reading
 
 if TYPE_CHECKING:
@@ -192,10 +192,12 @@ class FullTextStep:
             had = hits.of_articles(connection, [page.article]).get(page.article, [])
             came = changes({revision: matches}, revision, had)
             at = hits.Finding(page.article, revision, self.lexicon, now)
-            touched = hits.correct(connection, came, lexicon=self.lexicon, now=now)
+            with counts.tally(connection) as tally:
+                touched = hits.correct(connection, came, tally, lexicon=self.lexicon, now=now)
+                found = [hits.row(match, at) for match in came.found]
+                new = hits.insert(connection, found, tally)
             near = [near_misses.row(match, at) for match in came.near]
             near_misses.replace(connection, [page.article], near)
-            new = hits.insert(connection, [hits.row(match, at) for match in came.found])
             stories.refresh(connection, touched)
             return len(new)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from monitor import logs
 from monitor.detect.changes import changes
 from monitor.pipeline.match import match_all, pages
-from monitor.store import hits, lexicons, near_misses, stories, texts
+from monitor.store import counts, hits, lexicons, near_misses, stories, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +89,7 @@ class RematchStep:
         touched: set[int] = set()
         new: list[dict[str, Any]] = []
         near: list[dict[str, Any]] = []
+        tally = counts.Tally()
         for it in good:
             article = it.article
             if article.id not in held or it.matches is None:
@@ -97,14 +98,15 @@ class RematchStep:
             came = changes(it.matches, present, article.hits)
             at = hits.Finding(article.id, present, lexicon, now)
             quiet = article.matched_with is not None and article.first_seen < self.news_since
-            touched |= hits.correct(connection, came, lexicon=lexicon, now=now)
+            touched |= hits.correct(connection, came, tally, lexicon=lexicon, now=now)
             new += [hits.row(match, at, quiet=quiet) for match in came.found]
             near += [near_misses.row(match, at) for match in came.near]
             totals.quiet += quiet * len(came.found)
             totals.corrected += len(came.corrected)
             totals.withdrawn += len(came.lost)
         near_misses.replace(connection, held, near)
-        totals.articles, totals.found = len(held), len(hits.insert(connection, new))
+        totals.articles, totals.found = len(held), len(hits.insert(connection, new, tally))
+        tally.write(connection)
         texts.mark(connection, held, lexicon=lexicon)
         stories.refresh(connection, touched)
         return totals

@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 from monitor.detect.changes import changes
 from monitor.errors import StoreError
 from monitor.identity import article_key, clean_url, generic_links, identify
-from monitor.store import hits, known, near_misses, numbering, stories
+from monitor.store import counts, hits, known, near_misses, numbering, stories
 from monitor.store import index as search_index
 from monitor.store import schema as t
 from monitor.store.known import chunks
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from monitor.detect.changes import KnownHit
     from monitor.identity import Identity, KnownArticle, Verdict
     from monitor.model import Entry, FeedToPoll, Match
+    from monitor.store.counts import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +122,21 @@ def store_all(
     polls = [(batch.feed, batch.identities) for batch in batches]
     if ahead is None or not known.holds(connection, ahead):
         ahead = known.look_up(connection, polls)
-    new = _New(connection)
+    with counts.tally(connection) as tally:
+        works = _store(connection, batches, ahead, tally)
+    return [work.outcome() for work in works]
+
+
+def _store(
+    connection: Connection, batches: Sequence[Batch], ahead: known.Known, tally: Tally
+) -> list[_Work]:
+    new = _New(connection, tally)
     works = []
     for at, batch in enumerate(batches):
         articles, verdicts = ahead.of[at], ahead.verdicts[at]
         if new.may_be_among(batch.identities):  # an earlier batch has added to what is known
             new.insert()
-            [articles] = known.find(connection, [polls[at]])
+            [articles] = known.find(connection, [(batch.feed, batch.identities)])
             verdicts = identify(batch.identities, articles)
         work = _Work(batch, verdicts)
         new.take(work, articles)
@@ -136,15 +145,15 @@ def store_all(
     for work in works:
         work.revised = _revise(connection, work.batch, work.verdicts)
     _see(connection, works)
-    _settle_hits(connection, works)
-    return [work.outcome() for work in works]
+    _settle_hits(connection, works, tally)
+    return works
 
 
 class _New:
     """The new articles of several batches, until they are inserted."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, tally: Tally) -> None:
+        self._connection, self._tally = connection, tally
         self._rows: dict[str, tuple[Any, ...]] = {}  # by key: what `_article` gives
         self._firsts: dict[str, tuple[_Work, int]] = {}  # key -> the entry the article is made of
         self._works: list[_Work] = []
@@ -189,7 +198,9 @@ class _New:
             for key, number in ids.items():
                 work, index = self._firsts[key]
                 work.fresh[index] = number, 1
-                words.append((number, work.batch.words_of(index)))
+                batch = work.batch
+                self._tally.article(number, batch.feed.id, batch.entries[index].published_at)
+                words.append((number, batch.words_of(index)))
             search_index.add(self._connection, words)
             ids |= _stored_meanwhile(self._connection, self._rows.keys() - ids.keys())
             for work in self._works:
@@ -328,9 +339,9 @@ def _sightings(work: _Work) -> list[tuple[int, str, int, str]]:
     return rows
 
 
-def _settle_hits(connection: Connection, works: Sequence[_Work]) -> None:
+def _settle_hits(connection: Connection, works: Sequence[_Work], tally: Tally) -> None:
     """Store the hits and near-misses of new and revised texts; count the hits that are new."""
-    found = _Found(connection)
+    found = _Found(connection, tally)
     touched: set[int] = set()
     for work in works:
         batch = work.batch
@@ -347,7 +358,9 @@ def _settle_hits(connection: Connection, works: Sequence[_Work]) -> None:
                 had = hits.of_articles(connection, [article]).get(article, [])
             at = hits.Finding(article, revision, batch.lexicon, batch.now)
             changed = changes({revision: matches}, revision, had)
-            touched |= hits.correct(connection, changed, lexicon=batch.lexicon, now=batch.now)
+            touched |= hits.correct(
+                connection, changed, tally, lexicon=batch.lexicon, now=batch.now
+            )
             found.new += [hits.row(match, at) for match in changed.found]
             found.near += [near_misses.row(match, at) for match in changed.near]
     found.insert()
@@ -360,6 +373,7 @@ class _Found:
     """Rows of hits and near-misses until they are inserted; *owner* is whose articles they are."""
 
     connection: Connection
+    tally: Tally
     new: list[dict[str, Any]] = field(default_factory=list)
     near: list[dict[str, Any]] = field(default_factory=list)
     matched_again: list[int] = field(default_factory=list)
@@ -367,6 +381,6 @@ class _Found:
 
     def insert(self) -> None:
         near_misses.replace(self.connection, self.matched_again, self.near)
-        for article in hits.insert(self.connection, self.new):
+        for article in hits.insert(self.connection, self.new, self.tally):
             self.owner[article].hits += 1
         self.new, self.near, self.matched_again, self.owner = [], [], [], {}

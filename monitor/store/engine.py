@@ -95,6 +95,14 @@ def lock(connection: Connection, name: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
 
 
+def try_lock(connection: Connection, name: str) -> bool:
+    """Take that lock until the transaction ends, unless another has it; return whether we do."""
+    if connection.dialect.name != "postgresql":
+        return True
+    asked = text("SELECT pg_try_advisory_xact_lock(hashtext(:name))")
+    return connection.execute(asked, {"name": name}).scalar_one() is True
+
+
 def may_be_lost(connection: Connection) -> None:
     """Let the commit not wait for the disk: a power cut may undo it, as if it had never been.
 

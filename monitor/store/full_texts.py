@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from sqlalchemy import and_, func, insert, or_, select, update
 
 from monitor.model import FullTextStatus, PageToRead
+from monitor.store import counts, texts
 from monitor.store import index as search_index
 from monitor.store import schema as t
-from monitor.store import texts
 from monitor.store.known import chunks
 from monitor.store.rows import change_rows, row_of
 from monitor.store.upsert import inserting
@@ -60,9 +60,24 @@ def want(connection: Connection, feed: int, changed: Sequence[int], *, now: date
     again: dict[str, Any] = {name: adding.excluded[name] for name in names}
     again |= {"claimed_by": None, "error": None}
     wanted.sort(key=lambda row: row["article_id"])  # in one order: no deadlock
+    had = _statuses(connection, [row["article_id"] for row in wanted])
     connection.execute(
         adding.on_conflict_do_update(index_elements=[t.full_texts.c.article_id], set_=again), wanted
     )
+    with counts.tally(connection) as tally:
+        for row in wanted:
+            tally.page(feed, had.get(row["article_id"]), FullTextStatus.WAITING)
+
+
+def _statuses(connection: Connection, articles: Sequence[int]) -> dict[int, str]:
+    """Return by article where the reading of its page stands, and keep it so."""
+    found: dict[int, str] = {}
+    its = t.full_texts.c
+    for some in chunks(articles):
+        query = select(its.article_id, its.status).where(its.article_id.in_(some))
+        held = connection.execute(query.order_by(its.article_id).with_for_update())
+        found |= {row.article_id: row.status for row in held}
+    return found
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
@@ -219,4 +234,10 @@ def settle(
     Does nothing if the page is not this worker's any more. The caller commits.
     """
     values: dict[str, Any] = {"status": status, "due_at": due_at, "error": error}
-    connection.execute(update(t.full_texts).where(*_held(page)).values(**values, claimed_by=None))
+    its = t.full_texts.c
+    # What is claimed is waiting: only such a row is changed, so that what is counted is sure.
+    held = update(t.full_texts).where(*_held(page), its.status == FullTextStatus.WAITING)
+    settled = held.values(**values, claimed_by=None).returning(its.feed_id)
+    with counts.tally(connection) as tally:
+        for feed in connection.scalars(settled):
+            tally.page(feed, FullTextStatus.WAITING, status)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from monitor.detect.changes import Changes
     from monitor.model import Match
+    from monitor.store.counts import Tally
 
 MOST_MONEY: Final = 10**21  # what the column `amount` holds with room to spare; more is a slip
 
@@ -115,15 +116,21 @@ def plain(value: Evidence | ScorePart) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
-def insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
-    """Insert the hits *rows*, but those that are there; return the article of each inserted."""
+def insert(connection: Connection, rows: Sequence[dict[str, Any]], tally: Tally) -> list[int]:
+    """Insert the hits *rows*, but those that are there; return the article of each inserted.
+
+    *tally* counts them.
+    """
     if not rows:
         return []
     numbers = numbering.reserve(connection, t.hits, len(rows))
     numbered = [{"id": number, **row} for number, row in zip(numbers, rows, strict=True)]
     _ADD.execute_dicts(connection, numbered)
     landed = numbering.landed(connection, t.hits, numbers)
-    return [row["article_id"] for row in numbered if row["id"] in landed]
+    articles: list[int] = [row["article_id"] for row in numbered if row["id"] in landed]
+    for article in articles:
+        tally.hit(article, 1)
+    return articles
 
 
 _ADD: Final = Many(
@@ -167,11 +174,14 @@ def _known(stored: Any) -> KnownHit:  # noqa: ANN401 - a row of _STORED
     )
 
 
-def correct(connection: Connection, changes: Changes, *, lexicon: str, now: datetime) -> set[int]:
+def correct(
+    connection: Connection, changes: Changes, tally: Tally, *, lexicon: str, now: datetime
+) -> set[int]:
     """Write what became of an article's hits: details as they are found now, and withdrawals.
 
     Return the stories whose hits came to say something else: the caller refreshes them, after all
-    else it has to write, and commits.
+    else it has to write, and commits. *tally* counts what came back and what was withdrawn, as the
+    rows say it, which another may have changed since *changes* were worked out.
     """
     differing = {hit.id for hit, _ in changes.corrected}
     same = [hit.id for hit, _ in changes.kept if hit.id not in differing]
@@ -182,12 +192,21 @@ def correct(connection: Connection, changes: Changes, *, lexicon: str, now: date
             .values(lexicon=lexicon)
         )
     touched: set[int | None] = set()
+    if differing:
+        away = t.hits.c.id.in_(differing), t.hits.c.withdrawn_at.is_not(None)
+        back = update(t.hits).where(*away).values(withdrawn_at=None)
+        for article in connection.scalars(back.returning(t.hits.c.article_id)):
+            tally.hit(article, 1)
     for hit, match in changes.corrected:
-        details = {**_details(match, lexicon), "withdrawn_at": None}
-        its = update(t.hits).where(t.hits.c.id == hit.id).values(details)
+        its = update(t.hits).where(t.hits.c.id == hit.id).values(_details(match, lexicon))
         touched |= set(connection.scalars(its.returning(t.hits.c.story_id)))
     gone = [hit.id for hit, _ in changes.lost]
     if gone:
-        its = update(t.hits).where(t.hits.c.id.in_(gone)).values(withdrawn_at=now)
-        touched |= set(connection.scalars(its.returning(t.hits.c.story_id)))
+        live = t.hits.c.id.in_(gone), t.hits.c.withdrawn_at.is_(None)
+        away_now = update(t.hits).where(*live).values(withdrawn_at=now)
+        for article, story in connection.execute(
+            away_now.returning(t.hits.c.article_id, t.hits.c.story_id)
+        ):
+            tally.hit(article, -1)
+            touched.add(story)
     return {story for story in touched if story is not None}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, exists, insert, or_, select, update
 
-from monitor.store import attachments, audit, index
+from monitor.store import attachments, audit, counts, index
 from monitor.store import schema as t
 from monitor.store.deliveries import ENDED_WELL
 from monitor.store.rows import change_rows
@@ -83,8 +83,13 @@ def prune_texts(connection: Connection, which: str, *, before: datetime, limit: 
 def _hollow(connection: Connection, rows: Sequence[RowMapping]) -> None:
     """Leave of articles what they are known by, and their titles in the search index."""
     ids = [row["id"] for row in rows]
-    for table in (t.revisions, t.near_misses, t.full_texts):
+    for table in (t.revisions, t.near_misses):
         connection.execute(delete(table).where(table.c.article_id.in_(ids)))
+    its = t.full_texts.c
+    pages = delete(t.full_texts).where(its.article_id.in_(ids)).returning(its.feed_id, its.status)
+    with counts.tally(connection) as tally:
+        for feed, status in connection.execute(pages):
+            tally.page(feed, status, None)
     indexed = [row for row in rows if row["indexed"] == CUT]
     had = [(row["id"], index_words(row["title"], row["summary"])) for row in indexed]
     index.drop(connection, had)

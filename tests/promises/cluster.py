@@ -32,7 +32,7 @@ from sqlalchemy import make_url
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from postgres import Cluster, find_programs
-from promises.soak import Publisher
+from promises.soak import MISCOUNTED, Publisher
 from smtpserver import SmtpServer
 
 from monitor.cluster.tasks import LANES
@@ -192,6 +192,7 @@ class Report:
     hits: int
     missing_hits: int
     doubled_hits: int
+    miscounted: int
     unreported_hits: int
     reported_twice: int
     digests: int
@@ -211,6 +212,7 @@ class Report:
             self.doubled_articles,
             self.missing_hits,
             self.doubled_hits,
+            self.miscounted,
             self.unreported_hits,
             self.reported_twice,
             self.unexplained_mails,
@@ -369,6 +371,7 @@ def _stored(database, plan, newest):
         "hits": sum(hits.values()),
         "missing_hits": len({it for it in published if it.startswith("Alibaba")} - set(hits)),
         "doubled_hits": sum(count - 1 for count in hits.values()),
+        "miscounted": len(column(MISCOUNTED)),
         "unreported_hits": len(set(column("SELECT id FROM hits")) - set(told)),
         "reported_twice": sum(count - 1 for count in told.values()),
         "digests": column("SELECT count(*) FROM digests")[0],

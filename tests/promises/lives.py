@@ -68,12 +68,14 @@ class Report:
     hits: int
     doubled_hits: int
     missing_hits: int
+    miscounted: int
     integrity: str
     tracebacks: int
 
     @property
     def clean(self):
         faults = (self.lost, self.doubled_articles, self.doubled_hits, self.missing_hits)
+        faults = (*faults, self.miscounted)
         return not any(faults) and not self.tracebacks and self.integrity == "ok"
 
 

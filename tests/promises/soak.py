@@ -138,6 +138,13 @@ class Service:
         return code, time.monotonic() - began
 
 
+MISCOUNTED = """
+    SELECT feed_id FROM v_feeds v
+    WHERE hits <> (SELECT count(*) FROM v_hits h WHERE h.feed = v.feed_id)
+    OR articles <> (SELECT count(*) FROM v_articles a WHERE a.feed = v.feed_id)
+"""
+
+
 @dataclass
 class Report:
     """What the run came to."""
@@ -148,6 +155,7 @@ class Report:
     hits: int
     doubled_hits: int
     missing_hits: int
+    miscounted: int  # feeds
     digests: int
     mails: int
     doubled_mails: int
@@ -168,6 +176,7 @@ class Report:
             self.doubled_articles,
             self.doubled_hits,
             self.missing_hits,
+            self.miscounted,
             self.doubled_without_doubt,
             self.doubled_with_other_bytes,
             self.unreported_hits,
@@ -232,6 +241,7 @@ def compare(database, publisher):
         "hits": sum(hits.values()),
         "doubled_hits": sum(count - 1 for count in hits.values()),
         "missing_hits": len(wanted - set(hits)),
+        "miscounted": len(_column(database, MISCOUNTED)),
         "integrity": _column(database, "PRAGMA integrity_check")[0],
     }
 

@@ -13,7 +13,13 @@ from monitor.store.schema.affairs import proceedings, stories, story_edits
 from monitor.store.schema.columns import metadata
 from monitor.store.schema.findings import hits, lexicons, near_misses, reviews
 from monitor.store.schema.intake import feeds, polls, pushes
-from monitor.store.schema.pieces import articles, full_texts, revisions, sightings
+from monitor.store.schema.pieces import (
+    articles,
+    feed_counts,
+    full_texts,
+    revisions,
+    sightings,
+)
 from monitor.store.schema.running import (
     audit,
     backtest_parts,
@@ -33,7 +39,7 @@ from monitor.store.schema.sending import (
     suppressions,
 )
 
-SCHEMA = "0029"  # the migration these tables need; the newest in migrations/versions
+SCHEMA = "0030"  # the migration these tables need; the newest in migrations/versions
 
 __all__ = [
     "SCHEMA",
@@ -46,6 +52,7 @@ __all__ = [
     "deliveries",
     "digest_items",
     "digests",
+    "feed_counts",
     "feeds",
     "full_texts",
     "heartbeats",

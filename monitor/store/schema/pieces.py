@@ -1,4 +1,4 @@
-"""Articles: their present text, their earlier ones, and where they were seen."""
+"""Articles: their present text, their earlier ones, where they were seen, and their counts."""
 
 from __future__ import annotations
 
@@ -83,3 +83,22 @@ sightings = Table(
     UniqueConstraint("feed_id", "guid", "article_id"),
 )
 """An article seen in a feed, under that feed's own id for it ("" if it gives none)."""
+
+
+feed_counts = Table(
+    "feed_counts",
+    metadata,
+    numbered(),
+    required("feed_id", NUMBER),
+    Column("newest_article_at", Instant),
+    required("articles", NUMBER),
+    required("hits", NUMBER),
+    required("full_texts", NUMBER),
+    required("pages_waiting", NUMBER),
+    required("pages_given_up", NUMBER),
+)
+"""What a transaction added to what a feed has, or took away; rows are summed by `v_feeds`.
+
+Without a reference to `feeds`: it would lock the feed's row, which polls hold, and keep matching
+waiting for them. See `monitor.store.counts`.
+"""
