@@ -83,7 +83,9 @@ class _Examiner:
 
 
 def _tell(answers: BinaryIO, what: object) -> None:
-    pickle.dump(what, answers)
+    told = pickle.dumps(what)
+    answers.write(len(told).to_bytes(8, "big"))
+    answers.write(told)
     answers.flush()
 
 

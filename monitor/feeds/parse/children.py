@@ -5,18 +5,22 @@
 * One child reads while it keeps up: each takes 25 MB. When feeds have waited for a second behind
   one that hangs, or for ten in all with nothing else to do meanwhile, another is started, up to
   `workers`.
-* A thread for each child hands over and takes back. A child is a program of its own in a process
-  group of its own: it shares no lock with us, and Ctrl-C at a terminal does not reach it.
+* A thread for each child hands over and takes back, one feed ahead, so that a child need not wait
+  until that thread has its turn. Who hangs over a feed gives the one behind it back to others.
+* A child is a program of its own in a process group of its own: it shares no lock with us, and
+  Ctrl-C at a terminal does not reach it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import pickle
 import select
 import subprocess
 import sys
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -30,6 +34,7 @@ from monitor.errors import ParseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import timedelta
+    from io import BufferedReader, FileIO
 
     from opentelemetry.context import Context
 
@@ -47,6 +52,7 @@ _START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
 _STUCK_S: Final = 1.0  # of waiting in a row with feeds in line: then another child is started
 _HELP_AFTER_S: Final = 10.0  # the same, in all
+_PIPE_BYTES: Final = 1 << 20  # as much as Linux grants anybody; half of it holds the feed ahead
 
 
 @dataclass(eq=False, slots=True)
@@ -201,10 +207,44 @@ def _bytes(under_way: Iterable[_Task]) -> int:
     return sum(len(task.answer.body) for task in under_way)
 
 
-def _answers(source: IO[bytes], within_s: float) -> bool:
+def _size(task: _Task) -> int:
+    """Return about how many bytes a job takes, rather too many."""
+    return len(task.answer.body) + len(task.feed.prints) + 20_000
+
+
+def _widen(pipe: IO[bytes] | FileIO) -> int:
+    """Have *pipe* hold more, where it is granted; return how many bytes it holds."""
+    with suppress(OSError):  # the user has many wide pipes already
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+
+
+def _source(process: subprocess.Popen[bytes]) -> FileIO:
+    """Return what *process* answers on, with no buffer in which an answer could lie unseen."""
+    return cast("FileIO", cast("BufferedReader", process.stdout).raw)
+
+
+def _answers(source: FileIO, within_s: float) -> bool:
     poll = select.poll()
     poll.register(source, select.POLLIN)
     return bool(poll.poll(within_s * 1000))
+
+
+def _receive(source: FileIO) -> object:
+    """Return what a child tells: its length in eight bytes, and the pickle of it."""
+    size = int.from_bytes(_exactly(source, 8), "big")
+    return pickle.loads(_exactly(source, size))  # noqa: S301 - from our child
+
+
+def _exactly(source: FileIO, size: int) -> memoryview:
+    taken = memoryview(bytearray(size))
+    at = 0
+    while at < size:
+        more = source.readinto(taken[at:])
+        if not more:
+            raise EOFError
+        at += more
+    return taken
 
 
 class _Child:
@@ -219,18 +259,22 @@ class _Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._left = 0  # feeds until it is replaced
         self._greeted = False  # whether it has started
+        self._room = 0  # bytes of a job that surely can be handed over ahead
+        self._handed: deque[_Task] = deque()  # what it was given and has not answered, in order
+        self._ahead: _Task | None = None  # what comes after that at which it is
         self._task: _Task | None = None
         self._closed = False
-        self._lock = Lock()  # on the three above
+        self._lock = Lock()  # on process, what is left, task and closed
 
     def work(self, tasks: _Tasks) -> None:
         """Read tasks until None comes; run in a thread of its own."""
-        while (task := tasks.get()) is not None:
+        while (task := self._ahead or tasks.get()) is not None:
+            self._ahead = None
             with self._lock:
                 self._task = None if task.cancelled else task
             if not task.cancelled:
                 with traces.span("parse", task.place, feed=task.feed.key) as span:
-                    task.outcome = self._ask(task)
+                    task.outcome = self._ask(task, tasks)
                     if isinstance(task.outcome, ParseError):
                         span.say(error=str(task.outcome))
                 with self._lock:
@@ -251,41 +295,67 @@ class _Child:
             if self._task is not None and self._task.cancelled:
                 self._end()
 
-    def _ask(self, task: _Task) -> Document | ParseError:
-        answer = task.answer
-        limits = (self._memory_bytes, int(self._timeout_s) + 2)
-        feed, is_known = task.feed, task.feed.last_ok_at is not None
-        asked = (feed.page, feed.prints, feed.company, is_known)
-        parts = (answer.body, answer.content_type, answer.url, *asked)
+    def _ask(self, task: _Task, tasks: _Tasks) -> Document | ParseError:
         code = None
         for _ in range(2):  # it may have been killed from outside, at rest or at work
             process = self._ready()
             if process is None:
                 break
             try:
-                return self._read(process, (*parts, *limits))
+                self._hand_over(process, task)
+                self._hand_ahead(process, tasks)
+                return self._answer_to(task, process, tasks)
             except (EOFError, OSError, ValueError, pickle.UnpicklingError):
                 self._replace()  # ValueError: another thread has closed it
                 code = process.returncode
         return ParseError(f"the reading process died (exit code {code})")
 
-    def _read(self, process: subprocess.Popen[bytes], job: object) -> Document | ParseError:
-        sink, source = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+    def _hand_over(self, process: subprocess.Popen[bytes], task: _Task) -> None:
+        if task in self._handed:
+            return
+        sink = cast("IO[bytes]", process.stdin)
         if not self._greeted:  # starting is not reading, and takes long on a busy machine
+            source = _source(process)
             lexicon = pickle.dumps(self._lexicon and self._lexicon())  # while it starts
             if not _answers(source, _START_S):
                 raise EOFError
-            pickle.load(source)  # noqa: S301 - from our child
+            _receive(source)
             sink.write(lexicon)
             self._greeted = True
-        pickle.dump(job, sink)
+            _widen(source)
+            self._room = _widen(sink) // 2
+        answer, feed = task.answer, task.feed
+        asked = (feed.page, feed.prints, feed.company, feed.last_ok_at is not None)
+        limits = (self._memory_bytes, int(self._timeout_s) + 2)
+        pickle.dump((answer.body, answer.content_type, answer.url, *asked, *limits), sink)
         sink.flush()
-        if not _answers(source, self._timeout_s):
-            self._replace()
-            return ParseError(f"reading took longer than {self._timeout_s:g} s")
-        found: Document | ParseError = pickle.load(source)  # noqa: S301 - from our child
-        self._left -= 1
-        return found
+        self._handed.append(task)
+
+    def _hand_ahead(self, process: subprocess.Popen[bytes], tasks: _Tasks) -> None:
+        """Take the next task if there is one, and hand it over if the pipe surely holds it."""
+        with suppress(Empty):
+            self._ahead = tasks.get_nowait()
+            if self._ahead is None:  # closed
+                tasks.put(None)
+        if self._ahead is not None and _size(self._ahead) < self._room and self._left > 1:
+            self._hand_over(process, self._ahead)
+
+    def _answer_to(
+        self, task: _Task, process: subprocess.Popen[bytes], tasks: _Tasks
+    ) -> Document | ParseError:
+        source = _source(process)
+        while True:
+            if not _answers(source, min(_STUCK_S, self._timeout_s)):
+                if self._ahead is not None:  # others shall not wait for this one
+                    tasks.put(self._ahead)
+                    self._ahead = None
+                if not _answers(source, self._timeout_s - _STUCK_S):
+                    self._replace()
+                    return ParseError(f"reading took longer than {self._timeout_s:g} s")
+            found = cast("Document | ParseError", _receive(source))
+            self._left -= 1
+            if self._handed.popleft() is task:
+                return found  # else it is of one that was given back
 
     def _ready(self) -> subprocess.Popen[bytes] | None:
         with self._lock:
@@ -299,6 +369,7 @@ class _Child:
                     process_group=0,
                 )
                 self._left, self._greeted = _FEEDS_PER_CHILD, False
+                self._handed.clear()
             return self._process
 
     def _replace(self) -> None:
