@@ -35,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _poll(args: argparse.Namespace) -> int:
     from monitor import heap
     from monitor.app import App
-    from monitor.pipeline.group import group_new
+    from monitor.pipeline.group import grouping_beside
 
     heap.share()
     began = time.monotonic()
@@ -43,10 +43,10 @@ def _poll(args: argparse.Namespace) -> int:
         app.wants_full_texts()  # first of all: what is not installed stops the start
         app.prepare()
         _make_due(app, args)
-        totals = app.poll_step.poll_due(keys=args.feed, due_by=app.clock.now())
-        totals.hits += _read_pages(app.full_text_step)
-        app.cut_polling()  # its processes and their memory are not needed any more
-        group_new(app.store)
+        with grouping_beside(app.store):
+            totals = app.poll_step.poll_due(keys=args.feed, due_by=app.clock.now())
+            totals.hits += _read_pages(app.full_text_step)
+            app.cut_polling()  # its processes and their memory are not needed any more
     report = {**asdict(totals), "seconds": round(time.monotonic() - began, 3)}
     if args.json:
         print(json.dumps(report))

@@ -17,7 +17,7 @@ from monitor import steps
 from monitor.model import Way
 from monitor.store import deliveries, pushes
 from monitor.store.engine import reading
-from monitor.store.hits import any_ungrouped
+from monitor.store.hits import count_ungrouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ def _delivery_due(to: Way) -> Callable[[App], bool]:
 
 def _hit_ungrouped(app: App) -> bool:
     with reading(app.store) as connection:
-        return any_ungrouped(connection)
+        return count_ungrouped(connection, limit=1) > 0
 
 
 def _page_due(app: App) -> bool:

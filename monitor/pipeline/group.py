@@ -5,6 +5,7 @@
 * One thread of a process groups at a time, so that none works in vain; of several processes the
   first to record wins.
 * What was read of a hit is kept until all are grouped: the next hits are compared with it again.
+* A command that polls has its hits grouped by a thread as they come, a few hundred at a time.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitor import logs, traces
 from monitor.store.engine import lock, reading
-from monitor.store.hits import any_ungrouped
+from monitor.store.hits import count_ungrouped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection, Engine
 
     from monitor.model import HitToGroup
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
     Reports = dict[int, Report]  # by hit
 
 BATCH = 500  # hits in one transaction
+WORTH = 250  # hits that are grouped before all have come
 KEPT = 20_000  # reports, of two kilobytes each
+_LOOK_S = 0.1  # how often it is looked how many have come
 
 _ONE = threading.Lock()
 
@@ -48,19 +54,69 @@ class Decision:
     affairs: Known
 
 
-def group_new(engine: Engine) -> int:
-    """Group every hit that has no story yet; return how many hits there were."""
+def group_new(engine: Engine, kept: Reports | None = None) -> int:
+    """Group every hit that has no story yet; return how many hits there were.
+
+    *kept* is what was read of hits before, if there is any.
+    """
     grouped = 0
+    kept = {} if kept is None else kept
+    while (some := _group_some(engine, kept)) is not None:
+        grouped += some
+    return grouped
+
+
+@contextmanager
+def grouping_beside(engine: Engine) -> Iterator[None]:
+    """Group what the block stores, by a thread while enough of it waits, the rest at its end.
+
+    If the block fails, so does nothing here: what waits is grouped by whoever comes next.
+    """
     kept: Reports = {}
+    over = threading.Event()
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            _group_until(over, engine, kept)
+        except Exception as error:  # noqa: BLE001 - raised where the block ends
+            failed.append(error)
+
+    thread = threading.Thread(target=work, name="group")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    if failed:
+        raise failed[0]
+    group_new(engine, kept)
+
+
+def _group_until(over: threading.Event, engine: Engine, kept: Reports) -> None:
+    has_read = False
+    while not over.wait(_LOOK_S):
+        with reading(engine) as connection:
+            waiting = count_ungrouped(connection, limit=WORTH)
+        if waiting >= WORTH:
+            _group_some(engine, kept)
+        elif waiting and not has_read:
+            _read_ahead(engine, kept)
+        has_read = has_read or waiting > 0
+
+
+def _group_some(engine: Engine, kept: Reports) -> int | None:
+    """Group the oldest hits without a story; return how many it were, None if there are none."""
     with _ONE:
         began = time.monotonic()
-        while (decision := decide(engine, kept)) is not None:
-            if record(engine, decision):
-                grouped += len(decision.hits)
-            took_s = time.monotonic() - began
-            traces.done("group", took_s, hits=[hit.id for hit in decision.hits])
-            began += took_s
-    return grouped
+        decision = decide(engine, kept)
+        if decision is None:
+            return None
+        recorded = record(engine, decision)
+        took_s = time.monotonic() - began
+        traces.done("group", took_s, hits=[hit.id for hit in decision.hits])
+    return len(decision.hits) if recorded else 0
 
 
 def decide(engine: Engine, kept: Reports | None = None) -> Decision | None:
@@ -70,22 +126,36 @@ def decide(engine: Engine, kept: Reports | None = None) -> Decision | None:
     """
     kept = {} if kept is None else kept
     with reading(engine) as connection:
-        if not any_ungrouped(connection):
+        if not count_ungrouped(connection, limit=1):
             return None
         # Most rounds of polling find no hit: what groups them is imported here.
-        from monitor.store import candidates, proceedings
-        from monitor.stories.group import WINDOW, place
-        from monitor.stories.report import read
+        from monitor.store import proceedings
+        from monitor.stories.group import place
 
-        hits = candidates.ungrouped(connection, limit=BATCH)
-        basis = candidates.basis(connection, hits, window=WINDOW)
-        if len(kept) > KEPT:
-            kept.clear()
-        kept |= {hit.id: read(hit) for hit in hits}
+        hits, basis = _waiting(connection, kept)
         grouping = place([kept[hit.id] for hit in hits], _opened(connection, basis, kept))
         first = {ids[0] for ids in grouping.new}
         affairs = proceedings.affairs(connection, [hit for hit in hits if hit.id in first])
     return Decision(hits, basis, grouping, affairs)
+
+
+def _read_ahead(engine: Engine, kept: Reports) -> None:
+    """Read what the hits that wait will be compared with, before all of them have come."""
+    with reading(engine) as connection:
+        _opened(connection, _waiting(connection, kept)[1], kept)
+
+
+def _waiting(connection: Connection, kept: Reports) -> tuple[list[HitToGroup], Basis]:
+    """Return the oldest hits without a story, which are read, and by what they are grouped."""
+    from monitor.store import candidates
+    from monitor.stories.group import WINDOW
+    from monitor.stories.report import read
+
+    hits = candidates.ungrouped(connection, limit=BATCH)
+    if len(kept) > KEPT:
+        kept.clear()
+    kept |= {hit.id: read(hit) for hit in hits}
+    return hits, candidates.basis(connection, hits, window=WINDOW)
 
 
 def _opened(connection: Connection, basis: Basis, kept: Reports) -> list[Opened]:

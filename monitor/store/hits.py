@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from monitor.detect.changes import KnownHit
 from monitor.model import Evidence, Role, ScorePart
@@ -50,10 +50,10 @@ _STORED: Final = (
 )
 
 
-def any_ungrouped(connection: Connection) -> bool:
-    """Return whether a hit has no story yet."""
-    query = select(t.hits.c.id).where(t.hits.c.story_id.is_(None), t.hits.c.withdrawn_at.is_(None))
-    return connection.scalar(query.limit(1)) is not None
+def count_ungrouped(connection: Connection, *, limit: int) -> int:
+    """Return how many hits have no story yet, counting no further than *limit*."""
+    free = select(t.hits.c.id).where(t.hits.c.story_id.is_(None), t.hits.c.withdrawn_at.is_(None))
+    return connection.scalar(select(func.count()).select_from(free.limit(limit).subquery())) or 0
 
 
 def evidence_of(stored: Sequence[dict[str, Any]]) -> tuple[Evidence, ...]:

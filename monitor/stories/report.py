@@ -26,7 +26,7 @@ from monitor.text.folding import fold
 from monitor.text.words import language_of, words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterator
+    from collections.abc import Collection, Hashable, Iterable, Iterator
 
     from monitor.model import Amount, HitToGroup
 
@@ -153,9 +153,9 @@ def read(hit: HitToGroup) -> Report:
     reaction = is_reaction(hit.title)
     when, dated = _when(hit, reaction=reaction)
     named = _named(hit.company, hit.names)
-    headline = words(title)
-    telling = {*words(named.sub(" ", title))} - _COMMON
-    rest = {*words(named.sub(" ", lede))} - _COMMON - telling
+    headline, text = words(title), words(lede)
+    telling = {*_without(named, title, headline)} - _COMMON
+    rest = {*_without(named, lede, text)} - _COMMON - telling
     return Report(
         hit=hit.id,
         company=hit.company,
@@ -174,8 +174,14 @@ def read(hit: HitToGroup) -> Report:
         lede=_held(rest),
         whole=_held(sorted(headline or words(folded))),
         marks=marks(both, headline=len(title)),
-        script=_language(both),
+        script=_language(both, chain(headline, text)),
     )
+
+
+def _without(named: re.Pattern[str], text: str, its_words: list[str]) -> list[str]:
+    """Return the words of *text* without its names."""
+    left, names = named.subn(" ", text)
+    return words(left) if names else its_words
 
 
 _HELD: Final[dict[str, str]] = {}  # words that reports share
@@ -207,12 +213,12 @@ def counted(ordered: tuple[str, ...]) -> frozenset[str]:
     return frozenset(numbered)
 
 
-def _language(folded: str) -> str:
+def _language(folded: str, its_words: Iterable[str]) -> str:
     """Return the language whose words can be compared with each other: a guess, by little words."""
     script = language_of(folded)
     if script != "en":
         return script
-    little = filter(_LITTLE_WORDS.__contains__, words(folded))
+    little = filter(_LITTLE_WORDS.__contains__, its_words)
     found = Counter(chain.from_iterable(map(_LITTLE_WORDS.__getitem__, little)))
     return max(found, key=lambda it: (found[it], it == "en", it), default="en")
 

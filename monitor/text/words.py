@@ -46,12 +46,13 @@ def is_idle(word: str) -> bool:
 
 SOLID: Final = rf"{HAN}\uac00-\ud7af"  # what is cut into pairs: Hangul, too, joins its particles
 _WORD: Final = lazy(rf"[{SOLID}]+|[^\W_{SOLID}]+")
+_ASCII_WORD: Final = lazy(r"[^\W_]+", re.ASCII)
 
 
 def words(folded: str) -> list[str]:
     """Return the words of a folded text in order; a run of Han gives its overlapping pairs."""
     if folded.isascii():
-        return _WORD.findall(folded)
+        return _ASCII_WORD.findall(folded)
     found: list[str] = []
     for word in _WORD.findall(folded):
         if is_letter(word[0]) or len(word) == 1:
