@@ -46,7 +46,7 @@ _START: Final = (  # with our search path, which is not always the environment's
     "from monitor.feeds.parse.child import main; main()"
 )
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
-_AHEAD: Final = 16  # answers taken that are not given back read
+_AHEAD: Final = 40  # answers taken that are not given back read
 _BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
 _START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
@@ -333,10 +333,11 @@ class _Child:
 
     def _hand_ahead(self, process: subprocess.Popen[bytes], tasks: _Tasks) -> None:
         """Take the next task if there is one, and hand it over if the pipe surely holds it."""
-        with suppress(Empty):
-            self._ahead = tasks.get_nowait()
-            if self._ahead is None:  # closed
-                tasks.put(None)
+        if self._ahead is None:
+            with suppress(Empty):
+                self._ahead = tasks.get_nowait()
+                if self._ahead is None:  # closed
+                    tasks.put(None)
         if self._ahead is not None and _size(self._ahead) < self._room and self._left > 1:
             self._hand_over(process, self._ahead)
 
