@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+import threading
+import time
 
+import pytest
 from sqlalchemy import event, func, select, update
 from stored import NOW, put
 
-from monitor.pipeline.group import decide, group_new, record
+from monitor.pipeline.group import decide, group_new, grouping_beside, record
 from monitor.store import candidates, edits, stories
 from monitor.store import schema as t
 from monitor.store.engine import reading
@@ -123,6 +126,46 @@ def test_what_was_read_of_a_hit_is_kept_for_the_next(engine):
     with_kept = len(statements)
     assert decide(engine).grouping == again.grouping
     assert len(statements) - with_kept == with_kept + 1  # in which the twelve are read
+
+
+def test_what_comes_is_grouped_beside(engine):
+    """Hits are grouped while others come once there are many, and all of them at the end."""
+    with grouping_beside(engine):
+        put(engine, titles(300, 3))
+        deadline = time.monotonic() + 30
+        while placed(engine)[1] and time.monotonic() < deadline:
+            time.sleep(0.02)
+        found, left = placed(engine)
+        assert (sorted(found.values()), left) == ([100, 100, 100], 0)
+
+        put(engine, titles(9, 3), feed="b")
+        time.sleep(0.5)  # few are read ahead, and wait for more
+        assert placed(engine)[1] == 9
+
+    found, left = placed(engine)
+    assert (sorted(found.values()), left) == ([103, 103, 103], 0)
+    assert "group" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_failure_of_the_polls_groups_nothing(engine):
+    """What the block raises comes out, the thread ends, and the hits wait for the next run."""
+    put(engine, titles(9, 3))
+    with pytest.raises(KeyboardInterrupt), grouping_beside(engine):
+        raise KeyboardInterrupt
+    assert placed(engine)[1] == 9
+    assert "group" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_failure_of_the_grouping_comes_out(engine, monkeypatch):
+    """What ends the thread is raised where the block ends."""
+
+    def fail(*_, **__):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(candidates, "basis", fail)
+    put(engine, titles(9, 3))
+    with pytest.raises(RuntimeError, match="no"), grouping_beside(engine):
+        time.sleep(0.5)
 
 
 def test_a_story_of_many_is_known_by_few(engine):
