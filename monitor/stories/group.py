@@ -58,16 +58,22 @@ def group(hits: Sequence[HitToGroup], stories: Sequence[OpenStory]) -> Grouping:
 
 def place(reports: Sequence[Report], stories: Sequence[Opened]) -> Grouping:
     """Return what `group` does, of hits that are read already."""
-    shelves: dict[tuple[str, str], Shelf] = defaultdict(Shelf)
-    about = {(report.company, report.topic) for report in reports}
-    tales = [_opened(it) for it in stories if it.reports and (it.company, it.topic) in about]
-    tales += map(Tale, reports)
-    for tale in sorted(tales, key=lambda it: it.place):
-        shelves[tale.company, tale.topic].put(tale)
+    of: dict[tuple[str, str], list[Report]] = defaultdict(list)
+    for report in reports:
+        of[report.company, report.topic].append(report)
+    open_of: dict[tuple[str, str], list[Opened]] = defaultdict(list)
+    for story in stories:
+        if story.reports:
+            open_of[story.company, story.topic].append(story)
     order = {report.hit: (report.at, report.hit) for report in reports}
     joined: dict[int, int] = {}
-    new = []
-    for shelf in shelves.values():
+    new: list[tuple[int, ...]] = []
+    reasons: dict[int, str] = {}
+    for about, fresh in of.items():  # one after the other: what a shelf takes is soon given back
+        shelf = Shelf()
+        tales = [*map(_opened, open_of[about]), *map(Tale, fresh)]
+        for tale in sorted(tales, key=lambda it: it.place):
+            shelf.put(tale)
         shelf.settle()
         for tale in shelf.standing():
             ids = sorted((it.hit for it in tale.fresh), key=order.__getitem__)
@@ -75,7 +81,7 @@ def place(reports: Sequence[Report], stories: Sequence[Opened]) -> Grouping:
                 new.append(tuple(ids))
             elif tale.id is not None:
                 joined |= dict.fromkeys(ids, tale.id)
-    reasons = {hit: why for shelf in shelves.values() for hit, why in shelf.reasons.items()}
+        reasons |= shelf.reasons
     return Grouping(joined, tuple(sorted(new, key=lambda ids: order[ids[0]])), reasons)
 
 
