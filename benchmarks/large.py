@@ -33,6 +33,7 @@ from urllib.parse import urlencode
 from intake import _pss, _tree
 from queries import COMPANIES, DEEDS, FEEDS, PER_STORY, REGULATORS, SEARCHES, _at, _filler
 
+from monitor.pipeline.recount import recount
 from monitor.store import loading
 from monitor.store.engine import open_engine
 from monitor.store.migrate import upgrade
@@ -90,6 +91,7 @@ def fill(path: Path, articles: int) -> None:
         with connection.begin():
             loading.make(connection, anew)
         connection.exec_driver_sql("ANALYZE")
+    recount(engine)
     engine.dispose()
 
 

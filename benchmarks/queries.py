@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from monitor.pipeline.recount import recount
 from monitor.query import parse
 from monitor.store.answers import answers
 from monitor.store.engine import open_engine, reading
@@ -136,6 +137,9 @@ def fill(path: Path, hits: int) -> None:
             _fill_batch(connection, range(first, min(first + BATCH, hits + 1)), hits)
             connection.commit()
         connection.execute("ANALYZE")
+    engine = open_engine(f"sqlite:///{path}")
+    recount(engine)
+    engine.dispose()
 
 
 def _at(days_ago: float) -> str:

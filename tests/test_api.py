@@ -174,7 +174,14 @@ def test_one_of_each(site):
     assert story["told_in"] == []
     assert get(site, "/articles/1")["title"] == TITLES[0]
     feed = get(site, "/feeds")["items"][0]["feed_id"]
-    assert get(site, f"/feeds/{feed}")["polls"] == []
+    in_full = get(site, f"/feeds/{feed}")
+    assert in_full.pop("polls") == []
+    assert in_full == get(site, "/feeds")["items"][0]
+    its = everything(site, "/articles")[0], everything(site, "/hits")[0]
+    assert (in_full["articles"], in_full["hits"]) == tuple(
+        sum(it["feed"] == feed for it in found) for found in its
+    )
+    assert in_full["hits"] > 0
     digest = get(site, "/digests/1")
     assert "<p>阿里巴巴</p>" in digest["html"]
     assert digest["deliveries"][0]["recipient"] == "desk@example.com"

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -117,6 +118,15 @@ def tally(connection: Connection) -> Iterator[Tally]:
     changed = Tally()
     yield changed
     changed.write(connection)
+
+
+def of_feeds(connection: Connection, feed: int | None = None) -> dict[int, tuple[int, int]]:
+    """Return by its number how many articles and hits each feed has, or that one."""
+    its = t.feed_counts.c
+    query = select(its.feed_id, func.sum(its.articles), func.sum(its.hits)).group_by(its.feed_id)
+    rows = connection.execute(query if feed is None else query.where(its.feed_id == feed))
+    found = {number: (int(articles), int(hits)) for number, articles, hits in rows}
+    return defaultdict(lambda: (0, 0), found)
 
 
 def _add(connection: Connection, rows: Sequence[tuple[Any, ...]], *, folds: bool = True) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from monitor.errors import QueryError
 from monitor.query import parse
-from monitor.store import archive, browse, hits, queries
+from monitor.store import archive, browse, counts, hits, queries
 from monitor.store import polls as ledger
 from monitor.store.pages import answered
 from monitor.web.api.paging import read_cursor, write_cursor
@@ -82,8 +82,9 @@ def feeds_page(request: Request, asked: takes.Paged) -> dict[str, Any]:
     after = read_cursor(request, "feeds", asked.cursor)
     with reading_for(request) as connection:
         found = sorted(browse.feeds(connection), key=_by_name)
-    rest = [it for it in found if after is None or _by_name(it) > after]
-    return _page(request, "feeds", [_feed(it) for it in rest], ("name", "feed_id"), asked.limit)
+        counted = counts.of_feeds(connection)
+    rows = [_feed(it, *counted[it.id]) for it in found if after is None or _by_name(it) > after]
+    return _page(request, "feeds", rows, ("name", "feed_id"), asked.limit)
 
 
 def feed(request: Request, key: str) -> dict[str, Any]:
@@ -93,7 +94,8 @@ def feed(request: Request, key: str) -> dict[str, Any]:
         if found is None:
             raise Problem(404, "absent", f"There is no feed {key!r}.")
         polls = ledger.latest(connection, found.id, limit=POLLS)
-    return {**_feed(found), "polls": [_renamed(it, id="poll_id") for it in polls]}
+        counted = counts.of_feeds(connection, found.id)[found.id]
+    return {**_feed(found, *counted), "polls": [_renamed(it, id="poll_id") for it in polls]}
 
 
 def digests_page(request: Request, asked: takes.DigestsAsked) -> dict[str, Any]:
@@ -199,7 +201,7 @@ def _by_name(it: FeedHealth) -> tuple[str, str]:
     return it.name, it.key
 
 
-def _feed(it: FeedHealth) -> dict[str, Any]:
+def _feed(it: FeedHealth, articles: int, hits: int) -> dict[str, Any]:
     row = _renamed(
         it,
         key="feed_id",
@@ -210,4 +212,4 @@ def _feed(it: FeedHealth) -> dict[str, Any]:
         due_at="next_poll_at",
     )
     row.pop("id")  # a number for joins; what a feed is known by is its key
-    return row
+    return {**row, "articles": articles, "hits": hits}

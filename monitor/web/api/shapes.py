@@ -141,6 +141,8 @@ class Feed(Shape):
     newest_article_at: datetime | None
     next_poll_at: datetime
     moved_to: str | None
+    articles: int
+    hits: int
 
 
 class Poll(Shape):
