@@ -57,6 +57,7 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:  # noqa: ANN401 
     # code be compiled for longer than that saves.
     connection.execute("SET jit = off")
     connection.execute("SET max_parallel_workers_per_gather = 0")
+    connection.execute("SET timezone = 'UTC'")  # no instant has to be turned
     connection.commit()
 
 
