@@ -2,7 +2,10 @@
 
 import csv
 import json
+from contextlib import redirect_stdout
 from datetime import UTC, date, datetime
+from io import StringIO
+from itertools import islice
 
 import openpyxl
 import pytest
@@ -13,6 +16,7 @@ from monitor.cli import export, main
 from monitor.cli.listing import show
 from monitor.errors import InputError, UsageError
 from monitor.pipeline.group import group_new
+from monitor.store.paged import Rows
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ROWS = [
@@ -106,6 +110,57 @@ def test_a_format_that_needs_a_file():
     """Parquet and XLSX are not written to a terminal."""
     with pytest.raises(UsageError, match=r"--output FILE\.xlsx"):
         show(ROWS, COLUMNS, "xlsx", shown=COLUMNS)
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_pages_are_lines_like_rows_that_come_one_by_one(form, tmp_path):
+    """However rows come, and whether or not their kinds are known, the file has the same bytes."""
+    many = [{**ROWS[number % 3], "id": number} for number in range(95)]
+    plain = [tuple(row.values()) for row in many]
+
+    def by_pages(*sizes):
+        left = iter(plain)
+        return Rows(COLUMNS, (list(islice(left, size)) for size in sizes))
+
+    texts = {
+        written(rows, tmp_path / f"a.{form}", **more).read_text("utf-8")
+        for more in ({}, {"kinds": KINDS})
+        for rows in (many, by_pages(95), by_pages(50, 1, 44))
+    }
+    assert len(texts) == 1
+    second = texts.pop().splitlines()[-94]
+    if form == "csv":
+        assert second == "1,蚂蚁集团,2.5,2026-11-23T08:00:00Z,2026-11-20"
+    else:
+        at = {"at": "2026-11-23T08:00:00Z", "on": "2026-11-20"}
+        assert json.loads(second) == {"id": 1, "title": "蚂蚁集团", "amount": 2.5, **at}
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_columns_that_a_list_has_in_another_order(form, tmp_path):
+    """Pages are written by the names that are asked for, not by where a value stands."""
+    rows = Rows(COLUMNS[::-1], iter([[tuple(row.values())[::-1] for row in ROWS]]))
+
+    assert (
+        written(rows, tmp_path / f"a.{form}").read_bytes()
+        == written(ROWS, tmp_path / f"b.{form}").read_bytes()
+    )
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_who_reads_a_slow_list_has_its_first_rows_soon(form):
+    """Rows that come one by one are written a few at a time, not when a long page is full."""
+    out = StringIO()
+
+    def slowly():
+        for number in range(60):
+            if number == 30:
+                assert "蚂蚁集团" in out.getvalue()
+            yield ROWS[number % 3]
+
+    with redirect_stdout(out):
+        show(slowly(), COLUMNS, form, shown=COLUMNS)
+    assert out.getvalue().count("蚂蚁集团") == 20
 
 
 def test_the_commands_write_files(empty_database, engine, tmp_path):

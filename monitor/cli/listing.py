@@ -14,17 +14,22 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from monitor.errors import InputError, UsageError
-from monitor.text.cells import safe_cell
+from monitor.store.paged import Rows
+from monitor.text.cells import safe_cell, safe_cells
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console
+
+    _Way = Callable[[Sequence[Any]], Sequence[Any]]
 
 FORMATS = ("table", "json", "ndjson", "csv")
 FILES = ("parquet", "xlsx")  # formats that only a file can have
@@ -32,6 +37,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 NARROW = 18  # columns between the first and the last of a table; more ends in an ellipsis
 WIDE = 32  # what the last column of a table needs beside the others, or it stands below them
 GAP = 2
+_SOON: Final = 20  # rows that are waited for before they are written, where they come one by one
+_TO_THE_SECOND: Final = len("2026-11-23T08:00:00")
 
 
 def format_option(command: argparse.ArgumentParser, *, inherited: bool = False) -> None:
@@ -97,8 +104,8 @@ def show(
 ) -> None:
     """Print *rows* with *columns* to stdout, or into the file *output*, which is there when whole.
 
-    A table has only the columns in *shown*, JSON is made in memory, everything else row by row as
-    it is read. *kinds* are the types of columns, where they are known.
+    A table has only the columns in *shown*, JSON is made in memory, everything else a few rows at a
+    time as they are read. *kinds* are the types of columns, where they are known.
     """
     if output is None:
         if form in FILES:
@@ -130,21 +137,50 @@ def _print(
     if form == "table":
         _table(rows, shown, file)
     elif form == "csv":
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        cells = [(name, _CELLS.get((kinds or {}).get(name, object), _cell)) for name in columns]
-        writer.writerows(
-            [cell(row[name]) if cell else row[name] for name, cell in cells] for row in rows
-        )
+        csv.writer(file, lineterminator="\n").writerow(columns)
+        for page in _lines(rows, columns, _CELLS, kinds or {}, _cells):
+            lines = StringIO()
+            csv.writer(lines, lineterminator="\n").writerows(page)
+            file.write(lines.getvalue())
     elif form == "ndjson":
-        for row in rows:
-            plain = {name: _plain(row[name]) for name in columns}
-            file.write(json.dumps(plain, ensure_ascii=False) + "\n")
+        json_of = json.JSONEncoder(ensure_ascii=False).encode
+        for page in _lines(rows, columns, _PLAIN, kinds or {}, _plainly):
+            plain = (json_of(dict(zip(columns, row, strict=True))) for row in page)
+            file.write("\n".join([*plain, ""]))
     elif form == "json":
         listed = [{name: _plain(row[name]) for name in columns} for row in rows]
         file.write(json.dumps(listed, ensure_ascii=False, indent=2) + "\n")
     else:
         raise InputError(f"unknown format {form!r}")
+
+
+def _lines(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    ways: Mapping[type, _Way],
+    kinds: Mapping[str, type],
+    otherwise: _Way,
+) -> Iterator[Iterable[tuple[Any, ...]]]:
+    """Yield pages of *rows* whose values are written in the *ways* of their *kinds*.
+
+    That is done column by column, since a million rows have many values; and a page is written at
+    once, even where the interpreter buffers nothing.
+    """
+    chosen = [ways.get(kinds.get(name, object), otherwise) for name in columns]
+    for page in _columns(rows, columns):
+        yield zip(*(way(values) for way, values in zip(chosen, page, strict=True)), strict=True)
+
+
+def _columns(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str]
+) -> Iterator[list[Sequence[Any]]]:
+    if isinstance(rows, Rows) and list(rows.columns) == list(columns):
+        for read in rows.pages:
+            yield list(zip(*read, strict=True))
+        return
+    ahead = iter(rows)
+    while page := list(islice(ahead, _SOON)):
+        yield [[row[name] for row in page] for name in columns]
 
 
 def instant_text(at: datetime | None) -> str | None:
@@ -153,7 +189,7 @@ def instant_text(at: datetime | None) -> str | None:
         return None
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return at.isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
+    return at.isoformat("T", "seconds")[:_TO_THE_SECOND] + "Z"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
@@ -168,21 +204,30 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
     return value if isinstance(value, list | dict) else str(value)
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
-    return safe_cell(value) if isinstance(value, str) else _plain(value)
+def _cells(values: Sequence[Any]) -> list[Any]:
+    return [safe_cell(it) if isinstance(it, str) else _plain(it) for it in values]
 
 
-def _text_cell(value: str | None) -> str | None:
-    return value and safe_cell(value)
+def _plainly(values: Sequence[Any]) -> list[Any]:
+    return [_plain(it) for it in values]
 
 
-# How a cell of a known kind is written: None as it stands. A million rows have many cells.
-_CELLS: Final[dict[type, Callable[[Any], Any] | None]] = {
-    int: None,
-    float: None,
-    str: _text_cell,
-    datetime: instant_text,
+def _instants(values: Sequence[datetime | None]) -> list[str | None]:
+    return [instant_text(it) for it in values]
+
+
+def _as_they_are(values: Sequence[Any]) -> Sequence[Any]:
+    return values
+
+
+# How the values of a column of a known kind are written, as JSON and as cells of CSV.
+_PLAIN: Final[dict[type, _Way]] = {
+    int: _as_they_are,
+    float: _as_they_are,
+    str: _as_they_are,
+    datetime: _instants,
 }
+_CELLS: Final[dict[type, _Way]] = {**_PLAIN, str: safe_cells}
 
 
 def _table(rows: Iterable[Mapping[str, Any]], shown: Sequence[str], file: TextIO) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from monitor.cli import config_path, declare
 from monitor.cli.listing import chosen_format, count, format_option, instant, output_option, show
@@ -12,7 +12,7 @@ from monitor.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -91,6 +91,7 @@ def show_answers(
 
     listing: Listing = getattr(queries, listing_name)
     wanted = queries.Filter(**{name: getattr(args, name, None) for name in OPTIONS})
+    rows: Iterable[Mapping[str, Any]]
     if query is None:
         rows = queries.rows(connection, listing, wanted)
     else:

@@ -31,6 +31,7 @@ from monitor.store import schema as t
 from monitor.store.among import among as one_of
 from monitor.store.few import NAMED, few
 from monitor.store.hits import evidence_of
+from monitor.store.paged import PAGE, Rows
 from monitor.store.types import Instant
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ def text_of_hit(query: Select[*_Columns]) -> Select[*_Columns]:
         & (t.revisions.c.number == t.hits.c.revision),
     )
 
-
-_PAGE: Final = 500  # rows that are read at once
 
 NEWEST: Final = (t.hits.c.found_at.desc(), t.hits.c.id.desc())  # the order of lists of hits
 
@@ -292,13 +291,23 @@ def rows(
     *,
     among: Sequence[int | str | None] | None = None,
     after: tuple[Any, Any] | None = None,
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of *listing* that *wanted* lets through, newest first, as they are read.
+) -> Rows:
+    """Return the rows of *listing* that *wanted* lets through, newest first, read when asked for.
 
     Where a listing has no column of its own for a limit, it means: has such a hit. *among* are the
     numbers of the rows that are meant, if not all are. *after* is what the row before the first one
     has in the columns that the list is ordered by.
     """
+    return Rows(tuple(listing.columns), _pages(connection, listing, wanted, among, after))
+
+
+def _pages(
+    connection: Connection,
+    listing: Listing,
+    wanted: Filter,
+    among: Sequence[int | str | None] | None,
+    after: tuple[Any, Any] | None,
+) -> Iterator[Sequence[Row[Any]]]:
     columns = {name: sql_column(name, kind) for name, kind in listing.columns.items()}
     query = select(*columns.values()).select_from(table(listing.name, *columns.values()))
     query = query.where(*_limits(listing, columns, wanted), *_of_columns(columns, wanted))
@@ -311,12 +320,10 @@ def rows(
         columns[name].asc() if listing is FEEDS else columns[name].desc() for name in listing.order
     ]
     query = query.order_by(*order).limit(wanted.limit)
-    names = tuple(columns)
-    if among is None and (wanted.limit is None or wanted.limit > _PAGE):
+    if among is None and (wanted.limit is None or wanted.limit > PAGE):
         # By a cursor; of a page, PostgreSQL would plan for its first few rows then.
-        query = query.execution_options(yield_per=_PAGE)
-    for row in connection.execute(query):
-        yield dict(zip(names, row, strict=True))
+        query = query.execution_options(yield_per=PAGE)
+    yield from connection.execute(query).partitions(PAGE)
 
 
 def _limits(
