@@ -130,6 +130,13 @@ def test_limits(polled, limits, found):
         (["--company", "alibba"], 'no company is called "alibba" now; did you mean "alibaba"?'),
         (["--topic", "xyz"], 'no topic is called "xyz" now; there are: antitrust, ipo, listing'),
         (["--stage", "fines"], 'no stage is called "fines" now; did you mean "fine"?'),
+        (
+            ["--search", "company:tencnt"],
+            'no company is called "tencnt" now; did you mean "tencent"?',
+        ),
+        (["--search", "fine -(topic:zzz)"], 'no topic is called "zzz" now'),
+        (["--search", "feed:nowhere"], 'no feed is called "nowhere" now'),
+        (["--search", "company:Alibaba lang:xx"], ""),
         (["--stage", "fine", "--company", "alibaba"], ""),
     ],
 )

@@ -49,6 +49,15 @@ def test_answers(site, query, wanted):
     assert (answer.status, sorted(titles(answer.text))) == (200, sorted(wanted))
 
 
+def test_what_nothing_is_called(site):
+    """A value that nothing has is told, with what was most likely meant, in the reader's words."""
+    page = site.ask("/search/?q=company:alibba").text
+    assert "Nothing is called company:alibba now. Did you mean company:alibaba?" in page
+    page = site.ask("/search/?q=company:alibba&lang=zh").text
+    assert "目前没有 company:alibba。" in page
+    assert "Nothing is called" not in site.ask("/search/?q=company:alibaba").text
+
+
 def test_the_words_are_marked(site):
     """A reader sees why an article is there, and the way to its story."""
     page = site.ask(f"/search/?q={quote('罰款 OR antitrust')}").text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from monitor.detect.lexicon import Lexicon
+    from monitor.digest.names import Names
     from monitor.query import Node
     from monitor.store.queries import Listing
     from monitor.store.searches import Search
@@ -71,9 +71,10 @@ def run_query(args: argparse.Namespace, listing_name: str, shown: Sequence[str])
         raise UsageError("--sort relevance needs a --search to be relevant to")
     query = None if text is None or saved is not None else parse(text, now=datetime.now(UTC))
     with App.load(config_path(args)) as app, reading(app.store) as connection:
-        _say_what_is_unknown(args, app.lexicon)
         if saved is not None:
             query = parse(saved_search(connection, saved).query, now=datetime.now(UTC))
+        _say_what_is_unknown(args, app.names)
+        say_slips(connection, app.names, query)
         show_answers(connection, args, listing_name, shown, query)
     return 0
 
@@ -112,17 +113,25 @@ def saved_search(connection: Connection, name: str) -> Search:
     return found
 
 
-def _say_what_is_unknown(args: argparse.Namespace, lexicon: Lexicon) -> None:
+def _say_what_is_unknown(args: argparse.Namespace, names: Names) -> None:
     """Say on stderr what is not configured: it may be a slip, or have been watched once."""
     from monitor.config.values import did_you_mean
 
-    known = {
-        "company": [company.key for company in lexicon.companies],
-        "topic": [topic.key for topic in lexicon.topics],
-        "stage": [stage.key for stage in lexicon.stages],
-    }
-    for option, keys in known.items():
-        word = getattr(args, option)
-        if word is not None and word not in keys:
-            hint = did_you_mean(word, keys) or f"; there are: {', '.join(keys)}"
+    for option, known in names.by_field.items():
+        word = getattr(args, option, None)
+        if word is not None and word not in known:
+            hint = did_you_mean(word, known) or f"; there are: {', '.join(known)}"
             print(f'monitor: no {option} is called "{word}" now{hint}', file=sys.stderr)
+
+
+def say_slips(connection: Connection, names: Names, query: Node | None) -> None:
+    """Say on stderr which fields of *query* nothing can have, as far as is known."""
+    from monitor.query.slips import slips
+    from monitor.store.browse import names_of_feeds
+
+    if query is None:
+        return
+    known = {**names.by_field, "feed": names_of_feeds(connection)}
+    for slip in slips(query, known):
+        hint = f'; did you mean "{slip.meant}"?' if slip.meant else ""
+        print(f'monitor: no {slip.field} is called "{slip.value}" now{hint}', file=sys.stderr)

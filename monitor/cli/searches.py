@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.cli import config_path, declare
 from monitor.cli.listing import chosen_format, format_option, show
-from monitor.cli.query import how_listed, saved_search, show_answers
+from monitor.cli.query import how_listed, saved_search, say_slips, show_answers
 from monitor.errors import UsageError
 from monitor.text.html import one_line
 
@@ -89,6 +89,7 @@ def _run(args: argparse.Namespace) -> int:
         search = saved_search(connection, args.name)
         shown = import_module(f"monitor.cli.{search.kind}").SHOWN
         query = parse(search.query, now=datetime.now(UTC))
+        say_slips(connection, app.names, query)
         show_answers(connection, args, search.kind.upper(), shown, query)
     return 0
 

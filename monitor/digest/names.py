@@ -29,6 +29,16 @@ class Names:
     ranks: Mapping[str, int] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def by_field(self) -> dict[str, Mapping[str, str]]:
+        """Names by key, by the field of a query that asks for them."""
+        return {
+            "company": self.companies,
+            "topic": self.topics,
+            "stage": self.stages,
+            "regulator": self.regulators,
+        }
+
     def company(self, key: str) -> str:
         """Return the name of a company."""
         return self.companies.get(key, key)

@@ -189,6 +189,11 @@ def feeds(connection: Connection) -> list[FeedHealth]:
     return [FeedHealth(*row) for row in rows]
 
 
+def names_of_feeds(connection: Connection) -> dict[str, str]:
+    """Return what feeds are called, by their ids."""
+    return {row.key: row.name for row in connection.execute(select(t.feeds.c.key, t.feeds.c.name))}
+
+
 def feed(connection: Connection, key: str) -> FeedHealth | None:
     """Return the feed of that key."""
     row = connection.execute(_feeds().where(t.feeds.c.key == key)).one_or_none()

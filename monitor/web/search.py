@@ -13,6 +13,7 @@ from monitor.digest.entries import language, link
 from monitor.digest.excerpt import Piece
 from monitor.errors import QueryError
 from monitor.query import marks, parse, snippet
+from monitor.query.slips import slips
 from monitor.store import browse, listed, review_queue, search
 from monitor.text.html import one_line
 from monitor.web.context import asked_id, reading_for, site_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from monitor.query import Node
+    from monitor.query.slips import Slip
     from monitor.store.listed import Listed
     from monitor.store.search import Best, Found
     from monitor.web.stories import Account
@@ -65,6 +67,8 @@ def find(request: Request) -> Response:
     found_hits: list[Account] = []
     older: str | None = None
     best: Best | None = None
+    unknown: list[Slip] = []
+    names = names_for(request)
     if asked.strip():
         try:
             query = parse(asked, now=site_of(request).clock.now())
@@ -73,6 +77,8 @@ def find(request: Request) -> Response:
         else:
             found: Sequence[Found]
             with reading_for(request) as connection:
+                known = {**names.by_field, "feed": browse.names_of_feeds(connection)}
+                unknown = list(slips(query, known))
                 if ranked:
                     best = search.best(
                         connection, query, kind, limit=SHOWN, among=AMONG, within=WITHIN
@@ -104,7 +110,8 @@ def find(request: Request) -> Response:
         stories=found_stories,
         hits=found_hits,
         older=older,
-        names=names_for(request),
+        unknown=unknown,
+        names=names,
         high=HIGH,
     )
 
