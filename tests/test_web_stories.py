@@ -229,6 +229,7 @@ def test_feeds_and_their_history(site, clock):
         )
 
     page = site.ask("/feeds/").text
+    assert re.findall(r"<td>(\d+)</td>", page)[:3] == ["1", "1", "0"]  # articles, hits and gaps
     assert page.index("Zulu 新闻") < page.index('href="/feeds/a"')
     assert "HTTP 403" in page
     page = site.ask("/feeds/b").text
@@ -241,6 +242,12 @@ def test_feeds_and_their_history(site, clock):
         "1 of 2 polls",
     ):
         assert words in page, words
+    for there in (
+        '<a href="/search/?q=feed%3Ab">1</a>',
+        '<a href="/search/?in=hits&amp;q=feed%3Ab">1</a>',
+    ):
+        assert there in page
+    assert site.ask("/search/?in=hits&q=feed%3Ab").text.count('class="headline"') == 1
     assert site.ask("/feeds/nobody").status == 404
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
-from monitor.store import browse
+from monitor.store import browse, counts
 from monitor.store import polls as ledger
 from monitor.store.polls import Day
 from monitor.web.context import asked_id, reading_for, site_of
@@ -27,10 +27,12 @@ def feeds(request: Request) -> Response:
     """Show all feeds, those that are not well first."""
     with reading_for(request) as connection:
         found = browse.feeds(connection)
+        counted = counts.of_feeds(connection)
     return page(
         request,
         "web/feeds.html.j2",
         feeds=sorted(found, key=lambda feed: not feed.trouble),
+        counts=counted,
         well=sum(not feed.trouble for feed in found),
     )
 
@@ -49,6 +51,7 @@ def feed(request: Request) -> Response:
         spells = ledger.spells(connection, found.id, starts[0], limit=MOST + 1)
         mishaps = ledger.mishaps(connection, found.id, starts[0], limit=MOST + 1)
         gaps = ledger.gaps(connection, found.id, starts[0], limit=MOST + 1)
+        count = counts.of_feeds(connection, found.id)[found.id]
         polls = ledger.latest(
             connection, found.id, before=asked_id(request, "before"), limit=POLLS + 1
         )
@@ -56,6 +59,7 @@ def feed(request: Request) -> Response:
         request,
         "web/feed.html.j2",
         feed=found,
+        count=count,
         days=list(zip(days, by_day, strict=True)),
         total=sum(by_day, Day()),
         spells=spells,
