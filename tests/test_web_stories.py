@@ -229,6 +229,7 @@ def test_feeds_and_their_history(site, clock):
         )
 
     page = site.ask("/feeds/").text
+    assert "0 of 1 are well. 2 are switched off." in page
     assert re.findall(r"<td>(\d+)</td>", page)[:3] == ["1", "1", "0"]  # articles, hits and gaps
     assert page.index("Zulu 新闻") < page.index('href="/feeds/a"')
     assert "HTTP 403" in page

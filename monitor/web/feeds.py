@@ -33,7 +33,8 @@ def feeds(request: Request) -> Response:
         "web/feeds.html.j2",
         feeds=sorted(found, key=lambda feed: not feed.trouble),
         counts=counted,
-        well=sum(not feed.trouble for feed in found),
+        well=sum(feed.enabled and not feed.trouble for feed in found),
+        on=sum(feed.enabled for feed in found),
     )
 
 
