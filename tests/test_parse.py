@@ -4,6 +4,7 @@ Cases live in data/feeds/entries.yaml; what children must survive is made here.
 """
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 from monitor.errors import ParseError
+from monitor.feeds.parse import pipes
 from monitor.feeds.parse.children import BoundedParser
 from monitor.feeds.parse.document import parse
 from monitor.feeds.parse.entries import MAX_FIELD_LENGTH
@@ -402,6 +404,114 @@ def test_feeds_larger_than_the_pipe():
         read = told(reader.parse_all(jobs))
 
     assert sorted(read) == [(n, ["Good"]) for n in range(12)]
+
+
+def test_what_was_handed_ahead_costs_no_other_feed():
+    """A child that was slow is done with what was given back before it takes another feed.
+
+    Else neither would take what the other has for it: a long answer here, a large feed there.
+    """
+    base = f"https://news.example/{'a' * 1900}/"
+    entries = "".join(f'<entry><title>{n}</title><link href="{n}"/></entry>' for n in range(1500))
+    xml = f'<feed xmlns="http://www.w3.org/2005/Atom" xml:base="{base}">{entries}</feed>'
+    one, long = job(rss(GOOD), 1), job(xml.encode(), 2)
+    large = job(rss(GOOD) + b" " * 3_000_000, 3)
+    read = []
+
+    def answers():
+        yield from (one, long)
+        while 1 not in read:
+            yield None
+        yield large
+
+    def read_all(reader):
+        for feed, _, document in reader.parse_all(answers()):
+            assert isinstance(document, Document)
+            read.append(feed.id)
+
+    with (
+        ThreadPoolExecutor() as threads,
+        BoundedParser(workers=2, timeout=timedelta(seconds=30), memory_bytes=1 << 30) as reader,
+        stopped_child(reader) as pid,
+    ):
+        others = set(children())
+        reading = threads.submit(read_all, reader)
+        while not (helping := set(children()) - others):  # it is given the second feed
+            time.sleep(0.01)
+        os.kill(*helping, signal.SIGSTOP)
+        os.kill(pid, signal.SIGCONT)
+        deadline = time.monotonic() + 20
+        while 3 not in read and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(*helping, signal.SIGCONT)
+        reading.result(timeout=20)
+
+    assert read == [1, 3, 2]
+
+
+def test_a_stopped_child_takes_no_large_feed():
+    """A child that takes nothing is replaced in time, however much is to be handed over."""
+    with (
+        ThreadPoolExecutor() as threads,
+        BoundedParser(workers=1, timeout=timedelta(seconds=3), memory_bytes=1 << 30) as reader,
+        stopped_child(reader),
+    ):
+        jobs = [job(rss(GOOD) + b" " * 3_000_000, 1), job(rss(GOOD), 2)]
+        read = told(threads.submit(list, reader.parse_all(jobs)).result(timeout=30))
+
+    assert sorted(read) == [(1, ["Good"]), (2, ["Good"])]
+
+
+def test_waiting_at_a_pipe_ends():
+    """A child that stops in the middle of an answer, or takes no more of a feed, is not waited for.
+
+    Nor is one that has ended.
+    """
+    ends = os.pipe()
+    with open(ends[0], "rb", 0) as source, open(ends[1], "wb", 0) as pipe:  # noqa: PTH123 - numbers
+        pipe.write((100).to_bytes(8, "big") + b"begun")
+        with pytest.raises(TimeoutError):
+            pipes.receive(source, 0.1)
+
+        os.set_blocking(pipe.fileno(), False)
+        with pytest.raises(TimeoutError):
+            pipes.Sink(pipe, 0.1).write(b"." * 5_000_000)
+
+        while source.read(1 << 16) and pipes.has_more(source, 0):
+            pass
+        pipe.close()
+        with pytest.raises(EOFError):
+            pipes.receive(source, 10)
+
+
+def test_nobody_reads_what_nobody_wants():
+    """A feed at which a closed round was is not begun again, and keeps nobody waiting."""
+    with (
+        ThreadPoolExecutor() as threads,
+        BoundedParser(workers=1, timeout=timedelta(seconds=60), memory_bytes=1 << 30) as reader,
+    ):
+        outcomes = reader.parse_all([job(GOOD_FEED), job(HANGING + b"<x y='" * 1_600_000, 2)])
+        next(outcomes)
+        time.sleep(0.5)  # until the second is being read
+        outcomes.close()
+        assert threads.submit(reader.parse, *job(rss(GOOD))).result(timeout=15)
+
+
+def test_no_process_to_be_had():
+    """Where no process can be started a feed fails, and is read once one can be again."""
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        ThreadPoolExecutor() as threads,
+        BoundedParser(workers=1, timeout=timedelta(seconds=30), memory_bytes=1 << 30) as reader,
+    ):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, usual[1]))  # no file more
+        try:
+            asked = threads.submit(reader.parse, *job(rss(GOOD)))
+            with pytest.raises(ParseError, match="no process can be started to read it: "):
+                asked.result(timeout=20)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+        assert titles(reader.parse(*job(rss(GOOD)))) == ["Good"]
 
 
 def test_close_is_quick():

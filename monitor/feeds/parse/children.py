@@ -13,10 +13,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+import os
 import pickle
-import select
 import subprocess
 import sys
 import time
@@ -26,15 +25,17 @@ from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
-from typing import IO, TYPE_CHECKING, Final, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast
 
 from monitor import traces
 from monitor.errors import ParseError
+from monitor.feeds.parse import pipes
+from monitor.text.html import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import timedelta
-    from io import BufferedReader, FileIO
+    from io import FileIO
 
     from opentelemetry.context import Context
 
@@ -52,7 +53,6 @@ _START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
 _STUCK_S: Final = 1.0  # of waiting in a row with feeds in line: then another child is started
 _HELP_AFTER_S: Final = 10.0  # the same, in all
-_PIPE_BYTES: Final = 1 << 20  # as much as Linux grants anybody; half of it holds the feed ahead
 
 
 @dataclass(eq=False, slots=True)
@@ -176,11 +176,14 @@ class BoundedParser:
 
     def _add_child(self) -> None:
         self._waited_s = self._stuck_s = 0.0
-        child = _Child(self._timeout_s, self._memory_bytes, self._lexicon)
+        child = _Child(
+            self._timeout_s, self._memory_bytes, self._lexicon, is_alone=self._workers == 1
+        )
+        Thread(target=child.work, args=(self._tasks,), name="parse", daemon=True).start()
         self._children.append(child)
         if self._closed:  # meanwhile, by another thread
             child.close()
-        Thread(target=child.work, args=(self._tasks,), name="parse", daemon=True).start()
+            self._tasks.put(None)
 
     def _finished(self, done: _Tasks, wait_s: float, *, in_line: int) -> _Task | None:
         """Return the next finished task; None if none is within that time, or all is over."""
@@ -212,49 +215,20 @@ def _size(task: _Task) -> int:
     return len(task.answer.body) + len(task.feed.prints) + 20_000
 
 
-def _widen(pipe: IO[bytes] | FileIO) -> int:
-    """Have *pipe* hold more, where it is granted; return how many bytes it holds."""
-    with suppress(OSError):  # the user has many wide pipes already
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
-
-
-def _source(process: subprocess.Popen[bytes]) -> FileIO:
-    """Return what *process* answers on, with no buffer in which an answer could lie unseen."""
-    return cast("FileIO", cast("BufferedReader", process.stdout).raw)
-
-
-def _answers(source: FileIO, within_s: float) -> bool:
-    poll = select.poll()
-    poll.register(source, select.POLLIN)
-    return bool(poll.poll(within_s * 1000))
-
-
-def _receive(source: FileIO) -> object:
-    """Return what a child tells: its length in eight bytes, and the pickle of it."""
-    size = int.from_bytes(_exactly(source, 8), "big")
-    return pickle.loads(_exactly(source, size))  # noqa: S301 - from our child
-
-
-def _exactly(source: FileIO, size: int) -> memoryview:
-    taken = memoryview(bytearray(size))
-    at = 0
-    while at < size:
-        more = source.readinto(taken[at:])
-        if not more:
-            raise EOFError
-        at += more
-    return taken
-
-
 class _Child:
     """A child process, made when it is needed, and made anew when it was ended."""
 
     def __init__(
-        self, timeout_s: float, memory_bytes: int, lexicon: Callable[[], Lexicon] | None
+        self,
+        timeout_s: float,
+        memory_bytes: int,
+        lexicon: Callable[[], Lexicon] | None,
+        *,
+        is_alone: bool,
     ) -> None:
         self._lexicon = lexicon
         self._timeout_s = timeout_s
+        self._is_alone = is_alone  # no other child can help
         self._memory_bytes = memory_bytes
         self._process: subprocess.Popen[bytes] | None = None
         self._left = 0  # feeds until it is replaced
@@ -264,12 +238,11 @@ class _Child:
         self._ahead: _Task | None = None  # what comes after that at which it is
         self._task: _Task | None = None
         self._closed = False
-        self._lock = Lock()  # on process, what is left, task and closed
+        self._lock = Lock()  # on process, task and closed
 
     def work(self, tasks: _Tasks) -> None:
         """Read tasks until None comes; run in a thread of its own."""
-        while (task := self._ahead or tasks.get()) is not None:
-            self._ahead = None
+        while (task := self._next(tasks)) is not None:
             with self._lock:
                 self._task = None if task.cancelled else task
             if not task.cancelled:
@@ -281,54 +254,85 @@ class _Child:
                     self._task = None
                 task.done.put(task)
             del task  # while the next is waited for, others need the memory
-        self.close()
+        self._replace()
 
     def close(self) -> None:
         """End the process, and start no other."""
         with self._lock:
             self._closed = True
-            self._end()
+            self._kill()
 
     def drop_cancelled(self) -> None:
         """End the process if nobody wants to know any more what it reads."""
         with self._lock:
             if self._task is not None and self._task.cancelled:
-                self._end()
+                self._kill()
+
+    def _next(self, tasks: _Tasks) -> _Task | None:
+        task, self._ahead = self._ahead, None
+        if task is not None:
+            return task
+        self._finish()
+        return tasks.get()
+
+    def _finish(self) -> None:
+        """Have the process be done with what it was handed ahead and was given back since.
+
+        Else the next feed would pay for what that does.
+        """
+        process = self._process
+        if process is None or not self._handed:
+            return
+        left = self._handed.popleft()
+        source = cast("FileIO", process.stdout)
+        try:
+            if left.cancelled or not pipes.has_more(source, self._timeout_s):
+                self._replace()
+            else:
+                pipes.receive(source, self._timeout_s)
+                self._left -= 1
+        except Exception:  # noqa: BLE001 - it died, or was closed; nobody wants what it says
+            self._replace()
 
     def _ask(self, task: _Task, tasks: _Tasks) -> Document | ParseError:
-        code = None
+        why = "closed before it was read"
         for _ in range(2):  # it may have been killed from outside, at rest or at work
-            process = self._ready()
-            if process is None:
-                break
+            process = None
             try:
+                process = None if task.cancelled else self._ready()
+                if process is None:
+                    break
                 self._hand_over(process, task)
                 self._hand_ahead(process, tasks)
-                return self._answer_to(task, process, tasks)
-            except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-                self._replace()  # ValueError: another thread has closed it
-                code = process.returncode
-        return ParseError(f"the reading process died (exit code {code})")
+                return self._answer(process, tasks)
+            except Exception as error:  # noqa: BLE001 - this thread goes on, whatever it is
+                self._replace()
+                if process is None:
+                    why = f"no process can be started to read it: {error}"
+                elif isinstance(error, EOFError | OSError | pickle.UnpicklingError):
+                    why = f"the reading process died (exit code {process.returncode})"
+                else:
+                    why = f"it cannot be read: {type(error).__name__}: {error}"
+        return ParseError(one_line(why))
 
     def _hand_over(self, process: subprocess.Popen[bytes], task: _Task) -> None:
         if task in self._handed:
             return
-        sink = cast("IO[bytes]", process.stdin)
+        pipe = cast("FileIO", process.stdin)
+        sink = pipes.Sink(pipe, self._timeout_s)
         if not self._greeted:  # starting is not reading, and takes long on a busy machine
-            source = _source(process)
+            source = cast("FileIO", process.stdout)
             lexicon = pickle.dumps(self._lexicon and self._lexicon())  # while it starts
-            if not _answers(source, _START_S):
-                raise EOFError
-            _receive(source)
+            pipes.receive(source, _START_S)
+            os.set_blocking(pipe.fileno(), False)
             sink.write(lexicon)
             self._greeted = True
-            _widen(source)
-            self._room = _widen(sink) // 2
+            pipes.widen(source)
+            self._room = pipes.widen(pipe) // 2  # the other half is for what is not taken yet
         answer, feed = task.answer, task.feed
         asked = (feed.page, feed.prints, feed.company, feed.last_ok_at is not None)
         limits = (self._memory_bytes, int(self._timeout_s) + 2)
         pickle.dump((answer.body, answer.content_type, answer.url, *asked, *limits), sink)
-        sink.flush()
         self._handed.append(task)
 
     def _hand_ahead(self, process: subprocess.Popen[bytes], tasks: _Tasks) -> None:
@@ -341,32 +345,34 @@ class _Child:
         if self._ahead is not None and _size(self._ahead) < self._room and self._left > 1:
             self._hand_over(process, self._ahead)
 
-    def _answer_to(
-        self, task: _Task, process: subprocess.Popen[bytes], tasks: _Tasks
-    ) -> Document | ParseError:
-        source = _source(process)
-        while True:
-            if not _answers(source, min(_STUCK_S, self._timeout_s)):
-                if self._ahead is not None:  # others shall not wait for this one
-                    tasks.put(self._ahead)
-                    self._ahead = None
-                if not _answers(source, self._timeout_s - _STUCK_S):
-                    self._replace()
-                    return ParseError(f"reading took longer than {self._timeout_s:g} s")
-            found = cast("Document | ParseError", _receive(source))
-            self._left -= 1
-            if self._handed.popleft() is task:
-                return found  # else it is of one that was given back
+    def _answer(self, process: subprocess.Popen[bytes], tasks: _Tasks) -> Document | ParseError:
+        source = cast("FileIO", process.stdout)
+        left_s = self._timeout_s
+        if not self._is_alone and not pipes.has_more(source, min(_STUCK_S, left_s)):
+            left_s -= _STUCK_S
+            if self._ahead is not None:  # others shall not wait for this one
+                tasks.put(self._ahead)
+                self._ahead = None
+        if not pipes.has_more(source, left_s):
+            self._replace()
+            return ParseError(f"reading took longer than {self._timeout_s:g} s")
+        found = cast("Document | ParseError", pipes.receive(source, self._timeout_s))
+        self._left -= 1
+        self._handed.popleft()
+        return found
 
     def _ready(self) -> subprocess.Popen[bytes] | None:
         with self._lock:
             if not self._left:
                 self._end()
-            if self._process is None and not self._closed:
+            if self._closed:
+                return None
+            if self._process is None:
                 self._process = subprocess.Popen(  # noqa: S603 - ourselves
                     [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
+                    bufsize=0,  # in a buffer, an answer could lie unseen
                     process_group=0,
                 )
                 self._left, self._greeted = _FEEDS_PER_CHILD, False
@@ -377,12 +383,15 @@ class _Child:
         with self._lock:
             self._end()
 
+    def _kill(self) -> None:
+        """End the process; its pipes are for its own thread to close, which may be using them."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def _end(self) -> None:
+        self._kill()
         process, self._process, self._left = self._process, None, 0
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with suppress(OSError):  # what was not sent is not wanted any more
-                cast("IO[bytes]", pipe).close()
+        if process is not None:
+            for pipe in (process.stdin, process.stdout):
+                cast("FileIO", pipe).close()
