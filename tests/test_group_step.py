@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import event, func, select, text, update
 from stored import NOW, put
 
 from monitor.pipeline.group import decide, group_new, grouping_beside, record
@@ -156,16 +156,44 @@ def test_a_failure_of_the_polls_groups_nothing(engine):
     assert "group" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_failure_of_the_grouping_comes_out(engine, monkeypatch):
-    """What ends the thread is raised where the block ends."""
+def test_a_failure_of_the_grouping_comes_out_if_it_lasts(engine, monkeypatch):
+    """What fails beside is done at the end, which raises what fails again."""
+    usual, calls = candidates.basis, []
 
-    def fail(*_, **__):
-        raise RuntimeError("no")
+    def fail(*those, **named):
+        calls.append(threading.current_thread().name)
+        if calls == ["group"] or lasts:
+            raise RuntimeError("no")
+        return usual(*those, **named)
 
     monkeypatch.setattr(candidates, "basis", fail)
     put(engine, titles(9, 3))
+    lasts = True
     with pytest.raises(RuntimeError, match="no"), grouping_beside(engine):
         time.sleep(0.5)
+    assert placed(engine)[1] == 9
+
+    calls.clear()
+    lasts = False
+    with grouping_beside(engine):
+        time.sleep(0.5)
+        assert calls == ["group"]
+    assert placed(engine)[1] == 0
+
+
+@pytest.mark.parametrize("empty_database", ["postgresql"], indirect=True)
+def test_connections_that_are_cut_lose_no_grouping(engine):
+    """PostgreSQL ends every session while hits are grouped beside: at the end all have a story."""
+    others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
+    cut = text(f"{others} current_database() AND pid <> pg_backend_pid()")
+    with grouping_beside(engine):
+        for round_ in range(8):
+            put(engine, titles(300, 3), feed=f"f{round_}")
+            time.sleep(0.05)
+            with engine.connect() as connection:
+                connection.execute(cut)
+    found, left = placed(engine)
+    assert (sum(found.values()), left) == (2400, 0)
 
 
 def test_a_story_of_many_is_known_by_few(engine):

@@ -70,17 +70,17 @@ def group_new(engine: Engine, kept: Reports | None = None) -> int:
 def grouping_beside(engine: Engine) -> Iterator[None]:
     """Group what the block stores, by a thread while enough of it waits, the rest at its end.
 
-    If the block fails, so does nothing here: what waits is grouped by whoever comes next.
+    Where the thread fails, as when a connection is cut, the end has all to do, and says what is
+    wrong if that lasts. If the block fails, what waits is grouped by whoever comes next.
     """
     kept: Reports = {}
     over = threading.Event()
-    failed: list[Exception] = []
 
     def work() -> None:
         try:
             _group_until(over, engine, kept)
-        except Exception as error:  # noqa: BLE001 - raised where the block ends
-            failed.append(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the end does it all again
+            log.warning("grouping beside failed, it is left to the end", error=str(error))
 
     thread = threading.Thread(target=work, name="group")
     thread.start()
@@ -89,8 +89,6 @@ def grouping_beside(engine: Engine) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-    if failed:
-        raise failed[0]
     group_new(engine, kept)
 
 
