@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from alembic import command
 from conftest import needs
 from sqlalchemy import select, text, update
 from stored import NOW, contents, put
@@ -18,7 +19,7 @@ from monitor.store import claims, digests, workers
 from monitor.store import schema as t
 from monitor.store.backup import HELD, backup, held_back, restore
 from monitor.store.engine import open_engine
-from monitor.store.migrate import integrity
+from monitor.store.migrate import alembic_config, integrity, revision, upgrade
 
 WORDS = Rendered("Subject", "Text", "<p>Text</p>")
 
@@ -150,6 +151,28 @@ def test_mails_that_may_have_gone_out_are_held_back(engine, tmp_path):
         ("sent", None, None),
         ("unsure", None, HELD),
     ]
+
+
+@pytest.mark.parametrize("schema", ["0029", "0020"])
+def test_a_backup_of_a_former_schema(full, tmp_path, schema):
+    """It takes the place of a database that was upgraded since, and is upgraded in its turn."""
+    with full.begin() as connection:
+        command.downgrade(alembic_config(connection), schema)
+    backup(full, tmp_path / "copy")
+    with full.connect() as connection:
+        before = connection.execute(text("SELECT * FROM v_feeds")).mappings().one()
+    upgrade(full)
+    put(full, ["Acme antitrust"], feed="b")
+
+    restore(full, tmp_path / "copy", replace=True)
+    assert revision(full) == schema
+    upgrade(full)
+
+    with full.connect() as connection:
+        after = connection.execute(text("SELECT * FROM v_feeds")).mappings().one()
+    assert (before["articles"], before["hits"]) == (4, 2)
+    assert {name: after[name] for name in before} == before
+    assert integrity(full) == []
 
 
 def test_the_commands(tmp_path):

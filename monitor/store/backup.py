@@ -90,7 +90,7 @@ def restore(engine: Engine, file: Path, *, replace: bool) -> None:
         _fill_sqlite(engine, file)
     else:
         options = ("--clean", "--if-exists") if replace else ()
-        _fill_postgresql(engine, file, *options)
+        _fill_postgresql(engine, file, *options, first=_dropping_later_tables(file))
 
 
 def held_back(connection: Connection) -> int:
@@ -167,6 +167,7 @@ def _fill_sqlite(engine: Engine, file: Path) -> None:
 # --- PostgreSQL --------------------------------------------------------------------------------
 
 _ANYBODYS: Final = ("--no-owner", "--no-acl")  # whoever brings it back owns it
+_KINDS: Final = ("TABLE", "VIEW")
 _NEWER_ONLY: Final = b"SET transaction_timeout = 0;\n"  # as it is without being set
 
 
@@ -207,8 +208,25 @@ def _require(program: str, code: int, errors: str) -> None:
         raise StoreError(f"{program} failed: {reason}")
 
 
-def _fill_postgresql(engine: Engine, file: Path, *options: str) -> None:
-    """Have psql run what pg_restore makes of the archive, as one transaction.
+def _dropping_later_tables(file: Path) -> str:
+    """Return what drops the tables that came after an archive of a former schema was made.
+
+    pg_restore clears away what it knows only: it would leave them, and the upgrade that makes them
+    would fail; or it would fail itself, where they refer to what it clears away. Views that read
+    them are in its way, and come back.
+    """
+    listed = [line.split() for line in _run("pg_restore", None, "--list", str(file)).splitlines()]
+    its = {kind: [it[5] for it in listed if it[3:5] == [kind, "public"]] for kind in _KINDS}
+    later = sorted(t.metadata.tables.keys() - its["TABLE"])
+    return "".join(
+        f"DROP {kind} IF EXISTS {', '.join(f'public.{name}' for name in names)};\n"
+        for kind, names in (("VIEW", its["VIEW"]), ("TABLE", later))
+        if names and later
+    )
+
+
+def _fill_postgresql(engine: Engine, file: Path, *options: str, first: str) -> None:
+    """Have psql run *first* and what pg_restore makes of the archive, as one transaction.
 
     Not pg_restore alone: that of version 17 sets a parameter which older servers do not know.
     """
@@ -232,7 +250,7 @@ def _fill_postgresql(engine: Engine, file: Path, *options: str) -> None:
         script, wanted = cast("IO[bytes]", maker.stdout), cast("IO[bytes]", runner.stdin)
         # psql that ended early says why; it closes its end, and so do we then.
         with suppress(BrokenPipeError), wanted:
-            wanted.write(b"BEGIN;\n")
+            wanted.write(b"BEGIN;\n" + first.encode())
             for line in script:
                 if line == _NEWER_ONLY:
                     continue
