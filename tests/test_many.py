@@ -2,12 +2,13 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from sqlalchemy import bindparam, insert, select, text, update
+import pytest
+from sqlalchemy import bindparam, create_engine, event, insert, select, text, update
 
 from monitor.store import known, numbering
 from monitor.store import schema as t
 from monitor.store.among import among
-from monitor.store.many import Many
+from monitor.store.many import Many, insert_together
 
 AT = datetime(2026, 11, 23, 16, 5, tzinfo=timezone(timedelta(hours=8)))
 ROWS = [
@@ -93,3 +94,27 @@ def test_reserved_numbers_that_are_not_used_have_not_landed(engine):
         assert landed & set(numbers) == {numbers[0], numbers[2]}
         assert numbering.landed(connection, t.feeds, [numbers[2]]) == {numbers[2]}
         assert min(numbering.reserve(connection, t.feeds, 2)) > numbers[2]
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 31, 127, 128, 129, 255, 300])
+def test_rows_go_into_sqlite_a_hundred_at_a_time(number):
+    """Every row goes in once, whatever their number, by few statements and few kinds of them."""
+    statements = []
+    with create_engine("sqlite://").begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE it (a INTEGER UNIQUE, b TEXT)")
+        connection.exec_driver_sql("INSERT INTO it VALUES (7, 'before')")
+        event.listen(connection, "before_cursor_execute", lambda *it: statements.append(it[2]))
+        adding = "INSERT INTO it (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        insert_together(connection, adding, [(at, f"row {at}") for at in range(number)])
+        found = dict(connection.execute(text("SELECT a, b FROM it")).all())
+    assert found == {at: f"row {at}" for at in range(number)} | {7: "before"}
+    assert len(statements) - 1 <= number // 128 + 7
+    assert all(statement.endswith("ON CONFLICT DO NOTHING") for statement in statements[:-1])
+
+
+def test_what_is_no_insert_of_one_row_is_refused():
+    with (
+        create_engine("sqlite://").begin() as connection,
+        pytest.raises(ValueError, match="one row"),
+    ):
+        insert_together(connection, "INSERT INTO it (a, b) VALUES (?, 2)", [(1,)])

@@ -33,11 +33,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _poll(args: argparse.Namespace) -> int:
-    from monitor import heap
+    from monitor import threads
     from monitor.app import App
     from monitor.pipeline.group import grouping_beside
 
-    heap.share()
+    threads.share()
     began = time.monotonic()
     with App.load(config_path(args)) as app:
         app.wants_full_texts()  # first of all: what is not installed stops the start

@@ -23,10 +23,10 @@ def _run(args: argparse.Namespace) -> int:
     # Until the service stands there is nothing to finish or hand back: a stop is just the end. As
     # a container's first process we would not even be stopped without a handler of our own.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    from monitor import heap
+    from monitor import threads
     from monitor.app import App
     from monitor.worker import serve
 
-    heap.share()
+    threads.share()
     with App.load(config_path(args)) as app:
         return serve(app)

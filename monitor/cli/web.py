@@ -26,11 +26,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _web(args: argparse.Namespace) -> int:
     # As for `monitor run`: until the pages stand, a stop is just the end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from monitor import threads
     from monitor.app import App
     from monitor.config.values import read_listen
     from monitor.config.web import USUAL_LISTEN, split_listen
     from monitor.web.server import serve_alone
 
+    threads.share()
     with App.load(config_path(args)) as app:
         host, port = split_listen(app.config.web.listen or USUAL_LISTEN)
         host = args.host or host

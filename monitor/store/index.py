@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, select, text, update
 
 from monitor.store import schema as t
+from monitor.store.many import insert_together
 from monitor.text.index import CUT, distinct_words, index_words
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def add(connection: Connection, articles: Sequence[Words]) -> None:
     The caller has set their `indexed` to `CUT`; those that do not fit are marked here.
     """
     if connection.dialect.name != "postgresql":
-        if articles:
-            connection.exec_driver_sql(_ADD_FTS5, list(articles))
+        insert_together(connection, _ADD_FTS5, articles)
         return
     rows: list[dict[str, Any]] = [{"article": it, "words": words} for it, words in articles]
     unfit = []

@@ -2,10 +2,15 @@
 
 As `connection.execute` does, but what that does for each row in Python is done here for each
 column: a row takes hardly longer than the database takes for it. No default is filled in.
+
+Python's driver of SQLite lets other threads run at each row, and then waits for its turn: up to
+5 ms, and the others who want to write with it, wherever one of the threads works. So rows are
+inserted by the hundred there, each hundred by one statement.
 """
 
 from __future__ import annotations
 
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Update
 
     Process = Callable[[Any], Any]
+
+
+_TOGETHER: Final = 128  # rows of one statement; no table has columns for 32,766 values of them
 
 
 class Many:
@@ -56,6 +64,7 @@ class _Compiled:
         keys = list(names) if isinstance(statement, Insert) else None
         compiled = statement.compile(dialect=dialect, column_keys=keys)
         self._text = str(compiled)
+        self._inserts = isinstance(statement, Insert)
         self._by_name = names if compiled.positiontup is None else None
         self._order = [names.index(name) for name in compiled.positiontup or names]
         self._process: dict[int, Process] = {}
@@ -71,6 +80,29 @@ class _Compiled:
             done = {number: process(value) for number, value in values.items()}
             columns[at] = [done[id(value)] for value in columns[at]]
         rows: list[Any] = list(zip(*(columns[at] for at in self._order), strict=True))
+        if self._inserts and connection.dialect.name == "sqlite":
+            insert_together(connection, self._text, rows)
+            return
         if self._by_name:
             rows = [dict(zip(self._by_name, row, strict=True)) for row in rows]
         connection.exec_driver_sql(self._text, rows)
+
+
+def insert_together(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert *rows* into SQLite by *text*, an INSERT of one row; as many at once as it takes well.
+
+    Of each number of rows there is one statement, and they are powers of two: so few are prepared.
+    """
+    if not rows:
+        return
+    one = f"({', '.join('?' * len(rows[0]))})"
+    before, values, after = text.partition(f"VALUES {one}")
+    if not values:
+        raise ValueError(f"no INSERT of one row: {text}")
+    at, size = 0, _TOGETHER
+    while at < len(rows):
+        while size > len(rows) - at:
+            size //= 2
+        some = tuple(chain.from_iterable(rows[at : at + size]))
+        connection.exec_driver_sql(f"{before}VALUES {', '.join([one] * size)}{after}", some)
+        at += size

@@ -1,4 +1,4 @@
-"""All threads of a process share one heap, where the C library would give each its own."""
+"""All threads of a process share one heap, and take short turns."""
 
 import subprocess
 import sys
@@ -7,9 +7,9 @@ import pytest
 
 HEAPS = """
 import ctypes, sys, threading
-from monitor import heap
+from monitor.threads import share
 if sys.argv[1] == "share":
-    heap.share()
+    share()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 threads = [threading.Thread(target=libc.malloc, args=(4000,)) for _ in range(4)]
@@ -33,3 +33,11 @@ def test_threads_share_a_heap(what, one):
     )
 
     assert (ran.stdout.count("<heap nr=") == 1) is one, ran.stdout
+
+
+def test_turns_are_short():
+    """A thread that computes keeps those that read waiting for less than a millisecond."""
+    shown = "import sys; from monitor.threads import share; share(); print(sys.getswitchinterval())"
+    ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+
+    assert float(ran.stdout) < 0.001
