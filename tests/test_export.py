@@ -4,6 +4,7 @@ import csv
 import json
 from contextlib import redirect_stdout
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from io import StringIO
 from itertools import islice
 
@@ -104,6 +105,29 @@ def test_a_file_is_there_when_whole(tmp_path):
         written(breaks(), path)
     assert path.read_bytes() == before
     assert [it.name for it in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
+def test_numbers_that_are_none(form, tmp_path):
+    """What is no number is a word in every format: JSON stays JSON, and nothing fails at it."""
+    line = [float("nan"), float("-inf"), Decimal("NaN"), Decimal("Infinity"), Decimal("1e400"), 0.5]
+    columns = [f"c{at}" for at in range(len(line))]
+    path = tmp_path / f"a.{form}"
+    row = dict(zip(columns, line, strict=True))
+    show([row], columns, form, shown=columns, output=path)
+
+    text = path.read_text("utf-8")
+    words = ["NaN", "-Infinity", "NaN", "Infinity"]
+    if form == "csv":
+        assert next(csv.reader([text.splitlines()[1]])) == [*words, f"{10**400}", "0.5"]
+    else:
+
+        def fail(word):
+            raise AssertionError(f"{word} is no JSON")
+
+        read = json.loads(text, parse_constant=fail)
+        [found] = read if form == "json" else [read]
+        assert list(found.values()) == [*words, 10**400, 0.5]
 
 
 def test_a_format_that_needs_a_file():

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -193,11 +194,13 @@ def instant_text(at: datetime | None) -> str | None:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a column holds
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, datetime):
         return instant_text(value)
-    if isinstance(value, Decimal):
+    if isinstance(value, float):
+        return value if isfinite(value) else str(Decimal(value))  # for which JSON has no number
+    if isinstance(value, Decimal) and value.is_finite():
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, bytes):
         return value.hex()
