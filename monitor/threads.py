@@ -1,4 +1,4 @@
-"""The threads of a process that share its work: one heap for all, and short turns.
+"""The threads of a process that share its work: one heap for all of them, and short turns.
 
 * glibc gives each thread a heap of its own, so that they need not wait for each other. Ours seldom
   allocate at the same moment (one interpreter runs at a time), and what a thread has freed in its
@@ -18,11 +18,15 @@ TURN_S: Final = 0.0005  # shorter ones take more time themselves
 _ARENA_MAX: Final = -8  # M_ARENA_MAX of mallopt(3)
 
 
-def share() -> None:
-    """Have all threads that start from now on take short turns and, where that can be, one heap."""
-    sys.setswitchinterval(TURN_S)
+def share_heap() -> None:
+    """Have all threads that start from now on use one heap, where the C library knows how."""
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # musl has one heap anyway
         mallopt(_ARENA_MAX, 1)
+
+
+def take_short_turns() -> None:
+    """Have no thread wait long for another that computes."""
+    sys.setswitchinterval(TURN_S)

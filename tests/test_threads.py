@@ -7,9 +7,9 @@ import pytest
 
 HEAPS = """
 import ctypes, sys, threading
-from monitor.threads import share
+from monitor.threads import share_heap
 if sys.argv[1] == "share":
-    share()
+    share_heap()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 threads = [threading.Thread(target=libc.malloc, args=(4000,)) for _ in range(4)]
@@ -37,7 +37,8 @@ def test_threads_share_a_heap(what, one):
 
 def test_turns_are_short():
     """A thread that computes keeps those that read waiting for less than a millisecond."""
-    shown = "import sys; from monitor.threads import share; share(); print(sys.getswitchinterval())"
+    shown = "import sys; from monitor import threads; threads.take_short_turns()"
+    shown += "; print(sys.getswitchinterval())"
     ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
 
     assert float(ran.stdout) < 0.001

@@ -37,7 +37,7 @@ def _poll(args: argparse.Namespace) -> int:
     from monitor.app import App
     from monitor.pipeline.group import grouping_beside
 
-    threads.share()
+    threads.share_heap()
     began = time.monotonic()
     with App.load(config_path(args)) as app:
         app.wants_full_texts()  # first of all: what is not installed stops the start

@@ -27,6 +27,7 @@ def _run(args: argparse.Namespace) -> int:
     from monitor.app import App
     from monitor.worker import serve
 
-    threads.share()
+    threads.share_heap()
+    threads.take_short_turns()
     with App.load(config_path(args)) as app:
         return serve(app)

@@ -32,7 +32,8 @@ def _web(args: argparse.Namespace) -> int:
     from monitor.config.web import USUAL_LISTEN, split_listen
     from monitor.web.server import serve_alone
 
-    threads.share()
+    threads.share_heap()
+    threads.take_short_turns()
     with App.load(config_path(args)) as app:
         host, port = split_listen(app.config.web.listen or USUAL_LISTEN)
         host = args.host or host

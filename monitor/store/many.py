@@ -5,7 +5,7 @@ column: a row takes hardly longer than the database takes for it. No default is 
 
 Python's driver of SQLite lets other threads run at each row, and then waits for its turn: up to
 5 ms, and the others who want to write with it, wherever one of the threads works. So rows are
-inserted by the hundred there, each hundred by one statement.
+inserted there by the hundred, each hundred by one statement.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Process = Callable[[Any], Any]
 
 
-_TOGETHER: Final = 128  # rows of one statement; no table has columns for 32,766 values of them
+_SIZES: Final = (256, 64, 16, 4, 1)  # rows of one statement; all their values are at most 32,766
 
 
 class Many:
@@ -91,7 +91,7 @@ class _Compiled:
 def insert_together(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -> None:
     """Insert *rows* into SQLite by *text*, an INSERT of one row; as many at once as it takes well.
 
-    Of each number of rows there is one statement, and they are powers of two: so few are prepared.
+    Few sizes are used, so that few statements are prepared.
     """
     if not rows:
         return
@@ -99,10 +99,10 @@ def insert_together(connection: Connection, text: str, rows: Sequence[Sequence[A
     before, values, after = text.partition(f"VALUES {one}")
     if not values:
         raise ValueError(f"no INSERT of one row: {text}")
-    at, size = 0, _TOGETHER
-    while at < len(rows):
-        while size > len(rows) - at:
-            size //= 2
-        some = tuple(chain.from_iterable(rows[at : at + size]))
-        connection.exec_driver_sql(f"{before}VALUES {', '.join([one] * size)}{after}", some)
-        at += size
+    at = 0
+    for size in _SIZES:
+        values = ", ".join([one] * size if len(rows) - at >= size else ())
+        while len(rows) - at >= size:
+            some = tuple(chain.from_iterable(rows[at : at + size]))
+            connection.exec_driver_sql(f"{before}VALUES {values}{after}", some)
+            at += size
