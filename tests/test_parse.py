@@ -300,7 +300,7 @@ def test_lazy(parser):
     next(outcomes)
     outcomes.close()
 
-    assert len(taken) <= 41
+    assert len(taken) <= 33
 
 
 def test_large_feeds_are_read_one_by_one(parser):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -158,6 +158,19 @@ class Answer:
     hub: str | None = None
     topic: str | None = None
     _hash: str | None = field(default=None, init=False, repr=False, compare=False)
+    _size: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the body has, or had."""
+        return len(self.body) if self._size is None else self._size
+
+    def without_body(self) -> Answer:
+        """Return what is known of the answer once its body was read, which needs no memory more."""
+        bare = replace(self, body=b"")
+        object.__setattr__(bare, "_hash", self.body_hash)
+        object.__setattr__(bare, "_size", self.size)
+        return bare
 
     @property
     def body_hash(self) -> str:

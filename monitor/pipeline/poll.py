@@ -44,7 +44,7 @@ PULSE = timedelta(seconds=0.25)  # how soon what was read is stored, and what ca
 JUDGED = 64  # polls without a document
 DOCUMENTS = 64
 ENTRIES = 800  # that were read; those that are as they were cost nothing here
-BYTES = 4_000_000  # of bodies, which are held until then
+BYTES = 4_000_000  # of bodies, about what is held of them until then
 MAX_REASON_LENGTH = 200
 
 log = logs.get_logger()
@@ -186,9 +186,9 @@ class _Round:
 
         if feed.id in self._read or feed.id in self._judged:
             self.settle()
-        self._read[feed.id] = Read(self._settler, feed, answer, document)
+        self._read[feed.id] = Read(self._settler, feed, answer.without_body(), document)
         entries = sum(len(it.entries) for it in self._read.values())
-        held = sum(len(it.answer.body) for it in self._read.values())
+        held = sum(it.answer.size for it in self._read.values())
         if len(self._read) >= DOCUMENTS or entries >= ENTRIES or held >= BYTES:
             self._settle_read()
 

@@ -54,7 +54,7 @@ def exchange(answer: Answer, now: datetime) -> dict[str, Any]:
         "at": now,
         "status": answer.status,
         "took_ms": ms(answer.took),
-        "bytes": len(answer.body),
+        "bytes": answer.size,
     }
 
 

@@ -83,7 +83,7 @@ class Settler:
             "outcome": PollOutcome.FAILED,
             "status": answer.status if answer else fetching.status,
             "took_ms": record.ms(answer.took if answer else fetching.took),
-            "bytes": len(answer.body) if answer else 0,
+            "bytes": answer.size if answer else 0,
             "error": str(error),
         }
         after = {"due_at": due_at, "failures": failures, "last_error": str(error)}

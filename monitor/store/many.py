@@ -5,7 +5,7 @@ column: a row takes hardly longer than the database takes for it. No default is 
 
 Python's driver of SQLite lets other threads run at each row, and then waits for its turn: up to
 5 ms, and the others who want to write with it, wherever one of the threads works. So rows are
-inserted there by the hundred, each hundred by one statement.
+inserted there dozens at a time, by one statement.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Process = Callable[[Any], Any]
 
 
-_SIZES: Final = (256, 64, 16, 4, 1)  # rows of one statement; all their values are at most 32,766
+_SIZES: Final = (64, 16, 4, 1)  # rows of one statement: of more, preparing takes memory
 
 
 class Many:

@@ -47,7 +47,7 @@ _START: Final = (  # with our search path, which is not always the environment's
     "from monitor.feeds.parse.child import main; main()"
 )
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
-_AHEAD: Final = 40  # answers taken that are not given back read
+_AHEAD: Final = 32  # answers taken that are not given back read
 _BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
 _START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
