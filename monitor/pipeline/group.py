@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 BATCH = 500  # hits in one transaction
 WORTH = 250  # hits that are grouped before all have come
 KEPT = 20_000  # reports, of two kilobytes each
+BESIDE = 2000  # the same, while feeds are read, which takes memory too
 _LOOK_S = 0.1  # how often it is looked how many have come
 
 _ONE = threading.Lock()
@@ -94,7 +95,7 @@ def grouping_beside(engine: Engine) -> Iterator[None]:
 
 def _group_until(over: threading.Event, engine: Engine, kept: Reports) -> None:
     has_read = False
-    while not over.wait(_LOOK_S):
+    while len(kept) < BESIDE and not over.wait(_LOOK_S):
         with reading(engine) as connection:
             waiting = count_ungrouped(connection, limit=WORTH)
         if waiting >= WORTH:
