@@ -532,14 +532,13 @@ def test_close_is_quick():
 
 
 PARENT = """
-import os, signal, sys
+import os, signal, sys, time
 from datetime import timedelta
 from monitor.feeds.parse.children import BoundedParser
 from monitor.model import Answer, FeedToPoll
 
 feed = FeedToPoll(1, "f", "https://f.example/", "F", None, None, None, None, None, None, 0)
-hang = b"<rss version='2.0'><channel><item><author>%s@</author></item></channel></rss>"
-hang %= b"a." * 60_000
+hang = b"<!DOCTYPE rss><rss version='2.0'><channel><item><title>t</title>" + b"<x y='" * 400_000
 good = b"<rss version='2.0'><channel><item><title>t</title></item></channel></rss>"
 jobs = [(feed, Answer(200, feed.url, body)) for body in (good, hang)]
 if __name__ == "__main__":
@@ -547,6 +546,7 @@ if __name__ == "__main__":
     parser = BoundedParser(workers=2, timeout=timedelta(seconds=2), memory_bytes=1 << 30)
     outcomes = parser.parse_all(jobs)
     next(outcomes)
+    time.sleep(0.5)  # until a child is at the other
     try:
         os.kill(*((os.getpid(), signal.SIGKILL) if "kill" in sys.argv else (0, signal.SIGINT)))
         next(outcomes)
