@@ -177,7 +177,9 @@ def test_readiness_without_a_database(site):
 def test_too_much_is_refused(site):
     """A request larger than any of ours is turned away, and so is a verb nobody offers."""
     token = site.app.links.leaving_token("daily", "desk@example.com")
-    assert site.post(f"/unsubscribe/{token}", b"x" * 100_000).status == 413
+    refused = site.post(f"/unsubscribe/{token}", b"x" * 100_000)
+    assert refused.status == 413
+    assert "Content-Security-Policy" in refused.headers
     assert site.ask("/digests/", method="DELETE").status == 405
     assert site.post(f"/subscribe/{token}", b"x" * 100_000).status in {200, 413}
 

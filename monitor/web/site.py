@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.routing import Route
 
 from monitor.digest.names import names_of
@@ -136,10 +137,12 @@ def build_site(app: App, *, local: bool) -> Starlette:
     web = app.config.web
     site = Starlette(
         routes=[*FOR_EVERYBODY, *inside],
-        middleware=[Middleware(Shield)],
+        middleware=[
+            Middleware(Shield),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),  # no failure
+        ],
         exception_handlers={HTTPException: not_served},
         lifespan=_served,
-        max_body_size=MAX_BODY_BYTES,
     )
     site.state.meter = metrics.meter_of(app)
     site.state.site = Site(
