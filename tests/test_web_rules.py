@@ -12,6 +12,7 @@ from test_behind import started
 from websites import PASSWORD, form_value, put_user, website
 
 from monitor.pipeline.group import group_new
+from monitor.web import backtests, rules
 
 RULES = """
 companies:
@@ -163,6 +164,23 @@ def test_a_backtest_is_ended_from_its_page(site):
     assert site.post_form(there, form, cookie=site.cookie).status == 303
     assert "cancelled" in ended(site, begun)
     assert gone(pid)
+
+
+def test_a_backtest_that_ends_while_its_page_is_made(site, monkeypatch):
+    """A page that says it is running loads itself again, whatever has become of it since."""
+    make = rules.page
+
+    def slowly(request, template, **given):
+        made = make(request, template, **given)
+        if "run" in given:
+            given["run"].state = backtests.State.DONE
+        return made
+
+    monkeypatch.setattr(rules, "page", slowly)
+    there = bench(site, "backtest", days="30").headers["Location"]
+    shown = site.ask(there, cookie=site.cookie)
+
+    assert ("running" in shown.text) is bool(shown.headers["Refresh"])
 
 
 def test_a_backtest(site):

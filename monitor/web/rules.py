@@ -119,6 +119,7 @@ def backtest(request: Request) -> Response:
     if request.method == "POST":
         run.end()
         return RedirectResponse(f"/rules/backtests/{run.id}", 303)
+    is_running = run.state is State.RUNNING  # it may end before the page is made
     response = page(
         request,
         "web/backtest.html.j2",
@@ -127,7 +128,7 @@ def backtest(request: Request) -> Response:
         names=names_for(request),
         until=run.started - timedelta(days=run.days),
     )
-    if run.state is State.RUNNING:
+    if is_running:
         response.headers["Refresh"] = str(PAUSE_S)
     return response
 
