@@ -1,9 +1,12 @@
 """All threads of a process share one heap, and take short turns."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from monitor.cli import main
 
 HEAPS = """
 import ctypes, sys, threading
@@ -42,3 +45,24 @@ def test_turns_are_short():
     ran = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
 
     assert float(ran.stdout) < 0.001
+
+
+@pytest.mark.parametrize(
+    ("command", "served"),
+    [("run", "monitor.worker.serve"), ("web", "monitor.web.server.serve_alone")],
+)
+def test_services_take_short_turns(tmp_path, monkeypatch, command, served):
+    """The service and the pages alone do, before anything is served."""
+    turns = []
+    usual, handler = sys.getswitchinterval(), signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(served, lambda *_: turns.append(sys.getswitchinterval()) or 0)
+    (tmp_path / "config.yaml").write_text("feeds: []\n", "utf-8")
+    try:
+        with pytest.raises(SystemExit):
+            main([command, "--config", str(tmp_path / "config.yaml")])
+    finally:
+        sys.setswitchinterval(usual)
+        signal.signal(signal.SIGTERM, handler)
+
+    assert turns
+    assert turns[0] < 0.001
