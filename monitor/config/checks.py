@@ -52,19 +52,19 @@ def check_filters(data: dict[str, Any], lexicon: Lexicon, places: Places) -> Non
     from monitor.query.fields import CURRENCIES  # only where the watch-list is read
 
     known = {
-        "currency": sorted(CURRENCIES),
-        "company": [company.key for company in lexicon.companies],
-        "topic": [topic.key for topic in lexicon.topics],
-        "stage": [stage.key for stage in lexicon.stages],
-        "regulator": [regulator.key for regulator in lexicon.regulators],
+        "company": {it.key: it.name for it in lexicon.companies},
+        "topic": {it.key: it.name for it in lexicon.topics},
+        "stage": {it.key: it.name for it in lexicon.stages},
+        "regulator": {it.key: it.name for it in lexicon.regulators},
     }
+    known["currency"] = {code: code for code in sorted(CURRENCIES)}
     check_fields(data, known, places)
 
 
 def check_filtered_feeds(data: dict[str, Any], places: Places) -> None:
     """Report each feed that a filter names and that is not among those polled."""
     ids = [feed.get("id") or feed_id(feed["url"]) for _, feed in _entries(data, "feeds")]
-    check_fields(data, {"feed": [it for it in ids if isinstance(it, str)]}, places)
+    check_fields(data, {"feed": {it: it for it in ids if isinstance(it, str)}}, places)
 
 
 def check_channels(data: dict[str, Any], places: Places) -> None:

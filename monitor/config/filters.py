@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.values import did_you_mean
 from monitor.errors import QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from monitor.config.marks import KeyPath
     from monitor.config.places import Places
@@ -27,23 +26,23 @@ def read(value: object) -> object:
 
 
 def check_fields(
-    data: Mapping[str, Any], known: Mapping[str, Collection[str]], places: Places
+    data: Mapping[str, Any], known: Mapping[str, Mapping[str, str]], places: Places
 ) -> None:
-    """Report each value of a field that no hit can have: *known* are the values by field."""
+    """Report each value of a field that no hit can have: *known* are the names by field and key."""
     written = list(filters(data))
     if not written:
         return
-    from monitor.query.filters import named, read_filter
+    from monitor.query.filters import read_filter
+    from monitor.query.slips import slips
 
     for path, text in written:
         try:
-            asked = list(named(read_filter(text)))
+            wrong = list(slips(read_filter(text), known))
         except QueryError:
             continue  # which is reported where it is read
-        for name, value in ((it.name, value) for it in asked for value in it.values):
-            if name in known and value.lower() not in {key.lower() for key in known[name]}:
-                hint = did_you_mean(value, list(known[name]))
-                places.report(path, f'"{name}:{value}" names no {name} there is{hint}')
+        for slip in wrong:
+            hint = f'; did you mean "{slip.meant}"?' if slip.meant else ""
+            places.report(path, f'"{slip.field}:{slip.value}" names no {slip.field} there is{hint}')
 
 
 def filters(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
