@@ -72,14 +72,10 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _read_lexicon(fingerprint: str, content: str) -> Lexicon | None:
-    from monitor.detect.canonical import read_canonical
+def _read_lexicon(content: str, fingerprint: str) -> Lexicon | None:
+    from monitor.detect.canonical import recall
 
-    try:
-        lexicon = read_canonical(content, fingerprint)
-    except ValueError:
-        return None
-    return lexicon if lexicon.fingerprint == fingerprint else None
+    return recall(content, fingerprint)
 
 
 class SystemClock:
@@ -115,7 +111,7 @@ class App:
         def memory(url: str, inputs: str) -> Remembered | None:
             opened.append(open_engine(url))
             found = lexicons.remembered(opened[0], inputs)
-            return found and Remembered(found[0], partial(_read_lexicon, *found))
+            return found and Remembered(*found, partial(_read_lexicon, *found))
 
         try:
             config = configuration.load(path, os.environ if environ is None else environ, memory)
@@ -260,7 +256,8 @@ class App:
     def parser(self) -> BoundedParser:
         """The parser of the polls, in children that can be killed; it examines what is new."""
         workers = self.config.polling.workers
-        return self._closing.enter_context(self._build_parser(workers, lambda: self.lexicon))
+        parser = self._build_parser(workers, lambda: self.config.lexicon_text)
+        return self._closing.enter_context(parser)
 
     @cached_property
     def plain_parser(self) -> BoundedParser:
@@ -268,7 +265,7 @@ class App:
         return self._closing.enter_context(self._build_parser(self.config.polling.workers))
 
     def _build_parser(
-        self, workers: int, lexicon: Callable[[], Lexicon] | None = None
+        self, workers: int, lexicon: Callable[[], tuple[str, str]] | None = None
     ) -> BoundedParser:
         from monitor.feeds.parse.children import BoundedParser
 

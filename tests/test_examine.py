@@ -20,13 +20,14 @@ from monitor.text.index import index_words, uncut
 
 TITLES = ("Alibaba fined $2 billion in antitrust probe", "Rain expected", "腾讯音乐今天IPO定价")
 URL = "https://news.example/feed"
+TEXT = LEXICON.canonical, LEXICON.fingerprint
 
 
 @pytest.fixture(scope="module")
 def examiner():
     """A parser whose child examines what it reads."""
     limits = {"timeout": timedelta(seconds=60), "memory_bytes": 1 << 30}
-    with BoundedParser(workers=1, lexicon=lambda: LEXICON, **limits) as parser:
+    with BoundedParser(workers=1, lexicon=lambda: TEXT, **limits) as parser:
         yield parser
 
 
@@ -69,6 +70,19 @@ def test_a_child_finds_what_detection_finds(examiner):
 
     assert [len(matches) for matches in document.matches] == [1, 0, 1]
     assert document.matches == found_in(document)
+
+
+@pytest.mark.parametrize("text", [("{}", LEXICON.fingerprint), ("no JSON", "0" * 64)])
+def test_a_text_that_is_not_the_lexicon_is_not_believed(text):
+    """Where its fingerprint does not fit, entries come back unexamined, for the parent to do."""
+    limits = {"timeout": timedelta(seconds=60), "memory_bytes": 1 << 30}
+    with BoundedParser(workers=1, lexicon=lambda: text, **limits) as parser:
+        document = parser.parse(feed(), rss(*TITLES))
+
+    matches = Matches(
+        LateDetector(lambda: LEXICON), feed(), document.entries, document.matches, document.words
+    )
+    assert [len(matches(at)) for at in range(3)] == [1, 0, 1]
 
 
 def test_a_child_cuts_words(examiner):

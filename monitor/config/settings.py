@@ -193,11 +193,12 @@ class LoggingSettings(Settings):
 
 
 class Remembered(NamedTuple):
-    """A lexicon that an earlier start made: its fingerprint, and what reads it if it is needed.
+    """A lexicon that an earlier start made: its text, fingerprint, and what reads it if need be.
 
     *read* gives None if what was kept is not that lexicon any more; then it is made again.
     """
 
+    content: str
     fingerprint: str
     read: "Callable[[], Lexicon | None]"
 
@@ -232,6 +233,13 @@ class Held:
     def fingerprint(self) -> str:
         """The fingerprint of the lexicon."""
         return self.known.fingerprint if self.known else self.lexicon.fingerprint
+
+    @property
+    def text(self) -> tuple[str, str]:
+        """The canonical text of the lexicon and its fingerprint: as they were kept, unread."""
+        if self.known:
+            return self.known.content, self.known.fingerprint
+        return self.lexicon.canonical, self.lexicon.fingerprint
 
 
 class Config(Settings):
@@ -306,6 +314,11 @@ class Config(Settings):
     def fingerprint(self) -> str:
         """The fingerprint of the lexicon, which need not be read for it."""
         return self._held.fingerprint
+
+    @property
+    def lexicon_text(self) -> tuple[str, str]:
+        """Its canonical text and fingerprint, for `monitor.detect.canonical.recall`."""
+        return self._held.text
 
     @property
     def remembered(self) -> bool:

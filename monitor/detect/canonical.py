@@ -45,6 +45,15 @@ def read_canonical(text: str, fingerprint: str | None = None) -> Lexicon:
         raise ValueError(f"is no lexicon that this version can read: {error!r}") from error
 
 
+def recall(text: str, fingerprint: str) -> Lexicon | None:
+    """Return the lexicon of that *text* and *fingerprint*, None if they do not belong together."""
+    try:
+        lexicon = read_canonical(text, fingerprint)
+    except ValueError:
+        return None
+    return lexicon if lexicon.fingerprint == fingerprint else None
+
+
 def _is_whole(data: dict[str, list[dict[str, Any]]]) -> bool:
     """Return whether no field is missing, of those that could be read."""
     term = len(Term.__dataclass_fields__)

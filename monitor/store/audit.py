@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, select
 
-from monitor.store import attachments
 from monitor.store import schema as t
 from monitor.store.engine import lock
 
@@ -159,6 +158,8 @@ def _digest(
 ) -> tuple[str, dict[str, Any]]:
     if row.pruned_at is not None:
         return str(row.id), deleted.get(str(row.id), {})
+    from monitor.store import attachments  # most that is recorded is no digest
+
     files = attachments.of_digest(connection, row.id)
     return str(row.id), of_digest(row.subject, row.text, row.html, files)
 

@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from monitor.model import Alteration, Kind, NearMissToTell, OpenHit, ReportedHit
 from monitor.store import reviews
 from monitor.store import schema as t
-from monitor.store.queries import hit_title, hits_with_articles, reported_hit, text_of_hit
+from monitor.store.queries import hits_with_articles, reported_hit
+from monitor.store.quoted import hit_title, text_of_hit
 from monitor.stories.head import is_official
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, or_, select
 from monitor.model import Amount, HitToGroup, Role
 from monitor.store import schema as t
 from monitor.store.among import among
-from monitor.store.queries import hit_title, text_of_hit
+from monitor.store.quoted import hit_title, text_of_hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

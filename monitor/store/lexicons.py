@@ -42,7 +42,7 @@ def keep(
 
 
 def remembered(engine: Engine, inputs: str) -> tuple[str, str] | None:
-    """Return fingerprint and text of the lexicon last made from *inputs*; None if there is none.
+    """Return text and fingerprint of the lexicon last made from *inputs*; None if there is none.
 
     A database that cannot be read, or is at another schema, remembers nothing: whoever uses it
     says what is wrong with it.
@@ -57,7 +57,7 @@ def remembered(engine: Engine, inputs: str) -> tuple[str, str] | None:
             found = connection.execute(query).first()
     except DatabaseError:
         return None
-    return (found.fingerprint, found.content) if found else None
+    return (found.content, found.fingerprint) if found else None
 
 
 def content(connection: Connection, fingerprint: str) -> str | None:

@@ -6,7 +6,7 @@ The lists read the views that analysts may rely on, so a command and a SQL query
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     Boolean,
@@ -32,6 +32,7 @@ from monitor.store.among import among as one_of
 from monitor.store.few import NAMED, few
 from monitor.store.hits import evidence_of
 from monitor.store.paged import PAGE, Rows
+from monitor.store.quoted import hit_title, text_of_hit
 from monitor.store.types import Instant
 
 if TYPE_CHECKING:
@@ -39,22 +40,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection, Row
-
-_Columns = TypeVarTuple("_Columns")
-
-
-def hit_title() -> ColumnElement[str]:
-    """Return the title that a hit's evidence quotes; needs the join of `text_of_hit`."""
-    return func.coalesce(t.revisions.c.title, t.articles.c.title).label("title")
-
-
-def text_of_hit(query: Select[*_Columns]) -> Select[*_Columns]:
-    """Join *query* of hits with the article, and with the older text a hit may quote."""
-    return query.join(t.articles, t.articles.c.id == t.hits.c.article_id).outerjoin(
-        t.revisions,
-        (t.revisions.c.article_id == t.hits.c.article_id)
-        & (t.revisions.c.number == t.hits.c.revision),
-    )
 
 
 NEWEST: Final = (t.hits.c.found_at.desc(), t.hits.c.id.desc())  # the order of lists of hits

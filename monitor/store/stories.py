@@ -17,7 +17,7 @@ from monitor.model import Source, Step, Story
 from monitor.store import schema as t
 from monitor.store.among import among
 from monitor.store.grouping import chunks, earliest, told_at
-from monitor.store.queries import hit_title, text_of_hit
+from monitor.store.quoted import hit_title, text_of_hit
 from monitor.store.rows import change_rows, row_of
 from monitor.stories.head import Account, head_of, stage_of
 

@@ -1,6 +1,7 @@
 """A child: reads one feed after another, within limits, as its parent hands them over.
 
-* It says "ready", takes on stdin, pickled, what to look for in entries, if anything, and then jobs.
+* It says "ready", takes on stdin, pickled, the text of the lexicon by which entries are examined,
+  if they are, and then jobs.
   It gives a document or the reason why there is none on stdout; it ends with its parent, whose end
   of the pipe then closes.
 * Its limits of memory and processor time are its own, and hold even if the parent is gone.
@@ -22,7 +23,6 @@ from monitor.feeds.parse.document import parse
 from monitor.text.html import one_line
 
 if TYPE_CHECKING:
-    from monitor.detect.lexicon import Lexicon
     from monitor.feeds.parse.examine import Examiner
     from monitor.model.documents import Document, Page
 
@@ -60,26 +60,34 @@ def main() -> None:
 
 
 class _Examiner:
-    """What examines documents: made when there is something to examine, if that is wished."""
+    """What examines documents: made when there is something to examine, if that is wished.
+
+    Where the lexicon's text is not what its fingerprint says, nothing is examined here: the parent
+    examines what has not been, and makes a lexicon that is.
+    """
 
     def __init__(self, jobs: BinaryIO) -> None:
         try:
-            self._lexicon: Lexicon | None = pickle.load(jobs)  # noqa: S301 - from our parent
+            self._text: tuple[str, str] | None = pickle.load(jobs)  # noqa: S301 - from our parent
         except (EOFError, pickle.UnpicklingError):  # it has gone: there will be no job, either
-            self._lexicon = None
+            self._text = None
         self._made: Examiner | None = None
 
     def examine(self, document: Document, job: Job) -> Document:
         """Return *document* with what is found in it, as far as that is new."""
-        if self._lexicon is None or not document.entries:
+        if not document.entries or (job.is_known and document.shown is None):
             return document
-        if job.is_known and document.shown is None:
-            return document
-        if self._made is None:
-            from monitor.feeds.parse.examine import Examiner  # few polls find anything new
+        if self._text is not None:
+            self._made, self._text = self._make(*self._text), None
+        return document if self._made is None else self._made.examine(document, job.company)
 
-            self._made = Examiner(self._lexicon)
-        return self._made.examine(document, job.company)
+    @staticmethod
+    def _make(text: str, fingerprint: str) -> Examiner | None:
+        from monitor.detect.canonical import recall  # few polls find anything new
+        from monitor.feeds.parse.examine import Examiner
+
+        lexicon = recall(text, fingerprint)
+        return None if lexicon is None else Examiner(lexicon)
 
 
 def _tell(answers: BinaryIO, what: object) -> None:

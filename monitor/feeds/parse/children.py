@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-    from monitor.detect.lexicon import Lexicon
     from monitor.model import Answer, Document, FeedToPoll
 
 _START: Final = (  # with our search path, which is not always the environment's
@@ -74,8 +73,8 @@ class BoundedParser:
     """Reads feeds in up to *workers* children; a `monitor.ports.Parser`. Close it, or use `with`.
 
     *timeout* is for one feed. *memory_bytes* is the address space that reading one feed may add
-    to that of an idle child (Linux counts it). With *lexicon*, new entries are also examined: their
-    documents say what detection found in them.
+    to that of an idle child (Linux counts it). With *lexicon*, which gives its text and
+    fingerprint, new entries are also examined: their documents say what was found in them.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class BoundedParser:
         workers: int,
         timeout: timedelta,
         memory_bytes: int,
-        lexicon: Callable[[], Lexicon] | None = None,
+        lexicon: Callable[[], tuple[str, str]] | None = None,
     ) -> None:
         self._workers = workers
         self._lexicon = lexicon
@@ -222,7 +221,7 @@ class _Child:
         self,
         timeout_s: float,
         memory_bytes: int,
-        lexicon: Callable[[], Lexicon] | None,
+        lexicon: Callable[[], tuple[str, str]] | None,
         *,
         is_alone: bool,
     ) -> None:
@@ -369,7 +368,7 @@ class _Child:
                 return None
             if self._process is None:
                 self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                    [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
+                    [sys.executable, "-S", "-P", "-c", _START, json.dumps(sys.path)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     bufsize=0,  # in a buffer, an answer could lie unseen
