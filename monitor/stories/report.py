@@ -26,7 +26,7 @@ from monitor.text.folding import fold
 from monitor.text.words import language_of, words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Iterator
+    from collections.abc import Collection, Hashable, Iterator
 
     from monitor.model import Amount, HitToGroup
 
@@ -153,9 +153,9 @@ def read(hit: HitToGroup) -> Report:
     reaction = is_reaction(hit.title)
     when, dated = _when(hit, reaction=reaction)
     named = _named(hit.company, hit.names)
-    headline, text = words(title), words(lede)
+    headline = words(title)
     telling = {*_without(named, title, headline)} - _COMMON
-    rest = {*_without(named, lede, text)} - _COMMON - telling
+    rest = {*_without(named, lede)} - _COMMON - telling
     return Report(
         hit=hit.id,
         company=hit.company,
@@ -174,14 +174,14 @@ def read(hit: HitToGroup) -> Report:
         lede=_held(rest),
         whole=_held(sorted(headline or words(folded))),
         marks=marks(both, headline=len(title)),
-        script=_language(both, chain(headline, text)),
+        script=_language(both, headline, lede),
     )
 
 
-def _without(named: re.Pattern[str], text: str, its_words: list[str]) -> list[str]:
-    """Return the words of *text* without its names."""
+def _without(named: re.Pattern[str], text: str, its_words: list[str] | None = None) -> list[str]:
+    """Return the words of *text* without its names; *its_words*, if they are known, with them."""
     left, names = named.subn(" ", text)
-    return words(left) if names else its_words
+    return words(left) if names or its_words is None else its_words
 
 
 _HELD: Final[dict[str, str]] = {}  # words that reports share
@@ -213,12 +213,12 @@ def counted(ordered: tuple[str, ...]) -> frozenset[str]:
     return frozenset(numbered)
 
 
-def _language(folded: str, its_words: Iterable[str]) -> str:
+def _language(folded: str, headline: list[str], lede: str) -> str:
     """Return the language whose words can be compared with each other: a guess, by little words."""
     script = language_of(folded)
     if script != "en":
         return script
-    little = filter(_LITTLE_WORDS.__contains__, its_words)
+    little = filter(_LITTLE_WORDS.__contains__, chain(headline, words(lede)))
     found = Counter(chain.from_iterable(map(_LITTLE_WORDS.__getitem__, little)))
     return max(found, key=lambda it: (found[it], it == "en", it), default="en")
 
