@@ -15,6 +15,7 @@ of figures; exit code 1 if one is not kept.
 import argparse
 import email
 import email.policy
+import io
 import json
 import multiprocessing
 import os
@@ -26,6 +27,7 @@ import socket
 import sys
 import tempfile
 import time
+import zipfile
 from collections import Counter, defaultdict
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -164,6 +166,18 @@ class Report:
         return not any(faults)
 
 
+def told_in(message):
+    """Return the words of a mail: of a digest of many hits, also those of the list beside it."""
+    words = [message.get_body(("plain",)).get_content()]
+    for part in message.iter_attachments():
+        content = part.get_payload(decode=True)
+        if part.get_filename().endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(content)) as packed:
+                content = b"".join(map(packed.read, packed.namelist()))
+        words.append(content.decode("utf-8"))
+    return "\n".join(words)
+
+
 class Trial:
     """The database, the mail server, the workers and what they are held against."""
 
@@ -238,8 +252,7 @@ class Trial:
             message = email.message_from_bytes(mail.content, policy=email.policy.default)
             report.flaws += [f"{mail.recipients}"] if len(mail.recipients) != 1 else []
             taken[message["Message-ID"]].append(mail.content)
-            words = message.get_body(("plain",)).get_content()
-            for name in set(re.findall(r"Norvex\d+", words)):
+            for name in set(re.findall(r"Norvex\d+", told_in(message))):
                 told[mail.recipients[0]][name].add(message["Message-ID"])
         with self.app.store.begin() as connection:
             hits = connection.scalars(select(t.hits.c.company)).all()
