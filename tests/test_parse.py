@@ -4,6 +4,7 @@ Cases live in data/feeds/entries.yaml; what children must survive is made here.
 """
 
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -468,20 +469,39 @@ def test_waiting_at_a_pipe_ends():
     Nor is one that has ended.
     """
     ends = os.pipe()
-    with open(ends[0], "rb", 0) as source, open(ends[1], "wb", 0) as pipe:  # noqa: PTH123 - numbers
+    with open(ends[0], "rb", 0) as raw, open(ends[1], "wb", 0) as pipe:  # noqa: PTH123 - numbers
+        source = pipes.Source(raw)
         pipe.write((100).to_bytes(8, "big") + b"begun")
         with pytest.raises(TimeoutError):
-            pipes.receive(source, 0.1)
+            source.receive(0.1)
 
         os.set_blocking(pipe.fileno(), False)
         with pytest.raises(TimeoutError):
             pipes.Sink(pipe, 0.1).write(b"." * 5_000_000)
 
-        while source.read(1 << 16) and pipes.has_more(source, 0):
+        while raw.read(1 << 16):
             pass
         pipe.close()
         with pytest.raises(EOFError):
-            pipes.receive(source, 10)
+            source.receive(10)
+
+
+def test_answers_that_came_together():
+    """A second answer that came with the first is there at once, and so is the end behind it."""
+    ends = os.pipe()
+    with open(ends[0], "rb", 0) as raw, open(ends[1], "wb", 0) as pipe:  # noqa: PTH123 - numbers
+        source = pipes.Source(raw)
+        answers = [b"one", b"x" * 50_000, b""]
+        pipe.writelines(
+            len(answer).to_bytes(8, "big") + answer for answer in map(pickle.dumps, answers)
+        )
+        pipe.close()
+
+        assert [source.receive(0) for _ in range(2)] == answers[:2]
+        assert source.has_more(0)
+        assert source.receive(0) == answers[2]
+        with pytest.raises(EOFError):
+            source.receive(0)
 
 
 def test_nobody_reads_what_nobody_wants():

@@ -230,6 +230,7 @@ class _Child:
         self._is_alone = is_alone  # no other child can help
         self._memory_bytes = memory_bytes
         self._process: subprocess.Popen[bytes] | None = None
+        self._source: pipes.Source  # what the process tells
         self._left = 0  # feeds until it is replaced
         self._greeted = False  # whether it has started
         self._room = 0  # bytes of a job that surely can be handed over ahead
@@ -283,12 +284,11 @@ class _Child:
         if process is None or not self._handed:
             return
         left = self._handed.popleft()
-        source = cast("FileIO", process.stdout)
         try:
-            if left.cancelled or not pipes.has_more(source, self._timeout_s):
+            if left.cancelled or not self._source.has_more(self._timeout_s):
                 self._replace()
             else:
-                pipes.receive(source, self._timeout_s)
+                self._source.receive(self._timeout_s)
                 self._left -= 1
         except Exception:  # noqa: BLE001 - it died, or was closed; nobody wants what it says
             self._replace()
@@ -303,7 +303,7 @@ class _Child:
                     break
                 self._hand_over(process, task)
                 self._hand_ahead(process, tasks)
-                return self._answer(process, tasks)
+                return self._answer(tasks)
             except Exception as error:  # noqa: BLE001 - this thread goes on, whatever it is
                 self._replace()
                 if process is None:
@@ -320,18 +320,18 @@ class _Child:
         pipe = cast("FileIO", process.stdin)
         sink = pipes.Sink(pipe, self._timeout_s)
         if not self._greeted:  # starting is not reading, and takes long on a busy machine
-            source = cast("FileIO", process.stdout)
             lexicon = pickle.dumps(self._lexicon and self._lexicon())  # while it starts
-            pipes.receive(source, _START_S)
+            self._source.receive(_START_S)
             os.set_blocking(pipe.fileno(), False)
             sink.write(lexicon)
             self._greeted = True
-            pipes.widen(source)
+            pipes.widen(cast("FileIO", process.stdout))
             self._room = pipes.widen(pipe) // 2  # the other half is for what is not taken yet
         answer, feed = task.answer, task.feed
         asked = (feed.page, feed.prints, feed.company, feed.last_ok_at is not None)
         limits = (self._memory_bytes, int(self._timeout_s) + 2)
-        pickle.dump((answer.body, answer.content_type, answer.url, *asked, *limits), sink)
+        told = pickle.dumps((answer.body, answer.content_type, answer.url, *asked, *limits))
+        sink.write(told)  # in one piece: each call gives up the interpreter
         self._handed.append(task)
 
     def _hand_ahead(self, process: subprocess.Popen[bytes], tasks: _Tasks) -> None:
@@ -344,18 +344,18 @@ class _Child:
         if self._ahead is not None and _size(self._ahead) < self._room and self._left > 1:
             self._hand_over(process, self._ahead)
 
-    def _answer(self, process: subprocess.Popen[bytes], tasks: _Tasks) -> Document | ParseError:
-        source = cast("FileIO", process.stdout)
-        left_s = self._timeout_s
-        if not self._is_alone and not pipes.has_more(source, min(_STUCK_S, left_s)):
-            left_s -= _STUCK_S
+    def _answer(self, tasks: _Tasks) -> Document | ParseError:
+        first_s = self._timeout_s if self._is_alone else min(_STUCK_S, self._timeout_s)
+        told = self._source.has_more(first_s)
+        if not told and first_s < self._timeout_s:
             if self._ahead is not None:  # others shall not wait for this one
                 tasks.put(self._ahead)
                 self._ahead = None
-        if not pipes.has_more(source, left_s):
+            told = self._source.has_more(self._timeout_s - first_s)
+        if not told:
             self._replace()
             return ParseError(f"reading took longer than {self._timeout_s:g} s")
-        found = cast("Document | ParseError", pipes.receive(source, self._timeout_s))
+        found = cast("Document | ParseError", self._source.receive(self._timeout_s))
         self._left -= 1
         self._handed.popleft()
         return found
@@ -371,9 +371,10 @@ class _Child:
                     [sys.executable, "-S", "-P", "-c", _START, json.dumps(sys.path)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    bufsize=0,  # in a buffer, an answer could lie unseen
+                    bufsize=0,  # in a buffer of Python's, an answer could lie unseen
                     process_group=0,
                 )
+                self._source = pipes.Source(cast("FileIO", self._process.stdout))
                 self._left, self._greeted = _FEEDS_PER_CHILD, False
                 self._handed.clear()
             return self._process
