@@ -422,6 +422,7 @@ def test_what_was_handed_ahead_costs_no_other_feed():
     def answers():
         yield from (one, long)
         while 1 not in read:
+            time.sleep(0.01)  # else this thread keeps the others from what they do
             yield None
         yield large
 
@@ -435,16 +436,16 @@ def test_what_was_handed_ahead_costs_no_other_feed():
         BoundedParser(workers=2, timeout=timedelta(seconds=30), memory_bytes=1 << 30) as reader,
         stopped_child(reader) as pid,
     ):
-        others = set(children())
         reading = threads.submit(read_all, reader)
-        while not (helping := set(children()) - others):  # it is given the second feed
-            time.sleep(0.01)
-        os.kill(*helping, signal.SIGSTOP)
+        while not (reader._children[1:] and reader._children[1]._handed):
+            time.sleep(0.001)
+        (helping,) = set(children()) - {pid}  # it was just given the second feed
+        os.kill(helping, signal.SIGSTOP)
         os.kill(pid, signal.SIGCONT)
         deadline = time.monotonic() + 20
         while 3 not in read and time.monotonic() < deadline:
             time.sleep(0.01)
-        os.kill(*helping, signal.SIGCONT)
+        os.kill(helping, signal.SIGCONT)
         reading.result(timeout=20)
 
     assert read == [1, 3, 2]

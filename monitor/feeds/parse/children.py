@@ -142,6 +142,7 @@ class BoundedParser:
         self._running.add(done)
         try:
             while not self._closed:
+                began = time.monotonic()
                 room = len(under_way) < _AHEAD and _bytes(under_way) < _BYTES_AT_ONCE
                 taken = list(islice(waiting, 1 if room else 0))
                 under_way |= {self._start(*one, done) for one in taken if one is not None}
@@ -149,7 +150,8 @@ class BoundedParser:
                 del taken  # a body that is still named here would keep its memory
                 if not (under_way or asked):
                     return
-                finished = self._finished(done, 0 if asked else step_s, in_line=len(under_way))
+                wait_s = 0 if asked else step_s
+                finished = self._finished(done, wait_s, since=began, in_line=len(under_way))
                 if finished is not None and finished.outcome is not None:
                     under_way.remove(finished)
                     yield finished.feed, finished.answer, finished.outcome
@@ -184,17 +186,21 @@ class BoundedParser:
             child.close()
             self._tasks.put(None)
 
-    def _finished(self, done: _Tasks, wait_s: float, *, in_line: int) -> _Task | None:
-        """Return the next finished task; None if none is within that time, or all is over."""
+    def _finished(self, done: _Tasks, wait_s: float, *, since: float, in_line: int) -> _Task | None:
+        """Return the next finished task; None if none is within that time, or all is over.
+
+        *since* is when the caller last was here: what it did until now, such as waiting for a
+        server, was time in which nothing was read, if nothing is finished.
+        """
         began = time.monotonic()
         try:
             finished = done.get(wait_s > 0, wait_s)
         except Empty:
             finished = None
         if in_line > len(self._children):
-            waited_s = time.monotonic() - began
-            self._waited_s += waited_s
-            self._stuck_s += waited_s
+            now = time.monotonic()
+            self._waited_s += now - began
+            self._stuck_s += now - since
         if finished is not None:
             self._stuck_s = 0.0
         if finished is not None and not self._started:
