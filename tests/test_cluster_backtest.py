@@ -77,7 +77,7 @@ def undone(app, number):
         return backtests.undone(connection, number)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_replica_is_killed_in_the_middle(app, database, tmp_path):
     """What it was at is retaken; figures and examples are those of one process, to the last."""
     there = {"companies": [{"id": "acme", "name": "Acme"}, {"id": "brook", "name": "Brook"}]}
