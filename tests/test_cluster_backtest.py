@@ -77,7 +77,7 @@ def undone(app, number):
         return backtests.undone(connection, number)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(240)
 def test_a_replica_is_killed_in_the_middle(app, database, tmp_path):
     """What it was at is retaken; figures and examples are those of one process, to the last."""
     there = {"companies": [{"id": "acme", "name": "Acme"}, {"id": "brook", "name": "Brook"}]}
@@ -115,6 +115,20 @@ def test_a_replica_is_killed_in_the_middle(app, database, tmp_path):
     assert both == alone
     assert alone["added"] > 5 < alone["removed"], "there is more than the examples"
     assert "job retaken" in (folders[1] / "log").read_text("utf-8")
+
+
+@pytest.mark.timeout(60)
+def test_the_job_of_a_dead_replica_is_not_waited_for(app, tmp_path):
+    """One that died when its part was done, but before it said so, leaves its job in the queue."""
+    put(app.store, TITLES)
+    number = parts.spread(app, ASKED)
+    with app.store.begin() as connection:
+        connection.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
+    assert not parts.work(app, threading.Event(), {"part": undone(app, number)[0]})
+
+    told = json.loads(monitor(tmp_path, "backtest", f"--result={number}", "--format=json").stdout)
+
+    assert (told["backtest"], told["left"]) == (number, 0)
 
 
 def test_a_part_goes_on_where_a_stop_cut_it_off(app):

@@ -227,7 +227,9 @@ def _wait(app: App, number: int) -> None:
         while left:
             with reading(app.store) as connection:
                 backtests.get(connection, number)  # it may have been ended
-                left = jobs.left(connection, NAME)
+                # A replica that died when its part was done has left its job in the queue.
+                undone = backtests.undone(connection, number)
+                left = jobs.left(connection, NAME) if undone else 0
                 done, total = backtests.progress(connection, number)
             progress.update(task, completed=done, total=total)
             time.sleep(1 if left else 0)
