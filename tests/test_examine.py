@@ -1,10 +1,15 @@
 """Examining where entries are read: the same is found there as anywhere, and once."""
 
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from test_parse import children
 from test_poll import INTERVAL, LEXICON, Web, configure, rss
 
 from monitor.detect.associate import Detector
@@ -83,6 +88,25 @@ def test_a_text_that_is_not_the_lexicon_is_not_believed(text):
         LateDetector(lambda: LEXICON), feed(), document.entries, document.matches, document.words
     )
     assert [len(matches(at)) for at in range(3)] == [1, 0, 1]
+
+
+def test_a_child_killed_as_it_takes_the_lexicon():
+    """The one in its place is given the lexicon again, and finds the same."""
+    limits = {"timeout": timedelta(seconds=60), "memory_bytes": 1 << 30}
+    others = set(children())
+    killed = 0
+    for wait_s in (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3):  # from its start to its first answer
+        with (
+            ThreadPoolExecutor() as threads,
+            BoundedParser(workers=1, lexicon=lambda: TEXT, **limits) as parser,
+        ):
+            document = threads.submit(parser.parse, feed(), rss(*TITLES))
+            time.sleep(wait_s)
+            for child in set(children()) - others:
+                killed += not document.done()
+                os.kill(child, signal.SIGKILL)
+            assert document.result(timeout=30).matches == found_in(document.result())
+    assert killed
 
 
 def test_a_child_cuts_words(examiner):
