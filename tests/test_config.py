@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.config import load
-from monitor.config.marks import read, scalar
+from monitor.config.marks import read, scalar, walk_to
 from monitor.config.settings import feed_id
 from monitor.config.values import read_duration, read_size, without_password, write_duration
 from monitor.config.watchlist import bundled_lexicon
@@ -290,6 +290,38 @@ def test_plain_words_are_read_as_in_yaml_1_2(text, value):
 def test_quoted_words_are_text():
     """Quotes keep a number, a switch or nothing as text."""
     assert read(b"[\"1\", 'true', \"\", '~']").data == ["1", "true", "", "~"]
+
+
+class _Far(list):
+    """A list of which only single places may be asked for, as of 10,000 feeds."""
+
+    def __iter__(self):
+        raise AssertionError("all of them are looked at")
+
+
+@pytest.mark.parametrize(
+    ("path", "depth", "found"),
+    [
+        (("feeds", 1, "url"), 3, "b"),
+        (("feeds", 1, "id"), 2, {"url": "b"}),
+        (("feeds", 2), 1, None),
+        (("feeds", "url"), 1, None),
+        (("feeds", 0, "url", "x"), 3, "a"),
+        (("other",), 0, None),
+    ],
+)
+def test_the_way_to_a_value(path, depth, found):
+    """A path is followed as far as it goes, and no other place of a list is looked at."""
+    feeds = _Far([{"url": "a"}, {"url": "b"}])
+    data = {"feeds": feeds}
+
+    reached, value = walk_to(data, path)
+
+    assert reached == path[:depth]
+    if found is None:
+        assert value is (feeds if depth else data)
+    else:
+        assert value == found
 
 
 def test_values_behind_an_alias_are_read():

@@ -89,15 +89,16 @@ def scalar(text: str) -> str | int | float | bool | None:
 
 def walk_to(data: object, path: KeyPath) -> tuple[KeyPath, Any]:
     """Return the longest part of *path* that exists in *data*, and what stands there."""
+    found: Any = data
     for depth, step in enumerate(path):
-        if isinstance(data, dict):
-            steps: Any = data
+        if isinstance(found, list):  # of thousands of feeds, perhaps
+            is_there = isinstance(step, int) and 0 <= step < len(found)
         else:
-            steps = dict(enumerate(data)) if isinstance(data, list) else {}
-        if step not in steps:
-            return path[:depth], data
-        data = steps[step]
-    return path, data
+            is_there = isinstance(found, dict) and step in found
+        if not is_there:
+            return path[:depth], found
+        found = found[step]
+    return path, found
 
 
 def leaves(data: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
