@@ -287,6 +287,26 @@ def test_error_crosses(parser):
         parser.parse(*job(b"<html>"))
 
 
+def test_each_gets_its_own():
+    """Where a round ends whose feed was handed over ahead, those behind get their own answers."""
+    slow = rss("<item><title>t</title>" + "<a" * 50_000).replace(b"<rss", b"<!DOCTYPE rss><rss")
+    mine = rss("<item><title>mine</title></item>")
+    with BoundedParser(workers=1, timeout=timedelta(seconds=60), memory_bytes=1 << 30) as reader:
+        rounds = [
+            reader.parse_all(jobs, pulse=timedelta(milliseconds=20))
+            for jobs in ([job(slow, 1), job(slow, 2)], [job(GOOD_FEED, 3)], [job(mine, 4)])
+        ]
+        slowly, dropped, kept = rounds
+        assert [next(each) for each in rounds] == [None] * 3  # all wait to be read, in this order
+        assert next(filter(None, slowly))[0].id == 1  # now the others are handed over
+        dropped.close()
+        assert next(filter(None, slowly))[0].id == 2
+        feed, _, document = next(filter(None, kept))
+
+    assert feed.id == 4
+    assert titles(document) == ["mine"]
+
+
 def test_lazy(parser):
     """Answers are taken as others are read: a round of thousands is never held at once."""
     taken = []

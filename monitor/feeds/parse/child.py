@@ -16,6 +16,7 @@ import pickle
 import resource
 import sys
 from contextlib import ExitStack, suppress
+from functools import cache
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 from monitor.errors import ParseError
@@ -117,8 +118,7 @@ def _answer(job: Job, examiner: _Examiner) -> Document | ParseError:
 
 
 def _within_limits(job: Job, examiner: _Examiner) -> Document:
-    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123 - for each feed
-        pages = int(statm.read().split()[0])
+    pages = int(os.pread(_statm(), 64, 0).split()[0])
     used = resource.getrusage(resource.RUSAGE_SELF)
     limits = {
         resource.RLIMIT_AS: pages * resource.getpagesize() + job.memory_bytes,
@@ -133,6 +133,12 @@ def _within_limits(job: Job, examiner: _Examiner) -> Document:
             resource.setrlimit(kind, (limit, usual[1]))
         document = parse(job.body, job.content_type, job.url, page=job.page, before=job.before)
         return examiner.examine(document, job)
+
+
+@cache
+def _statm() -> int:
+    """Return the descriptor of what tells our size in memory: opening it takes ten times longer."""
+    return os.open("/proc/self/statm", os.O_RDONLY)
 
 
 def _trim() -> None:

@@ -5,8 +5,9 @@
 * One child reads while it keeps up: each takes 25 MB. When feeds have waited for a second behind
   one that hangs, or for ten in all with nothing else to do meanwhile, another is started, up to
   `workers`.
-* A thread for each child hands over and takes back, one feed ahead, so that a child need not wait
-  until that thread has its turn. Who hangs over a feed gives the one behind it back to others.
+* A thread for each child hands over and takes back, a few feeds ahead, so that neither need wait
+  for the other's turn: to wake each other for each feed takes a twentieth of a poll. Who hangs over
+  a feed gives those behind it back to others.
 * A child is a program of its own in a process group of its own: it shares no lock with us, and
   Ctrl-C at a terminal does not reach it.
 """
@@ -22,7 +23,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast
@@ -47,6 +48,8 @@ _START: Final = (  # with our search path, which is not always the environment's
 )
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
 _AHEAD: Final = 32  # answers taken that are not given back read
+_HANDED_AHEAD: Final = 8  # feeds that a child is given beside that at which it is
+_NAP_S: Final = 0.003  # in which a child with as many answers for several
 _BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
 _START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
@@ -241,7 +244,7 @@ class _Child:
         self._greeted = False  # whether it has started
         self._room = 0  # bytes of a job that surely can be handed over ahead
         self._handed: deque[_Task] = deque()  # what it was given and has not answered, in order
-        self._ahead: _Task | None = None  # what comes after that at which it is
+        self._ahead: deque[_Task] = deque()  # what comes after that at which it is
         self._task: _Task | None = None
         self._closed = False
         self._lock = Lock()  # on process, task and closed
@@ -275,34 +278,33 @@ class _Child:
                 self._kill()
 
     def _next(self, tasks: _Tasks) -> _Task | None:
-        task, self._ahead = self._ahead, None
-        if task is not None:
-            return task
+        if self._ahead:
+            return self._ahead.popleft()
         self._finish()
         return tasks.get()
 
-    def _finish(self) -> None:
-        """Have the process be done with what it was handed ahead and was given back since.
+    def _finish(self, until: _Task | None = None) -> None:
+        """Have the process be done with what it was handed, before *until*, and nobody waits for.
 
-        Else the next feed would pay for what that does.
+        That was given back since, or cancelled: else the next feed would pay for what it does, or
+        get its answer.
         """
-        process = self._process
-        if process is None or not self._handed:
-            return
-        left = self._handed.popleft()
-        try:
-            if left.cancelled or not self._source.has_more(self._timeout_s):
+        while self._process is not None and self._handed and self._handed[0] is not until:
+            left = self._handed.popleft()
+            try:
+                if left.cancelled or not self._source.has_more(self._timeout_s):
+                    self._replace()
+                else:
+                    self._source.receive(self._timeout_s)
+                    self._left -= 1
+            except Exception:  # noqa: BLE001 - it died, or was closed; nobody wants what it says
                 self._replace()
-            else:
-                self._source.receive(self._timeout_s)
-                self._left -= 1
-        except Exception:  # noqa: BLE001 - it died, or was closed; nobody wants what it says
-            self._replace()
 
     def _ask(self, task: _Task, tasks: _Tasks) -> Document | ParseError:
         why = "closed before it was read"
         for _ in range(2):  # it may have been killed from outside, at rest or at work
             process = None
+            self._finish(task)
             try:
                 process = None if task.cancelled else self._ready()
                 if process is None:
@@ -341,22 +343,28 @@ class _Child:
         self._handed.append(task)
 
     def _hand_ahead(self, process: subprocess.Popen[bytes], tasks: _Tasks) -> None:
-        """Take the next task if there is one, and hand it over if the pipe surely holds it."""
-        if self._ahead is None:
-            with suppress(Empty):
-                self._ahead = tasks.get_nowait()
-                if self._ahead is None:  # closed
+        """Take the next tasks if there are any, and hand over what the pipe surely holds."""
+        with suppress(Empty):
+            while len(self._ahead) < _HANDED_AHEAD:
+                task = tasks.get_nowait()
+                if task is None:  # closed
                     tasks.put(None)
-        if self._ahead is not None and _size(self._ahead) < self._room and self._left > 1:
-            self._hand_over(process, self._ahead)
+                    break
+                self._ahead.append(task)
+        sizes = accumulate(map(_size, self._ahead))
+        for task, size in zip(islice(self._ahead, max(self._left - 1, 0)), sizes, strict=False):
+            if size > self._room:
+                break
+            self._hand_over(process, task)
 
     def _answer(self, tasks: _Tasks) -> Document | ParseError:
+        if len(self._handed) > _HANDED_AHEAD and not self._source.has_more(0):
+            time.sleep(_NAP_S)
         first_s = self._timeout_s if self._is_alone else min(_STUCK_S, self._timeout_s)
         told = self._source.has_more(first_s)
         if not told and first_s < self._timeout_s:
-            if self._ahead is not None:  # others shall not wait for this one
-                tasks.put(self._ahead)
-                self._ahead = None
+            while self._ahead:  # others shall not wait for this one
+                tasks.put(self._ahead.popleft())
             told = self._source.has_more(self._timeout_s - first_s)
         if not told:
             self._replace()
