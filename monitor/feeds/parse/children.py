@@ -49,7 +49,8 @@ _START: Final = (  # with our search path, which is not always the environment's
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
 _AHEAD: Final = 32  # answers taken that are not given back read
 _HANDED_AHEAD: Final = 8  # feeds that a child is given beside that at which it is
-_NAP_S: Final = 0.003  # in which a child with as many answers for several
+_MANY: Final = 4  # feeds before a child, while which its answers are not waited for one by one
+_NAP_S: Final = 0.003  # but looked for so often
 _BYTES_AT_ONCE: Final = 4_000_000  # of bodies: beyond it, large feeds are read one by one
 _START_S: Final = 60.0  # for a child to start, on whatever machine
 _STEP_S: Final = 0.25  # how soon waiting is looked at, where no pulse says
@@ -358,7 +359,7 @@ class _Child:
             self._hand_over(process, task)
 
     def _answer(self, tasks: _Tasks) -> Document | ParseError:
-        if len(self._handed) > _HANDED_AHEAD and not self._source.has_more(0):
+        if len(self._handed) > _MANY and not self._source.has_more(0):
             time.sleep(_NAP_S)
         first_s = self._timeout_s if self._is_alone else min(_STUCK_S, self._timeout_s)
         told = self._source.has_more(first_s)
