@@ -1,5 +1,7 @@
 """What a configuration amounts to: defaults, conversions, variables, secrets."""
 
+import subprocess
+import sys
 from datetime import date, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -327,6 +329,17 @@ def test_the_way_to_a_value(path, depth, found):
 def test_values_behind_an_alias_are_read():
     """A list that several entries share may be written once."""
     assert read(b"a: &shared [1]\nb: *shared\n").data == {"a": [1], "b": [1]}
+
+
+def test_without_filters_the_language_of_queries_is_not_loaded():
+    """It costs a start a fiftieth of a second, which only filters and rules are worth."""
+    look = (
+        "import sys; from monitor.config import load; load(sys.argv[1], {});"
+        " print('monitor.query' in sys.modules)"
+    )
+    command = [sys.executable, "-c", look, str(DATA / "minimal.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from monitor.config.filters import check_fields
+from monitor.config.filters import check_fields, filters
 from monitor.config.settings import feed_id
 from monitor.config.values import did_you_mean, same_address
 from monitor.model import is_address
@@ -49,7 +49,9 @@ def check_names(data: dict[str, Any], watched: dict[str, list[str]], places: Pla
 
 def check_filters(data: dict[str, Any], lexicon: Lexicon, places: Places) -> None:
     """Report each company, topic, stage, regulator or currency in a filter that no hit can have."""
-    from monitor.query.fields import CURRENCIES  # only where the watch-list is read
+    if not any(filters(data)):
+        return
+    from monitor.query.fields import CURRENCIES  # only where there are any
 
     known = {
         "company": {it.key: it.name for it in lexicon.companies},
