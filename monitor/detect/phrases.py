@@ -18,8 +18,15 @@ GAP: Final = 40  # characters between two parts of a phrase
 _GAP: Final = re.compile(r"\s*(?:\.\.\.|…)\s*")
 _PATTERN: Final = re.compile(r"[\\|^\[\]{}\n]|\(\?|\.[*+]|[)\]][*+?]")
 _STEM: Final = 3  # fewest letters before "*"; "a*" would take half the dictionary
+_ENDS_IN_STEM: Final = re.compile(rf"\w{{{_STEM}}}$")
 _PARTS: Final = 3
 _LONGEST: Final = 200  # characters
+
+
+@lru_cache(maxsize=8192)
+def folded(text: str) -> str:
+    """Return *text* folded; of one spelling it is asked half a dozen times on the way to a term."""
+    return fold(text).text
 
 
 @lru_cache(maxsize=8192)
@@ -38,17 +45,16 @@ def phrase_parts(text: str) -> tuple[str, ...]:
     if len(parts) > _PARTS:
         raise ValueError(f'has more than {_PARTS} parts between "..."')
     for part in parts:
-        folded = fold(part.removesuffix("*")).text.strip()
-        if not any(char.isalnum() for char in folded):
+        words = folded(part.removesuffix("*")).strip()
+        if not any(map(str.isalnum, words)):
             raise ValueError("is empty" if len(parts) == 1 else 'is empty on a side of "..."')
-        if is_bare(folded):
+        if is_bare(words):
             raise ValueError("is a single letter or digit: it would be found everywhere")
-        stem = re.search(r"\w*$", folded)
         if "*" in part[:-1]:
             raise ValueError('has a "*" that is not at the end of a word before "..." or the end')
-        if part.endswith("*") and not (stem and len(stem[0]) >= _STEM and is_letter(folded[-1])):
+        if part.endswith("*") and not (_ENDS_IN_STEM.search(words) and is_letter(words[-1])):
             raise ValueError(f'has a "*" after fewer than {_STEM} letters')
-    if all(is_idle(word) for part in parts for word in fold(part).text.split()):
+    if all(is_idle(word) for part in parts for word in folded(part).split()):
         raise ValueError("is only words that stand in every text")
     return parts
 
@@ -68,10 +74,9 @@ def may_hold(phrase: str, text: str) -> bool:
 
 def whole_of(phrase: str) -> str | None:
     """Return the folded *phrase*; None for one in several parts, between which anything stands."""
-    return None if len(phrase_parts(phrase)) > 1 else fold(phrase).text
+    return None if len(phrase_parts(phrase)) > 1 else folded(phrase)
 
 
-@lru_cache(maxsize=4096)
 def parts_of(text: str) -> tuple[str, ...]:
     """Return the folded parts of a phrase, without their "*"."""
-    return tuple(fold(part.removesuffix("*")).text.strip() for part in phrase_parts(text))
+    return tuple(folded(part.removesuffix("*")).strip() for part in phrase_parts(text))

@@ -15,15 +15,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from monitor.detect.phrases import may_hold, parts_of, phrase_parts, whole_of
+from monitor.detect.phrases import folded, may_hold, parts_of, phrase_parts, whole_of
 from monitor.model import Strength, Term
-from monitor.text.folding import fold
 from monitor.text.words import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_WORD: Final = re.compile(r"\w+")
+_STRENGTHS: Final = {strength.value: strength for strength in Strength}
 SPELLING_KEYS: Final = (
     *("text", "lang", "strength", "case"),
     *("needs", "near", "not", "after_company", "always", "unless"),
@@ -53,7 +54,11 @@ def identity(term: Term) -> tuple[str, str]:
 
     "IPO" with capitals that count and "ipo" without are two spellings only if both count them.
     """
-    return fold(term.text).text, term.text if term.case else ""
+    return _identity(term.text, case=term.case)
+
+
+def _identity(text: str, *, case: bool) -> tuple[str, str]:
+    return folded(text), text if case else ""
 
 
 class Reader:
@@ -94,30 +99,31 @@ class Reader:
         return tuple(self.found.values())
 
     def spellings(
-        self,
-        path: KeyPath,
-        items: object,
-        *,
-        group: str = "",
-        lang: str = "",
-        case: bool = False,
-        person: bool = False,
+        self, path: KeyPath, items: object, *, group: str = "", person: bool = False
     ) -> None:
-        """Read a list of spellings; *lang* and *case* are what is meant where nothing is said."""
+        """Read a list of spellings; *person* says that they are a person's."""
         for at, item in enumerate(list_of(path, items)):
             where = (*path, at)
-            self.add(
-                self._term(where, item, group, lang, case=case, person=person),
-                where if isinstance(item, str) else (*where, "text"),
-            )
+            if isinstance(item, str):
+                self.add(self._bare_term(where, item, group, person=person), where)
+            else:
+                self.add(self._term(where, item, group, person=person), (*where, "text"))
 
-    def _term(
-        self, where: KeyPath, item: object, group: str, lang: str, *, case: bool, person: bool
-    ) -> Term:
-        given = {"text": item} if isinstance(item, str) else item
-        data = mapping(where, given, SPELLING_KEYS)
-        text = phrase(where if isinstance(item, str) else (*where, "text"), data.get("text"))
-        language = text_of((*where, "lang"), data.get("lang", lang or language_of(text)))
+    def _bare_term(self, where: KeyPath, item: str, group: str, *, person: bool) -> Term:
+        text = phrase(where, item)
+        return Term(
+            id=self.make_id(f"{group}{language_of(text)}", text),
+            text=text,
+            strength=Strength.CONTEXT if person else Strength.STRONG,
+            unless=self.common_unless(text),
+            without=self.without,
+            person=person,
+        )
+
+    def _term(self, where: KeyPath, item: object, group: str, *, person: bool) -> Term:
+        data = mapping(where, item, SPELLING_KEYS)
+        text = phrase((*where, "text"), data.get("text"))
+        language = text_of((*where, "lang"), data.get("lang", language_of(text)))
         needs = phrases((*where, "needs"), data)
         usual = Strength.CONTEXT if person or needs else Strength.STRONG
         strength = strength_of((*where, "strength"), data.get("strength", usual))
@@ -134,7 +140,7 @@ class Reader:
             id=self.make_id(f"{group}{language}", text),
             text=text,
             strength=strength,
-            case=flag_of((*where, "case"), data.get("case", case)),
+            case=flag_of((*where, "case"), data.get("case", False)),
             unless=phrases((*where, "unless"), data) + self.common_unless(text),
             needs=needs,
             near=near,
@@ -152,7 +158,7 @@ class Reader:
         if text in self._queries:
             raise LexiconError(path, "is there twice")
         self._queries.add(text)
-        words = " ".join(re.findall(r"\w+", text)[:_WORDS_OF_ID])
+        words = " ".join(_WORD.findall(text)[:_WORDS_OF_ID])
         term_id = self.make_id("query", words[:_LONGEST_ID])
         return Term(term_id, text, unless=self.unless, without=self.without)
 
@@ -170,23 +176,28 @@ class Reader:
         """Take those of *texts*, each with its needs, that are new; return how many were."""
         before = len(self.found)
         for text, needs in texts:
-            strength = Strength.CONTEXT if needs else Strength.STRONG
-            bare = Term("", text, strength, case=True, needs=needs)
-            if identity(bare) not in self.found:
-                kept = replace(bare, id=self.make_id(group, text), unless=self.common_unless(text))
-                self.found[identity(kept)] = kept
+            key = _identity(text, case=True)
+            if key not in self.found:
+                self.found[key] = Term(
+                    id=self.make_id(group, text),
+                    text=text,
+                    strength=Strength.CONTEXT if needs else Strength.STRONG,
+                    case=True,
+                    unless=self.common_unless(text),
+                    needs=needs,
+                )
         return len(self.found) - before
 
     def names_as_spellings(self) -> None:
         """Put the names before the other spellings, save those an alias spells out."""
         given = self.found
-        claimed = {folded for folded, _ in given}
+        claimed = {words for words, _ in given}
         self.found = {}
         everywhere = {"": self.text("name"), **self.names()}
         for lang, name in everywhere.items():
             text = phrase(("names", lang) if lang else ("name",), name)
-            if fold(text).text not in claimed:
-                claimed.add(fold(text).text)
+            if folded(text) not in claimed:
+                claimed.add(folded(text))
                 term_id = self.make_id(lang or language_of(text), "name")
                 kept = Term(term_id, text, unless=self.common_unless(text))
                 self.found[identity(kept)] = kept
@@ -194,13 +205,17 @@ class Reader:
 
     def common_unless(self, text: str) -> tuple[str, ...]:
         """Return those of the member's own `unless` phrases that *text* may stand in."""
+        if not self._wholes:
+            return ()
         first, *others = parts_of(text)  # nearly always the only one
-        fits = (phrase for phrase, whole in self._wholes if whole is None or first in whole)
-        return tuple(phrase for phrase in fits if not others or may_hold(phrase, text))
+        fits = [phrase for phrase, whole in self._wholes if whole is None or first in whole]
+        if others:
+            fits = [phrase for phrase in fits if may_hold(phrase, text)]
+        return tuple(fits)
 
     def make_id(self, group: str, text: str) -> str:
         """Return an id for the term *text* that no other of this member has."""
-        slug = "-".join(re.findall(r"\w+", fold(text).text))
+        slug = "-".join(_WORD.findall(folded(text)))
         found = base = f"{self.key}.{group}.{slug}"
         again = 1
         while found in self._ids:
@@ -225,7 +240,10 @@ def phrase(path: KeyPath, data: object) -> str:
 
 def phrases(path: KeyPath, data: Mapping[str, object]) -> tuple[str, ...]:
     """Return the phrases listed in *data* under the last step of *path*, none if not there."""
-    items = list_of(path, data.get(str(path[-1]), []))
+    name = str(path[-1])
+    if name not in data:
+        return ()
+    items = list_of(path, data[name])
     return tuple(phrase((*path, at), item) for at, item in enumerate(items))
 
 
@@ -252,7 +270,7 @@ def text_of(path: KeyPath, data: object) -> str:
         raise LexiconError(path, f"must be text, not {json.dumps(data, default=str)}; use quotes")
     if not data.strip():
         raise LexiconError(path, "is empty")
-    if any("\ud800" <= char <= "\udfff" for char in data):
+    if not data.isprintable() and any("\ud800" <= char <= "\udfff" for char in data):
         raise LexiconError(path, "holds half a character (a lone surrogate)")
     return data.strip()
 
@@ -273,7 +291,6 @@ def count_of(path: KeyPath, data: object) -> int:
 
 def strength_of(path: KeyPath, data: object) -> Strength:
     """Return the strength that *data* names; raise LexiconError at *path*."""
-    known = [strength.value for strength in Strength]
-    if not isinstance(data, str) or data not in known:
-        raise LexiconError(path, f"must be one of {', '.join(known)}")
-    return Strength(data)
+    if not isinstance(data, str) or data not in _STRENGTHS:
+        raise LexiconError(path, f"must be one of {', '.join(_STRENGTHS)}")
+    return _STRENGTHS[data]
