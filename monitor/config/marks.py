@@ -26,7 +26,8 @@ KeyPath = tuple[str | int, ...]
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _DEEPEST = 20
 _MOST_NODES = 200_000  # some 10,000 feeds
-_PLAIN_TAG = re.compile(r"tag:yaml\.org,2002:(str|seq|map)")
+_PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
+_NO_TEXT = frozenset(["", *"~nNtTfF-+.0123456789"])  # how anything else than text begins
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
@@ -76,6 +77,8 @@ def read(content: bytes) -> Marked:
 
 def scalar(text: str) -> str | int | float | bool | None:
     """Return a plain scalar as the core schema of YAML 1.2 reads it."""
+    if text[:1] not in _NO_TEXT:
+        return text
     if _NULL.fullmatch(text):
         return None
     if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
@@ -149,7 +152,7 @@ class _Reading:
         self._nodes += 1
         if self._nodes == _MOST_NODES:
             return f"is too much: the file stands for more than {_MOST_NODES} values"
-        if not _PLAIN_TAG.fullmatch(node.tag):
+        if node.tag not in _PLAIN_TAGS:
             return f"the tag {node.tag} is not allowed"
         return "is nested too deeply" if len(path) == _DEEPEST else None
 
