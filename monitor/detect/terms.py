@@ -66,11 +66,12 @@ class TermIndex:
         self.literals: list[_Literal] = []
         self._number_of: dict[_Literal, int] = {}
         self._known: dict[tuple[str, bool], Phrase] = {}
+        self._lists: dict[tuple[str, ...], list[Phrase]] = {}
         self.phrases = [self._phrase(term.text, case=term.case) for term in terms]
         whole = [*terms, *others]
         self.unless = [[(text, self._phrase(text)) for text in term.unless] for term in whole]
-        self.needs = [[self._phrase(text) for text in term.needs] for term in whole]
-        self.without = [[self._phrase(text) for text in term.without] for term in whole]
+        self.needs = [self._phrases(term.needs) for term in whole]
+        self.without = [self._phrases(term.without) for term in whole]
         self.near = [term.near for term in whole]
         self.gates = {
             gate: self._number(_Literal(gate.parts[0], None, gate.prefix)) for gate in gates
@@ -88,12 +89,18 @@ class TermIndex:
         self._automaton = AhoCorasick(
             list(by_text), MatchKind.Standard, implementation=Implementation.ContiguousNFA
         )
-        self._known.clear()  # they were for the making of it
-        self._number_of.clear()
+        for made in (self._known, self._lists, self._number_of):  # they were for the making of it
+            made.clear()
+
+    def _phrases(self, texts: tuple[str, ...]) -> list[Phrase]:
+        known = self._lists.get(texts)
+        if known is None:  # many terms have the same needs
+            known = self._lists[texts] = [self._phrase(text) for text in texts]
+        return known
 
     def _phrase(self, text: str, *, case: bool = False) -> Phrase:
         known = self._known.get((text, case))
-        if known is None:  # many needs are shared by many terms
+        if known is None:
             known = tuple(self._literal(part, case=case) for part in split(text))
             self._known[text, case] = known
         return known
