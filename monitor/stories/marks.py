@@ -126,7 +126,8 @@ MATTERS: Final = {
 # Matters that tell which case it is: two reports of two such are seldom of one.
 CASES: Final = frozenset({"exclusivity", "merger", "joint venture", "patent", "audit", "privacy"})
 
-_NUMBER: Final = re.compile(r"(?<![\d.,])\d+(?:[.,]\d+)*")
+# What must not stand before it is asked behind its first digit: so a search skips to the next.
+_NUMBER: Final = re.compile(r"\d(?<![\d.,]\d)\d*(?:[.,]\d+)*")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 
 
