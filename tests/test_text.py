@@ -273,6 +273,9 @@ def test_words():
     assert words("ant group 蚂蚁集团ipo 5亿 中") == [
         "ant", "group", "蚂蚁", "蚁集", "集团", "ipo", "5", "亿", "中",
     ]  # fmt: skip
+    assert words("ant's ipo_2: 1.5%\n(b2b)\x00ok") == [
+        "ant", "s", "ipo", "2", "1", "5", "b2b", "ok",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

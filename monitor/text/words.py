@@ -46,13 +46,13 @@ def is_idle(word: str) -> bool:
 
 SOLID: Final = rf"{HAN}\uac00-\ud7af"  # what is cut into pairs: Hangul, too, joins its particles
 _WORD: Final = lazy(rf"[{SOLID}]+|[^\W_{SOLID}]+")
-_ASCII_WORD: Final = lazy(r"[^\W_]+", re.ASCII)
+_ASCII_APART: Final = "".join(chr(code) if chr(code).isalnum() else " " for code in range(128))
 
 
 def words(folded: str) -> list[str]:
     """Return the words of a folded text in order; a run of Han gives its overlapping pairs."""
     if folded.isascii():
-        return _ASCII_WORD.findall(folded)
+        return folded.translate(_ASCII_APART).split()  # in half the time that a pattern takes
     found: list[str] = []
     for word in _WORD.findall(folded):
         if is_letter(word[0]) or len(word) == 1:
