@@ -15,7 +15,7 @@ from monitor.store import schema as t
 from monitor.store import stories
 from monitor.store.rows import row_of
 from monitor.stories.head import Account, head_of, is_official, stage_of
-from monitor.stories.kinds import is_comment, is_reaction
+from monitor.stories.kinds import is_comment, is_foretold, is_reaction
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -64,6 +64,25 @@ def test_reactions():
         map(is_reaction, ["艾克米回应被罚", "Acme shares jump", "Acme responds to the fine"])
     )
     assert not any(map(is_reaction, ["艾克米被罚", "Acme fined"]))
+
+
+@pytest.mark.parametrize(
+    ("title", "foretold"),
+    [
+        ("May brings Acme a fine", True),
+        ("Acme likely to be fined", True),
+        ("艾克米或将被罚", True),
+        ("艾克米 may face a fine, 或将被罚", True),
+        ("Dismayed, Acme pays", False),
+        ("Acme fined, may appeal", False),
+        ("艾克米已被罚，或将上诉", False),
+        ("Acme fined，艾克米或将上诉", False),
+        ("Acme may appeal，艾克米已被罚", True),
+    ],
+)
+def test_foretold(title, foretold):
+    """What is expected is told from what was done: by which of both a headline says first."""
+    assert is_foretold(title) is foretold
 
 
 @pytest.mark.parametrize(
