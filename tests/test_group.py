@@ -1,5 +1,6 @@
 """Grouping, as a table: the cases live in data/group.yaml; add yours there."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -66,6 +67,22 @@ def test_comparable_headlines():
     assert sorted(comparable("艾克米被罚 | 晨报")) == sorted(["艾克", "克米", "米被", "被罚"])
     assert comparable("Update - Acme") == ("update",)
     assert comparable("- - -") == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "names", "telling"),
+    [
+        ("Acme Holdings sues Acme", {"Acme", "Acme Holdings"}, {"sues"}),
+        ("Anti-monopoly case: Acme IPOs, acmebid listing", set(), {"case", "bid"}),
+        ("Antitrust officials trust Acme", {"trust"}, {"officials"}),
+        ("Monopolistic Acme competition competitions", {"Mono"}, {"polistic", "competitions"}),
+        ("艾克米反垄断案开庭", {"艾克米", "断案"}, {"案开", "开庭"}),
+        ("Acmeipo", set(), {"ipo"}),
+    ],
+)
+def test_telling_words(title, names, telling):
+    """Names and what every report on a topic says tell nothing: the first goes, then the longer."""
+    assert {*read(replace(hit(1, title=title), names=tuple(names))).title} == telling
 
 
 def test_likeness_of_headlines():

@@ -65,10 +65,19 @@ for _tongue, _words in {
 }.items():
     for _word in _words.split():
         _LITTLE_WORDS.setdefault(_word, []).append(_tongue)
-# What every report on a topic says is no evidence.
-_TOPICS: Final = (
-    r"(?<![a-z])(?:ipos?|initial public offerings?|listings?|antitrust|anti-?(?: ?monopoly| ?trust)"
-    r"|monopol\w*|competition)(?![a-z])|上市|反垄断|垄断|独占禁止法"
+# What every report on a topic says is no evidence: words, with the ends that they may have. Each
+# branch starts with letters of its own, so that a search skips to the next of them.
+_TOPIC_WORDS: Final = {
+    "ipo": "s?",
+    "initial public offering": "s?",
+    "listing": "s?",
+    "anti": "-? ?(?:monopoly|trust)",
+    "monopol": r"\w*",
+    "competition": "",
+}
+_TOPICS: Final = re.compile(
+    "|".join(rf"{word}(?<![a-z]{word}){end}(?![a-z])" for word, end in _TOPIC_WORDS.items())
+    + "|上市|反垄断|垄断|独占禁止法"
 )
 
 
@@ -155,7 +164,8 @@ def read(hit: HitToGroup) -> Report:
     named = _named(hit.company, hit.names)
     headline = words(title)
     telling = {*_without(named, title, headline)} - _COMMON
-    rest = {*_without(named, lede)} - _COMMON - telling
+    rest = {*_without(named, lede)}
+    rest.difference_update(_COMMON, telling)
     return Report(
         hit=hit.id,
         company=hit.company,
@@ -179,9 +189,25 @@ def read(hit: HitToGroup) -> Report:
 
 
 def _without(named: re.Pattern[str], text: str, its_words: list[str] | None = None) -> list[str]:
-    """Return the words of *text* without its names; *its_words*, if they are known, with them."""
-    left, names = named.subn(" ", text)
-    return words(left) if names or its_words is None else its_words
+    """Return the words of *text* without its names and those that tell its topic.
+
+    Of two that overlap goes the one that begins first, or the name. *its_words*, if they are known,
+    are those with them. The patterns are two: one for both would take a while for each few names.
+    """
+    kept: list[str] = []
+    at = 0
+    name, topic = named.search(text), _TOPICS.search(text)
+    while found := name if name and not (topic and topic.start() < name.start()) else topic:
+        start, end = found.span()
+        kept.append(text[at:start])
+        at = end
+        if name and name.start() < at:
+            name = named.search(text, at)
+        if topic and topic.start() < at:
+            topic = _TOPICS.search(text, at)
+    if kept:
+        return words(" ".join([*kept, text[at:]]))
+    return words(text) if its_words is None else its_words
 
 
 _HELD: Final[dict[str, str]] = {}  # words that reports share
@@ -225,10 +251,10 @@ def _language(folded: str, headline: list[str], lede: str) -> str:
 
 @lru_cache(maxsize=_NAMES)
 def _named(company: str, names: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what finds the names that every report about the same has."""
-    quotes = {fold(quote).text for quote in names} | {company} - {""}
+    """Return what finds the names that every report about the same has, of two the longer."""
+    quotes = ({fold(quote).text for quote in names} | {company}) - {""}
     longest_first = sorted(quotes, key=lambda it: (-len(it), it))
-    return re.compile("|".join([*map(re.escape, longest_first), _TOPICS]))
+    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
 def stage_told(hit: HitToGroup) -> str | None:
