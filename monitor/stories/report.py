@@ -15,7 +15,6 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.stories import sums
@@ -53,18 +52,21 @@ _IDLE: Final = (
 )
 _COMMON: Final = frozenset(_IDLE.split())
 
-_LITTLE_WORDS: Final[dict[str, list[str]]] = {}
-for _tongue, _words in {
-    "en": "the of and for to in on by with from at its is after over as",
-    "de": "der die das und in den von zu mit des im ein eine für gegen wegen nach bei ist auf",
-    "fr": "le la les de des du et en à au un une pour par contre sur est dans chez",
-    "es": "el la los las de del y en a un una por para con contra es su",
-    "pt": "o a os as de do da dos e em um uma por para com contra no na ao",
-    "it": "il la lo gli di del della e in a un una per con contro è su nel",
-    "nl": "de het een van en in op met voor tegen na is bij door",
-}.items():
-    for _word in _words.split():
-        _LITTLE_WORDS.setdefault(_word, []).append(_tongue)
+_LITTLE_WORDS: Final = {
+    tongue: frozenset(its_words.split())
+    for tongue, its_words in {
+        "en": "the of and for to in on by with from at its is after over as",
+        "de": "der die das und in den von zu mit des im ein eine für gegen wegen nach bei ist auf",
+        "fr": "le la les de des du et en à au un une pour par contre sur est dans chez",
+        "es": "el la los las de del y en a un una por para con contra es su",
+        "pt": "o a os as de do da dos e em um uma por para com contra no na ao",
+        "it": "il la lo gli di del della e in a un una per con contro è su nel",
+        "nl": "de het een van en in op met voor tegen na is bij door",
+    }.items()
+}
+_OF_OTHERS: Final = frozenset().union(
+    *(its_words for tongue, its_words in _LITTLE_WORDS.items() if tongue != "en")
+)
 # What every report on a topic says is no evidence: words, with the ends that they may have. Each
 # branch starts with letters of its own, so that a search skips to the next of them.
 _TOPIC_WORDS: Final = {
@@ -244,9 +246,16 @@ def _language(folded: str, headline: list[str], lede: str) -> str:
     script = language_of(folded)
     if script != "en":
         return script
-    little = filter(_LITTLE_WORDS.__contains__, chain(headline, words(lede)))
-    found = Counter(chain.from_iterable(map(_LITTLE_WORDS.__getitem__, little)))
-    return max(found, key=lambda it: (found[it], it == "en", it), default="en")
+    its_words = headline + words(lede)
+    english, others = _count(its_words, _LITTLE_WORDS["en"]), _count(its_words, _OF_OTHERS)
+    if english >= others:  # so no other has more, as most texts show
+        return "en"
+    found = {tongue: _count(its_words, little) for tongue, little in _LITTLE_WORDS.items()}
+    return max(found, key=lambda it: (found[it], it == "en", it))
+
+
+def _count(its_words: list[str], some: frozenset[str]) -> int:
+    return sum(map(some.__contains__, its_words))
 
 
 @lru_cache(maxsize=_NAMES)
