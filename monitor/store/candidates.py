@@ -136,7 +136,7 @@ _KINDS: Final[tuple[Kind, ...]] = (
 def hits(connection: Connection, numbers: Sequence[int]) -> Iterator[HitToGroup]:
     """Yield the hits of these *numbers*, in their order."""
     for some in chunks(numbers):
-        yield from map(to_group, connection.execute(HITS_OF, {"some": some}))
+        yield from map(to_group, connection.execute(HITS_OF, {"some": some}).all())
 
 
 def _near(
