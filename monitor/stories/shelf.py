@@ -13,12 +13,13 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from heapq import heappop, heappush
+from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from monitor.stories.weigh import Weight, may_be, weigh
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Collection, Hashable, Iterator
 
     from monitor.stories.tale import Tale
 
@@ -36,7 +37,8 @@ class Shelf:
         self._tales: list[Tale] = []
         self._owner: list[int] = []  # in which tale each one now is
         self._left = 0  # how many tales that makes
-        self._index: dict[Hashable, list[int]] = defaultdict(list)
+        self._index: dict[Hashable, list[int]] = defaultdict(list)  # which tales have a key
+        self._found_by: list[list[list[int]]] = []  # the same lists, for the keys of each tale
         self._changes: list[int] = []  # how often what a tale is compared by has changed
         self._pairs: list[tuple[float, _Pair, Weight]] = []
         self._weighed: set[_Pair] = set()
@@ -48,8 +50,10 @@ class Shelf:
         self._owner.append(at)
         self._changes.append(0)
         self._left += 1
-        for key in tale.keys:
-            self._index[key].append(at)
+        found_by = [self._index[key] for key in tale.keys]
+        self._found_by.append(found_by)
+        for places in found_by:
+            places.append(at)
 
     def standing(self) -> Iterator[Tale]:
         """Yield the tales that are left."""
@@ -100,16 +104,18 @@ class Shelf:
         if (self._tales[one].id is None, one) > (self._tales[two].id is None, two):
             one, two = two, one
         into, other = self._tales[one], self._tales[two]
+        why = ", ".join(weight.reasons)
         for report in other.fresh:
-            self.reasons.setdefault(report.hit, ", ".join(weight.reasons))
+            self.reasons.setdefault(report.hit, why)
         known, keys = into.known_by(), set(into.keys)
         into.absorb(other)
         self._owner[two] = one
         self._left -= 1
-        for key in other.keys:
-            self._index[key].remove(two)
+        for places in self._found_by[two]:
+            places.remove(two)
         for key in into.keys - keys:
             insort(self._index[key], one)
+            self._found_by[one].append(self._index[key])
         if into.known_by() != known:
             self._changes[one] += 1
             self._compare(one)
@@ -119,26 +125,29 @@ class Shelf:
             self._owner[at] = at = self._owner[self._owner[at]]
         return at
 
-    def _near(self, at: int) -> Sequence[int]:
+    def _near(self, at: int) -> Collection[int]:
         """Return the few tales that have most in common with the one *at*, rare things most."""
-        spans = []
-        for key in self._tales[at].keys:
-            places = self._index[key]
+        alike: dict[int, list[list[int]]] = defaultdict(list)  # by how many tales share the key
+        for places in self._found_by[at]:
             if (many := len(places)) > _NEAR // 2:
                 middle = bisect_left(places, at)
-                places = places[max(0, middle - _NEAR // 2) : middle + _NEAR // 2 + 1]
-            spans.append((many, places))
+                nearest = places[max(0, middle - _NEAR // 2) : middle + _NEAR // 2 + 1]
+                alike[many].append(nearest)
+            elif many > 1:
+                alike[many].append(places)
         if self._left <= FEW + 1:  # there are no more that it could be compared with
-            found = set().union(*(places for _, places in spans))
+            found = set(chain.from_iterable(chain.from_iterable(alike.values())))
             found.discard(at)
-            return list(found)
-        alike: dict[int, list[int]] = defaultdict(list)  # by how many tales share the key
-        for many, places in spans:
-            alike[many] += places
+            return found
         shared: dict[int, float] = defaultdict(float)
-        for many in sorted(alike):
-            for other, times in Counter(alike[many]).items():
-                shared[other] += times / many
+        for many, lists in sorted(alike.items()):
+            if lists.count(lists[0]) == len(lists):  # the keys of one day mostly go together
+                much = len(lists) / many
+                for other in lists[0]:
+                    shared[other] += much
+            else:
+                for other, times in Counter(chain.from_iterable(lists)).items():
+                    shared[other] += times / many
         shared.pop(at, None)
         ranked = sorted((-much, abs(other - at), other) for other, much in shared.items())
         return [other for _, _, other in ranked[:FEW]]
