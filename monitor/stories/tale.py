@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Final
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from monitor.stories.report import counted
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from monitor.model import Amount
     from monitor.stories.report import Report, When
 
+    # All words of a headline, none counted twice, and how many that are.
+    _Headline: TypeAlias = tuple[frozenset[str], int]
+    # The telling words of a headline, and of all, how many the headline has, and at least counts.
+    _Told: TypeAlias = tuple[frozenset[str], frozenset[str], int, int]
+
 # By so many wordings in a script a story is known. A further one would not be a new wording of
 # it, but of what is said about it.
 _WORDINGS: Final = 12
@@ -23,6 +28,22 @@ _SHORT: Final = 3
 _NONE: Final[frozenset[str]] = frozenset()
 
 
+class _Wording(NamedTuple):
+    """How a report is worded: sets, made once, whichever tale it comes to, with their sizes."""
+
+    report: Report
+    headline: _Headline
+    told: _Told
+    keys: frozenset[Hashable]
+
+    @classmethod
+    def of(cls, report: Report) -> _Wording:
+        words = counted(report.whole)
+        title, text = frozenset(report.title), frozenset(report.title + report.lede)
+        told = title, text, len(title), max(len(title), _SHORT)
+        return cls(report, (words, len(words)), told, frozenset(report.keys()))
+
+
 class Tale:
     """A story while it grows; *id* is None for a new one. It has at least one report."""
 
@@ -30,7 +51,7 @@ class Tale:
         *("id", "company", "topic", "when", "first_at", "first_day", "days", "dated", "merged"),
         *("coarse", "reaction", "reports", "fresh", "stage", "stages", "mentioned", "amounts"),
         *("subjects", "regulators", "places", "parties", "lines", "cases", "marks", "scripts"),
-        *("headlines", "shortest", "wordings", "words", "keys"),
+        *("width", "wordings", "headlines", "told", "shortest", "words", "keys"),
     )
 
     def __init__(self, first: Report, story: int | None = None, *, fresh: bool = True) -> None:
@@ -38,6 +59,7 @@ class Tale:
         self.company = first.company
         self.topic = first.topic
         self.when: When = first.when
+        self.width = first.when.width
         self.first_at: datetime = first.at
         self.dated = False
         self.merged = False  # by an analyst
@@ -46,17 +68,18 @@ class Tale:
         self.reports: list[Report] = []
         self.fresh: list[Report] = []  # those that had no story before
         self.days: set[date] = set()
-        self.first_day: date = first.at.date()
+        self.first_day = first.at.toordinal()
         self.stage: str | None = None  # that most reports tell, else most comments
-        self.stages: Counter[str] = Counter()
-        self.mentioned: Counter[str] = Counter()  # in round-ups and opinions
+        self.stages: dict[str, int] = defaultdict(int)  # how many reports tell of each
+        self.mentioned: dict[str, int] = defaultdict(int)  # and how many round-ups and opinions
         self.amounts: list[Amount] = []
         self.subjects = self.regulators = _NONE
         self.places = self.parties = self.lines = self.cases = self.marks = _NONE
-        self.scripts: Counter[str] = Counter()  # how many wordings of each
-        self.headlines: dict[tuple[str, ...], frozenset[str]] = {}  # words, none counted twice
-        self.shortest = 0  # how many words the shortest of them has
-        self.wordings: list[tuple[frozenset[str], frozenset[str]]] = []
+        self.scripts: dict[str, int] = {}  # how many wordings of each
+        self.wordings: dict[tuple[str, ...], _Wording] = {}  # by all words of the headline
+        self.headlines: list[_Headline] = []
+        self.told: list[_Told] = []
+        self.shortest = 0  # how many words the shortest headline has
         self.words = _NONE
         self.keys: set[Hashable] = set()
         self.take(first, fresh=fresh)
@@ -66,20 +89,22 @@ class Tale:
         """Where it stands among others, whatever the order they came in."""
         return self.first_at, self.id or 0, self.reports[0].hit
 
-    def take(self, report: Report, *, fresh: bool = True) -> None:
-        """Let *report* be of this tale."""
+    def take(self, report: Report, *, fresh: bool = True, wording: _Wording | None = None) -> None:
+        """Let *report* be of this tale; *wording* may be what another had of it."""
         self.reports.append(report)
         if fresh:
             self.fresh.append(report)
         first = report.dated and not self.dated
-        self.when = report.when if first else self.when.both(report.when)
+        if report.when != self.when:
+            self.when = report.when if first else self.when.both(report.when)
+            self.width = self.when.width
         self.dated |= report.dated
         self.coarse &= report.coarse
         self.reaction &= report.reaction
         self.first_at = min(self.first_at, report.at)
         day = report.at.date()
         self.days.add(day)
-        self.first_day = min(self.first_day, day)
+        self.first_day = min(self.first_day, day.toordinal())
         if report.stage:
             (self.mentioned if report.comment else self.stages)[report.stage] += 1
             told = self.stages or self.mentioned
@@ -91,24 +116,23 @@ class Tale:
             self.subjects = _with(self.subjects, {report.subject})
         if report.regulator:
             self.regulators = _with(self.regulators, {report.regulator})
-        if (
-            report.whole
-            and report.whole not in self.headlines
-            and self.scripts[report.script] < _WORDINGS
-        ):
-            self.scripts[report.script] += 1
-            self.headlines[report.whole] = counted(report.whole)
+        its = self.scripts.get(report.script, 0)
+        if report.whole and report.whole not in self.wordings and its < _WORDINGS:
+            if wording is None or wording.report is not report:
+                wording = _Wording.of(report)
+            self.scripts[report.script] = its + 1
+            self.wordings[report.whole] = wording
+            self.headlines.append(wording.headline)
+            self.told.append(wording.told)
             self.shortest = min(self.shortest or len(report.whole), len(report.whole))
-            title, text = frozenset(report.title), frozenset(report.title + report.lede)
-            self.wordings.append((title, text))
             marks = report.marks
             self.places = _with(self.places, marks.foremost)
             self.parties = _with(self.parties, marks.parties)
             self.lines = _with(self.lines, marks.lines)
             self.cases = _with(self.cases, marks.cases)
             self.marks = _with(self.marks, marks.every)
-            self.words = _with(self.words, text)
-            self.keys.update(report.keys())
+            self.words = _with(self.words, wording.told[1])
+            self.keys |= wording.keys
 
     @property
     def steps(self) -> tuple[str | None, ...]:
@@ -119,7 +143,7 @@ class Tale:
         """Return what tells whether a comparison made before still holds."""
         return (
             *(self.stage, self.when, self.dated, self.coarse, self.reaction),
-            *(len(self.headlines), len(self.amounts), len(self.days)),
+            *(len(self.wordings), len(self.amounts), len(self.days)),
             *(len(self.subjects), len(self.regulators)),
         )
 
@@ -127,12 +151,12 @@ class Tale:
         """Let all reports of *other* be of this tale."""
         new = {id(report) for report in other.fresh}
         for report in other.reports:
-            self.take(report, fresh=id(report) in new)
+            self.take(report, fresh=id(report) in new, wording=other.wordings.get(report.whole))
 
     def has_words_of(self, other: Tale) -> bool:
         """Return whether a telling word is in both, or one whole headline."""
         return not (
-            self.words.isdisjoint(other.words) and self.headlines.keys().isdisjoint(other.headlines)
+            self.words.isdisjoint(other.words) and self.wordings.keys().isdisjoint(other.wordings)
         )
 
     def alike(self, other: Tale, enough: float) -> float:
@@ -141,30 +165,37 @@ class Tale:
         What is left of 1 is the part of their words that one has and the other has not: as words
         are in order, it is their distance by what is put in and taken out (Indel).
         """
-        if not self.headlines.keys().isdisjoint(other.headlines):
+        if not self.wordings.keys().isdisjoint(other.wordings):
             return 1.0
         most = 0.0
-        theirs = [(two, len(two)) for two in other.headlines.values()]
-        for one in self.headlines.values():
-            mine = len(one)
-            for two, size in theirs:
-                both = mine + size
-                alike = 1 - (both - 2 * len(one & two)) / both
+        for mine, size in self.headlines:
+            for theirs, its_size in other.headlines:
+                both = size + its_size
+                alike = 1 - (both - 2 * len(mine & theirs)) / both
                 if alike > most:
+                    if alike >= enough:
+                        return alike
                     most = alike
-                    if most >= enough:
-                        return most
         return most
 
     def shared(self, other: Tale, enough: float) -> float:
-        """Return how much of what is told is the same, at most, or the first that is *enough*."""
+        """Return how much of what is told is the same, at most, or the first that is *enough*.
+
+        It is which part of either headline the other article has, or both headlines share.
+        """
         most = 0.0
-        for title, text in self.wordings:
-            for others, whole in other.wordings:
-                if not text.isdisjoint(whole):
-                    most = max(most, _shared(title, text, others, whole))
-                    if most >= enough:
-                        return most
+        for title, text, size, least in self.told:
+            for its_title, its_text, its_size, its_least in other.told:
+                if text.isdisjoint(its_text):
+                    continue
+                found, given = len(title & its_text), len(text & its_title)
+                part = 0.8 * max(found / least, given / its_least)
+                if found and given:  # else the headlines share none
+                    part = max(part, 2 * len(title & its_title) / (size + its_size))
+                if part > most:
+                    if part >= enough:
+                        return part
+                    most = part
         return most
 
 
@@ -173,13 +204,3 @@ def _with(some: frozenset[str], more: frozenset[str] | set[str]) -> frozenset[st
     if not some:
         return frozenset(more)
     return some if more <= some else some | more
-
-
-def _shared(
-    title: frozenset[str], text: frozenset[str], other: frozenset[str], whole: frozenset[str]
-) -> float:
-    """Return which part of either headline the other article has, or both headlines share."""
-    dice = 2 * len(title & other) / ((len(title) + len(other)) or 1)
-    one = len(title & whole) / max(len(title), _SHORT)
-    two = len(other & text) / max(len(other), _SHORT)
-    return max(dice, 0.8 * one, 0.8 * two)

@@ -110,7 +110,7 @@ def _seldom(one: Tale, two: Tale) -> bool:
 
 def _soon(one: Tale, two: Tale) -> bool:
     """Return whether both were first told of on one day, or on two that follow each other."""
-    return abs(one.first_day - two.first_day) <= DAY
+    return abs(one.first_day - two.first_day) <= 1
 
 
 def _may_react(one: Tale, two: Tale) -> bool:
@@ -182,7 +182,7 @@ def _time(scale: _Scale, one: Tale, two: Tale) -> None:
     if one.dated and two.dated:
         scale.add(1.0 if not gap else -1.5 if gap > 3 * DAY else 0.0, "day")
     if not gap:
-        wide = max(one.when.width, two.when.width)
+        wide = max(one.width, two.width)
         told = 1.0 if _soon(one, two) else 0.5
         scale.add(told if wide <= _EXACT else 0.25 if wide <= MONTH else -1.0, "time")
     elif gap <= DAY:
@@ -192,11 +192,9 @@ def _time(scale: _Scale, one: Tale, two: Tale) -> None:
 
 
 def _marks(scale: _Scale, one: Tale, two: Tale) -> None:
-    common = len(one.marks & two.marks)
-    if one.scripts.keys().isdisjoint(two.scripts):
-        scale.add(min(1.5, 0.5 * common), "names and numbers")
-    else:
-        scale.add(min(1.0, 0.25 * common), "names and numbers")
+    if common := len(one.marks & two.marks):
+        each, most = (0.5, 1.5) if one.scripts.keys().isdisjoint(two.scripts) else (0.25, 1.0)
+        scale.add(min(most, each * common), "names and numbers")
     if _others(one.places, two.places):
         scale.add(-0.5, "names")
     if _others(one.parties, two.parties):
@@ -238,7 +236,7 @@ def may_be(one: Tale, two: Tale) -> bool:
         and not (one.dated or one.reaction or two.reaction)
         and one.stage == two.stage
         and one.stage in _SELDOM
-        and two.when.width <= _EXACT
+        and two.width <= _EXACT
         and one.when.start <= two.when.start <= one.when.end
         and all(check(_Scale(), one, two) for check in (_sums, _units, _regulators))
     )
