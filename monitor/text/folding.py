@@ -83,7 +83,7 @@ _PINYIN: Final = (
 )
 # Each branch starts with a letter of its own, so that a search skips to the next of them.
 _LEFT_OUT: Final = lazy(
-    rf" (?:(?<=[{HAN}] ) *+(?P<seam>(?=[{HAN}]))|(?<=[{HAN}] ) *+(?=[0-9a-z])"
+    rf" (?:(?<=[{HAN}] ) *+(?:(?P<seam>(?=[{HAN}]))|(?=[0-9a-z]))"
     rf"|(?<=[0-9a-z%] ) *+(?=[{HAN}])|(?<=[$€£¥₩₹] ) *+(?=\d)|(?P<blanks>[ \n]++))"
     rf"|\n(?P<lines>[ \n]++)"
     rf"|\((?<=[{HAN}]\()(?:{_PINYIN})\)(?:\((?:{_PINYIN})\))*+(?: ++(?=[{HAN}0-9a-z]))?+"
