@@ -60,7 +60,7 @@ def basis(connection: Connection, hits: Sequence[HitToGroup], *, window: timedel
     newest = connection.execute(_NEWEST).one()
     without = connection.scalars(_WITHOUT, {"some": [hit.id for hit in hits]}).all()
     about: set[tuple[int, str, str]] = set()
-    for query, values in _near(hits, window):
+    for query, values in _near(hits, window) if newest[0] else ():  # else there is no story yet
         about |= {(row.id, row.company, row.topic) for row in connection.execute(query, values)}
     speaking: list[tuple[int, int]] = []
     merged: set[int] = set()
