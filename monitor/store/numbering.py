@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,18 @@ def reserve(connection: Connection, table: Table, number: int) -> list[int]:
         return sorted(connection.scalars(_SEQUENCE, {"table": table.name, "number": number}))
     last = connection.scalar(_last(table)) or 0  # we write alone
     return list(range(last + 1, last + 1 + number))
+
+
+def insert_numbered(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
+) -> list[int]:
+    """Insert *rows*, which have all the same columns; return their ids. The caller commits."""
+    if not rows:
+        return []
+    numbers = reserve(connection, table, len(rows))
+    numbered = [{"id": number, **row} for number, row in zip(numbers, rows, strict=True)]
+    connection.execute(insert(table), numbered)
+    return numbers
 
 
 def landed(connection: Connection, table: Table, numbers: Sequence[int]) -> set[int]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select
 
 from monitor.store import schema as t
 from monitor.store.among import among
 from monitor.store.grouping import HITS_OF, to_group
+from monitor.store.numbering import insert_numbered
+from monitor.store.rows import change_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -59,6 +61,8 @@ def link(
         pair = chapter.head.company, chapter.head.topic
         if pair in known:
             known[pair].put(chapter)
+    begun: list[dict[str, Any]] = []  # proceedings, numbered -1, -2, ... until they are inserted
+    of_story: dict[int, int] = {}
     linked = 0
     for story_id in sorted(new):
         if story_id not in chapters or chapters[story_id].proceeding_id is not None:
@@ -70,21 +74,25 @@ def link(
             continue
         number = found.proceeding_id
         if number is None:
-            row = {
-                "company": chapter.head.company,
-                "topic": chapter.head.topic,
-                "started_at": min(chapter.at, found.at),
-            }
-            made = insert(t.proceedings).returning(t.proceedings.c.id)
-            number = connection.execute(made, [row]).scalar_one()
-        steps = [story_id, found.story_id]
-        connection.execute(
-            update(t.stories).where(t.stories.c.id.in_(steps)).values(proceeding_id=number)
-        )
+            begun.append(
+                {
+                    "company": chapter.head.company,
+                    "topic": chapter.head.topic,
+                    "started_at": min(chapter.at, found.at),
+                }
+            )
+            number = -len(begun)
         for step in (chapter, found):
+            of_story[step.story_id] = number
             chapters[step.story_id] = replace(step, proceeding_id=number)
             of_pair.put(chapters[step.story_id])
         linked += 1
+    numbers = insert_numbered(connection, t.proceedings, begun)
+    rows = [
+        {"id": story, "proceeding_id": number if number > 0 else numbers[-number - 1]}
+        for story, number in of_story.items()
+    ]
+    change_rows(connection, t.stories, rows)
     return linked
 
 

@@ -11,12 +11,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, func, select
 
 from monitor.model import Source, Step, Story
 from monitor.store import schema as t
 from monitor.store.among import among
 from monitor.store.grouping import chunks, earliest, told_at
+from monitor.store.numbering import insert_numbered
 from monitor.store.quoted import hit_title, text_of_hit
 from monitor.store.rows import change_rows, row_of
 from monitor.stories.head import Account, head_of, stage_of
@@ -63,10 +64,7 @@ def record(
         }
         for first in (by_id[ids[0]] for ids in grouping.new)
     ]
-    new: list[int] = []
-    if opened:
-        numbered = insert(t.stories).returning(t.stories.c.id, sort_by_parameter_order=True)
-        new += connection.scalars(numbered, opened)
+    new = insert_numbered(connection, t.stories, opened)
     for story_id, ids in zip(new, grouping.new, strict=True):
         placed |= dict.fromkeys(ids, story_id)
     why = grouping.joined_by
