@@ -47,7 +47,7 @@ class Job(NamedTuple):
 def main() -> None:
     """Answer jobs until there are no more."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    gc.set_threshold(20_000, 20, 50)  # feeds leave little behind that refers to itself
+    gc.set_threshold(100_000, 20, 50)  # feeds leave little behind that refers to itself
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with suppress(BrokenPipeError):  # the parent has gone, and nobody wants an answer
