@@ -47,7 +47,7 @@ _START: Final = (  # with our search path, which is not always the environment's
     "from monitor.feeds.parse.child import main; main()"
 )
 _FEEDS_PER_CHILD: Final = 1000  # then it is replaced, so that no leak or torn-up heap lasts
-_AHEAD: Final = 16  # answers taken that are not given back read
+_AHEAD: Final = 24  # answers taken that are not given back read
 _HANDED_AHEAD: Final = 8  # feeds that a child is given beside that at which it is
 _MANY: Final = 4  # feeds before a child, while which its answers are not waited for one by one
 _NAP_S: Final = 0.003  # but looked for so often
