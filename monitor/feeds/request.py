@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from monitor.feeds.exchange import Exchange
     from monitor.feeds.guard import Guard
 
+_AT_ONCE: Final = 1 << 17  # bytes that are received: a usual feed comes in one call, not in six
 _STOPPED: Final = -1  # no number of bytes: libcurl ends the request
 
 
@@ -115,6 +116,7 @@ def options(user_agent: str, timeout_s: float) -> tuple[tuple[int, Any], ...]:
     return (
         (pycurl.USERAGENT, user_agent),
         (pycurl.NOSIGNAL, 1),
+        (pycurl.BUFFERSIZE, _AT_ONCE),
         (pycurl.PROXY, ""),  # also none of the environment
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.FOLLOWLOCATION, 0),
