@@ -307,6 +307,22 @@ def test_each_gets_its_own():
     assert titles(document) == ["mine"]
 
 
+@pytest.mark.parametrize("after", [1, 5, 12])
+def test_killed_with_feeds_ahead(after):
+    """A child that is killed with feeds before it costs none of them, and mixes none up."""
+    others = set(children())
+    own = {number: rss(f"<item><title>of {number}</title></item>") for number in range(1, 25)}
+    with BoundedParser(workers=1, timeout=timedelta(seconds=60), memory_bytes=1 << 30) as reader:
+        found = {}
+        for feed, _, document in reader.parse_all([job(own[it], it) for it in own]):
+            found[feed.id] = titles(document)
+            if feed.id == after:  # the same feed twice would be too often
+                for child in set(children()) - others:
+                    os.kill(child, signal.SIGKILL)
+
+    assert found == {number: [f"of {number}"] for number in own}
+
+
 def test_lazy(parser):
     """Answers are taken as others are read: a round of thousands is never held at once."""
     taken = []
