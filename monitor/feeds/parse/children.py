@@ -2,7 +2,7 @@
 
 * No thread can be stopped, so each document is read in a child with limits of time and memory.
 * A child over a limit is killed and replaced; its feed gets a ParseError, no other feed notices.
-* One child reads while it keeps up: each takes 25 MB. When feeds have waited for a second behind
+* One child reads while it keeps up: each takes 28 MB. When feeds have waited for a second behind
   one that hangs, or for ten in all with nothing else to do meanwhile, another is started, up to
   `workers`.
 * A thread for each child hands over and takes back, a few feeds ahead, so that neither need wait
